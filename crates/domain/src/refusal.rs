@@ -27,6 +27,7 @@ pub struct FieldError {
 
 /// The business says no. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are named and printed by the variant's message")]
 pub enum Refusal {
     /// There is no such thing, or the caller may not know of it.
     #[error("no {resource} {id}")]
