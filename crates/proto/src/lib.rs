@@ -34,7 +34,7 @@ pub mod cartwright {
             reason = "generated: the proto files carry the documentation"
         )]
         pub mod v1 {
-            include!("../../gen/cartwright.events.v1.rs");
+            include!("gen/cartwright.events.v1.rs");
         }
     }
 }
