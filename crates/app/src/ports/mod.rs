@@ -1,0 +1,3 @@
+//! What the application needs of the world, one narrow trait per role.
+
+pub mod search;
