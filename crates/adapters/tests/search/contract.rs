@@ -34,8 +34,8 @@ fn finds_text_in_order_of_worth() {
             // Option values and categories.
             ("red shirt", &["p1"]),
             ("kitchen", &["p3", "p4"]),
-            // Codes: SKU whole, by its start, and slug.
-            ("SHIRT-BLUE-L", &["p1"]),
+            // Codes: SKU whole (before products with all its parts), by its start, and slug.
+            ("SHIRT-BLUE-L", &["p1", "p2"]),
             ("mug-1", &["p3"]),
             ("TROUSERS-", &["p2"]),
             ("slug-of-p4", &["p4"]),
@@ -67,17 +67,18 @@ fn exact_outweighs_start_outweighs_typo() {
         product("swapped", "Lantren"),
         product("start", "Lanternlight"),
         product("exact", "Lantern"),
+        product("longer", "Bucket Lantern"),
         product("other", "Bucket"),
     ];
     check_texts(
         &documents,
         &[
-            ("lantern", &["exact", "start"]),
+            ("lantern", &["exact", "longer", "start"]),
             ("lanternl", &["start"]),
             // No document has this word, so one typo is forgiven.
-            ("lanteren", &["exact", "swapped"]),
-            // No document has both words as typed, so typos are forgiven in both.
-            ("lantren lanternligth", &["start"]),
+            ("lanteren", &["exact", "swapped", "longer"]),
+            // Both words exist, but not together, so typos are forgiven in both.
+            ("lantren bucket", &["longer"]),
         ],
     );
 }

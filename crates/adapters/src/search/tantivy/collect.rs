@@ -251,11 +251,6 @@ impl Order {
 }
 
 /// Scores are sums of small integers, so nothing is lost.
-#[allow(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "scores are non-negative integers below 2^24"
-)]
 fn exact_score(score: Score) -> u32 {
     score.round() as u32
 }
