@@ -2,6 +2,7 @@
 
 mod clock;
 mod random;
+pub mod search;
 mod store;
 
 pub use clock::Clock;
