@@ -5,6 +5,10 @@
 #![allow(clippy::print_stdout, reason = "a workshop tool speaks on stdout")]
 
 mod generate;
+mod process;
+mod services;
+mod stopwatch;
+mod venv;
 mod workspace;
 
 use clap::{Parser, Subcommand};
@@ -20,10 +24,13 @@ struct Arguments {
 enum Verb {
     /// Write what is made from other files: protobuf code, OpenAPI, the configuration reference
     Generate(generate::Arguments),
+    /// PostgreSQL, Redis, Kafka and a schema registry for tests: up, down, status
+    Services(services::Arguments),
 }
 
 fn main() -> anyhow::Result<()> {
     match Arguments::parse().verb {
         Verb::Generate(arguments) => generate::run(&arguments),
+        Verb::Services(arguments) => services::run(&arguments),
     }
 }
