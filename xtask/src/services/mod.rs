@@ -18,6 +18,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 
+pub(crate) use self::probe::get;
+
 use crate::stopwatch::Deadline;
 use crate::{process, workspace};
 

@@ -73,24 +73,28 @@ pub(super) fn kafka(address: &str) -> anyhow::Result<()> {
 
 /// The list of subjects.
 pub(super) fn registry(url: &str) -> anyhow::Result<()> {
-    let parsed = Url::parse(url, 80)?;
     if url.starts_with("https://") {
-        return connect(format!("{}:{}", parsed.host, parsed.port.unwrap_or(443))).map(drop);
+        return connect(Url::parse(url, 443)?.address()).map(drop);
     }
+    get(&format!("{}/subjects", url.trim_end_matches('/')))
+}
+
+/// A GET over plain HTTP that must be answered 200.
+///
+/// # Errors
+/// When nobody listens there, or the answer is another.
+pub(crate) fn get(url: &str) -> anyhow::Result<()> {
+    let parsed = Url::parse(url, 80)?;
     let mut stream = connect(parsed.address())?;
-    let path = format!("/{}/subjects", parsed.path.trim_end_matches('/'));
     write!(
         stream,
-        "GET {} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
-        path.replace("//", "/"),
+        "GET /{} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n",
+        parsed.path,
         parsed.address()
     )?;
     let reply = rest(&mut stream);
     let status = reply.lines().next().unwrap_or_default();
-    ensure!(
-        status.contains(" 200 "),
-        "the schema registry answers {status:?}"
-    );
+    ensure!(status.contains(" 200 "), "{url} answers {status:?}");
     Ok(())
 }
 
