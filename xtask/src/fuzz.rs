@@ -22,8 +22,8 @@ pub(crate) struct Arguments {
     /// At most this many requests per operation and phase
     #[arg(long, default_value_t = 20)]
     max_examples: u32,
-    /// Seconds for all of it
-    #[arg(long, default_value_t = 60)]
+    /// Seconds for all of it; random requests go on until they are spent
+    #[arg(long, default_value_t = 150)]
     max_time: u32,
     /// What the random requests follow from
     #[arg(long, default_value_t = 20_260_101)]
@@ -37,7 +37,7 @@ impl Default for Arguments {
     fn default() -> Self {
         Self {
             max_examples: 20,
-            max_time: 60,
+            max_time: 150,
             seed: 20_260_101,
             path: None,
         }
