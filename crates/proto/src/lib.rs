@@ -8,6 +8,7 @@
 /// `google.protobuf.FileDescriptorSet` without comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");
 
+pub use cartwright::events::v1 as events;
 pub use cartwright::v1;
 
 /// The shop's own packages.
@@ -21,6 +22,20 @@ pub mod cartwright {
     )]
     pub mod v1 {
         include!("gen/cartwright.v1.rs");
+    }
+
+    /// The log's events, package `cartwright.events.v1`.
+    pub mod events {
+        /// First version.
+        #[allow(
+            missing_docs,
+            rustdoc::all,
+            clippy::all,
+            reason = "generated: the proto files carry the documentation"
+        )]
+        pub mod v1 {
+            include!("../../gen/cartwright.events.v1.rs");
+        }
     }
 }
 
