@@ -175,7 +175,7 @@ fn never_shows_less_than_nothing() {
     race(8, |caller| {
         for _ in 0..20 {
             if caller < 3 {
-                let held = level.reserve(3).is_one_of(&[201, 409]);
+                let held = level.reserve(3).one_of(&[201, 409]);
                 if held.status == 201 {
                     let id = held.json()["id"].clone();
                     level.post("release", json!({"reservation_id": id})).is(200);

@@ -6,6 +6,7 @@ mod support;
 mod availability;
 mod carts;
 mod edge;
+mod expiry;
 mod keys;
 mod legacy;
 mod levels;

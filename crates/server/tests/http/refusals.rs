@@ -53,7 +53,7 @@ fn keeps_no_answer_that_was_limited() {
     let mut last = String::new();
     for number in 0..200 {
         last = format!("adjust-{number}");
-        if send(&last).is_one_of(&[200, 429]).status == 429 {
+        if send(&last).one_of(&[200, 429]).status == 429 {
             break;
         }
         assert!(number < 199, "never limited");
@@ -63,7 +63,7 @@ fn keeps_no_answer_that_was_limited() {
         std::time::Duration::from_secs(10),
         "the bucket refills",
         || {
-            let answer = send(&last).is_one_of(&[200, 429]);
+            let answer = send(&last).one_of(&[200, 429]);
             (answer.status == 200).then(|| assert!(!answer.replayed()))
         },
     );

@@ -14,7 +14,7 @@ fn creates_and_changes_a_store_by_name() {
         "priority": 3, "position": {"lat": 40.5, "lon": -73.25}
     });
     let put = |body: &serde_json::Value| shop.put(&path).admin().json(body.clone()).send();
-    let made = put(&body).is_one_of(&[200, 201]).version(1);
+    let made = put(&body).one_of(&[200, 201]).version(1);
     check(&made, body.clone());
     assert_eq!(made["id"], id.as_str());
 

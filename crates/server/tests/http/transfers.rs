@@ -25,7 +25,7 @@ fn end(shop: &Shop, transfer: &Value, verb: &str) -> Response {
 fn takes_units_off_one_shelf_and_lays_them_on_the_other() {
     let shop = shop();
     let (from, to) = scene(&shop, 10);
-    let transfer = send(&shop, &from, &to, 4).is_one_of(&[200, 201]).json();
+    let transfer = send(&shop, &from, &to, 4).one_of(&[200, 201]).json();
     check(
         &transfer,
         json!({"sku": from.sku, "from": from.store, "to": to.store, "quantity": 4, "state": "in_transit"}),

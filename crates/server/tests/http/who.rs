@@ -198,7 +198,7 @@ fn try_row(shop: &Shop, row: &Row, outsider: &str) {
         For::Cart => {
             anonymous.refused(404, "not_found");
             // Forbidden or hidden: the contract has a sentence for both.
-            lacking().is_one_of(&[403, 404]);
+            lacking().one_of(&[403, 404]);
             let key = shop.api_key(&["carts"]);
             row.send(shop, |request| request.key(&key)).succeeded();
         }
@@ -231,7 +231,7 @@ fn a_cart_token_opens_its_cart_and_nothing_else() {
     for row in catalog(&shop).iter().chain(&stock(&shop)) {
         if let For::Scope(_) = row.who {
             let answer = row.send(&shop, |request| request.token(&cart.token));
-            answer.clone().is_one_of(&[401, 403]);
+            answer.clone().one_of(&[401, 403]);
         }
     }
     for rest in ["", "/explain"] {

@@ -35,7 +35,7 @@ impl Response {
     }
 
     #[track_caller]
-    pub(crate) fn is_one_of(self, statuses: &[u16]) -> Self {
+    pub(crate) fn one_of(self, statuses: &[u16]) -> Self {
         assert!(
             statuses.contains(&self.status),
             "expected one of {statuses:?}: {}",

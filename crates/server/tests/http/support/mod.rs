@@ -1,6 +1,7 @@
 //! What the tests stand on: the real binary, a small HTTP client, and a shop to set scenes in.
 #![allow(
     dead_code,
+    unused_imports,
     reason = "two test binaries share this module and neither uses all of it"
 )]
 

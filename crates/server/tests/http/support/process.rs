@@ -71,6 +71,8 @@ pub(crate) struct Setup {
     pub(crate) environment: Vec<(String, String)>,
     pub(crate) arguments: Vec<String>,
     pub(crate) sample: bool,
+    /// Where it listens; a free port unless a test says otherwise.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 impl Setup {
@@ -87,6 +89,7 @@ impl Setup {
             ],
             arguments: Vec::new(),
             sample: false,
+            address: None,
         }
     }
 
@@ -99,6 +102,18 @@ impl Setup {
     pub(crate) fn argument(mut self, argument: &str) -> Self {
         self.arguments.push(argument.into());
         self
+    }
+
+    pub(crate) fn at(mut self, address: SocketAddr) -> Self {
+        self.address = Some(address);
+        self
+    }
+
+    /// Starts it and kills it after so long, wherever it is by then.
+    pub(crate) fn start_and_kill(&self, after: Duration) {
+        let process = self.spawn();
+        std::thread::sleep(after);
+        process.kill();
     }
 
     /// Starts it and waits until it is ready.
@@ -122,19 +137,20 @@ impl Setup {
         }
     }
 
-    fn launch(&self) -> Result<Process, Refusal> {
-        let address = free_address();
+    fn spawn(&self) -> Process {
+        let address = self.address.unwrap_or_else(free_address);
         let said = File::create(&self.log).expect("the log can be written");
         let also = said.try_clone().expect("a second handle of the log");
+        let sample = if self.sample {
+            "--sample"
+        } else {
+            "--no-sample"
+        };
         let child = Command::new(env!("CARGO_BIN_EXE_cartwright"))
             .arg("serve")
             .args(["--listen", &address.to_string(), "--data-dir"])
             .arg(&self.data)
-            .arg(if self.sample {
-                "--sample"
-            } else {
-                "--no-sample"
-            })
+            .arg(sample)
             .args(&self.arguments)
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -142,19 +158,23 @@ impl Setup {
             .stderr(also)
             .spawn()
             .expect("the binary can be run");
-        let mut process = Process {
+        Process {
             child: Mutex::new(child),
             address,
             log: self.log.clone(),
-        };
+        }
+    }
+
+    fn launch(&self) -> Result<Process, Refusal> {
+        let process = self.spawn();
         let started = eventually(PATIENCE, "the server is ready or has ended", || {
-            if let Some(status) = process.ended() {
+            // Somebody else may answer at this address, so the end of the process is looked at first and last.
+            let ready = process.request("GET", "/health/readiness").try_send();
+            if let Some(status) = process.exit_status() {
                 return Some(Err(status));
             }
-            let ready = process.request("GET", "/health/readiness").try_send();
-            ready
-                .is_ok_and(|response| response.status == 200)
-                .then_some(Ok(()))
+            let ready = ready.is_ok_and(|response| response.status == 200);
+            (ready && self.address.is_none()).then_some(Ok(()))
         });
         match started {
             Ok(()) => Ok(process),
@@ -196,20 +216,24 @@ impl Process {
     }
 
     /// Its exit status, once it has ended.
-    pub(crate) fn ended(&mut self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
         self.child().try_wait().expect("the child can be asked")
     }
 
     pub(crate) fn alive(&self) -> bool {
-        self.child()
-            .try_wait()
-            .expect("the child can be asked")
-            .is_none()
+        self.exit_status().is_none()
     }
 
     /// `kill -9`.
     pub(crate) fn kill(self) {
         drop(self);
+    }
+
+    /// `kill -9` while others still hold it.
+    pub(crate) fn kill_now(&self) {
+        let mut child = self.child();
+        child.kill().expect("the child can be killed");
+        child.wait().expect("the child ends");
     }
 
     /// Sends SIGTERM, to itself alone.
@@ -223,9 +247,11 @@ impl Process {
 
     /// SIGTERM, then waits for the end.
     #[track_caller]
-    pub(crate) fn stop(mut self) -> ExitStatus {
+    pub(crate) fn stop(self) -> ExitStatus {
         self.terminate();
-        eventually(PATIENCE, "the server ends after SIGTERM", || self.ended())
+        eventually(PATIENCE, "the server ends after SIGTERM", || {
+            self.exit_status()
+        })
     }
 
     fn child(&self) -> std::sync::MutexGuard<'_, Child> {

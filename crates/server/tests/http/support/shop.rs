@@ -134,7 +134,7 @@ impl Shop {
             .admin()
             .json(location)
             .send()
-            .is_one_of(&[200, 201]);
+            .one_of(&[200, 201]);
         id
     }
 
