@@ -1,3 +1,4 @@
-//! Placeholder.
+//! What the outside calls: each surface turns requests into use cases and outcomes into replies.
 
+pub mod grpc;
 pub mod wire;
