@@ -38,5 +38,8 @@ pub const CODES: &[(&str, u16)] = &[
 
 /// The status of a code; 500 for one that is not listed.
 pub fn status_of(code: &str) -> u16 {
-    CODES.iter().find(|(known, _)| *known == code).map_or(500, |(_, status)| *status)
+    CODES
+        .iter()
+        .find(|(known, _)| *known == code)
+        .map_or(500, |(_, status)| *status)
 }

@@ -24,7 +24,13 @@ pub struct Problem {
 impl Problem {
     /// A problem without fields.
     pub fn new(code: &'static str, detail: impl Into<String>) -> Self {
-        Self { code, detail: detail.into(), fields: Map::new(), retry_after: None, allow: None }
+        Self {
+            code,
+            detail: detail.into(),
+            fields: Map::new(),
+            retry_after: None,
+            allow: None,
+        }
     }
 
     /// With one more field.
@@ -36,12 +42,20 @@ impl Problem {
 
     /// Something that is not there, or not the caller's to know.
     pub fn not_found(resource: &str, id: impl std::fmt::Display) -> Self {
-        let detail = format!("there is no {resource} {id} that you may see; check the id and your credentials");
-        Self::new("not_found", detail).with("resource", resource).with("id", id.to_string())
+        let detail = format!(
+            "there is no {resource} {id} that you may see; check the id and your credentials"
+        );
+        Self::new("not_found", detail)
+            .with("resource", resource)
+            .with("id", id.to_string())
     }
 
     /// One field that is not allowed.
-    pub fn invalid(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+    pub fn invalid(
+        field: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
         Refusal::invalid(field, code, detail).into()
     }
 
@@ -68,7 +82,9 @@ impl Problem {
 fn title(code: &str) -> String {
     let words = code.replace('_', " ");
     let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+    letters.next().map_or_else(String::new, |first| {
+        first.to_uppercase().chain(letters).collect()
+    })
 }
 
 impl From<Refusal> for Problem {
@@ -85,15 +101,23 @@ impl From<Refusal> for Problem {
                     .with("sku", first.sku.as_str())
                     .with("requested", first.requested)
                     .with("available", first.available);
-                if lines.len() > 1 { problem.with("lines", json!(lines)) } else { problem }
+                if lines.len() > 1 {
+                    problem.with("lines", json!(lines))
+                } else {
+                    problem
+                }
             }
             Refusal::VersionConflict { current } => {
-                let detail = format!("it changed since you read it and is at version {current} now; read it again, then decide");
+                let detail = format!(
+                    "it changed since you read it and is at version {current} now; read it again, then decide"
+                );
                 Self::new("version_conflict", detail).with("current_version", current)
             }
             Refusal::VersionRequired => version_required(),
             Refusal::ReservationLimit { limit } => {
-                let detail = format!("at most {limit} reservations may be open at once; release or confirm some first");
+                let detail = format!(
+                    "at most {limit} reservations may be open at once; release or confirm some first"
+                );
                 Self::new("reservation_limit", detail).with("limit", limit)
             }
             Refusal::ReservationFinal { state } => {
@@ -101,34 +125,53 @@ impl From<Refusal> for Problem {
                 Self::new("reservation_final", detail).with("state", state)
             }
             Refusal::CartClosed { id, state } => {
-                let detail = format!("cart {id} is {state} and takes no changes; create a new cart");
-                Self::new("cart_closed", detail).with("id", id).with("state", state)
+                let detail =
+                    format!("cart {id} is {state} and takes no changes; create a new cart");
+                Self::new("cart_closed", detail)
+                    .with("id", id)
+                    .with("state", state)
             }
             Refusal::AlreadyExists { resource, id } => {
-                let detail = format!("there is another {resource} {id} already; choose another name or use that one");
-                Self::new("already_exists", detail).with("resource", resource).with("id", id)
+                let detail = format!(
+                    "there is another {resource} {id} already; choose another name or use that one"
+                );
+                Self::new("already_exists", detail)
+                    .with("resource", resource)
+                    .with("id", id)
             }
-            Refusal::InvalidState { state, detail } => Self::new("invalid_state", detail).with("state", state),
+            Refusal::InvalidState { state, detail } => {
+                Self::new("invalid_state", detail).with("state", state)
+            }
             Refusal::Invalid { errors } => {
                 let detail = match errors.as_slice() {
                     [one] => format!("{}: {}", one.field, one.detail),
-                    many => format!("{} fields are not allowed as they are; see errors", many.len()),
+                    many => format!(
+                        "{} fields are not allowed as they are; see errors",
+                        many.len()
+                    ),
                 };
                 Self::new("invalid", detail).with("errors", json!(errors))
             }
             Refusal::QuantityLimit { min, max, multiple } => {
                 let detail = "the quantity of this SKU is limited: at least min, at most max, in steps of multiple";
                 let problem = Self::new("quantity_limit", detail).with("min", json!(min));
-                problem.with("max", json!(max)).with("multiple", json!(multiple))
+                problem
+                    .with("max", json!(max))
+                    .with("multiple", json!(multiple))
             }
             Refusal::CartLimit { detail } => Self::new("cart_limit", detail),
             Refusal::CurrencyMismatch { sku, currency } => {
-                let detail = format!("{sku} has no price in {currency}; use a cart in another currency");
-                Self::new("currency_mismatch", detail).with("sku", sku.as_str()).with("currency", currency.code())
+                let detail =
+                    format!("{sku} has no price in {currency}; use a cart in another currency");
+                Self::new("currency_mismatch", detail)
+                    .with("sku", sku.as_str())
+                    .with("currency", currency.code())
             }
             Refusal::NotSoldHere { sku, country } => {
                 let detail = format!("{sku} is not sold in {country}");
-                Self::new("not_sold_here", detail).with("sku", sku.as_str()).with("country", country.code())
+                Self::new("not_sold_here", detail)
+                    .with("sku", sku.as_str())
+                    .with("country", country.code())
             }
         }
     }
@@ -136,20 +179,42 @@ impl From<Refusal> for Problem {
 
 /// An absolute write came without a version.
 pub fn version_required() -> Problem {
-    Problem::new("version_required", "send the version you read as If-Match: \"<version>\" or expected_version (0: it must not exist yet)")
+    Problem::new(
+        "version_required",
+        "send the version you read as If-Match: \"<version>\" or expected_version (0: it must not exist yet)",
+    )
 }
 
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
         let (code, detail, retry) = match fault {
-            Fault::Unavailable(_) => ("dependency_unavailable", "the store did not answer; try again with the same Idempotency-Key", 1),
-            Fault::ReadOnly => ("read_only", "the shop takes no writes until its store works again; reads go on", 1),
-            Fault::Overloaded => ("overloaded", "too much is waiting; try again in a moment", 1),
-            Fault::Corrupt(_) | Fault::Rejected(_) => ("internal", "this should not have happened; the operator finds it by the Request-Id", 0),
+            Fault::Unavailable(_) => (
+                "dependency_unavailable",
+                "the store did not answer; try again with the same Idempotency-Key",
+                1,
+            ),
+            Fault::ReadOnly => (
+                "read_only",
+                "the shop takes no writes until its store works again; reads go on",
+                1,
+            ),
+            Fault::Overloaded => (
+                "overloaded",
+                "too much is waiting; try again in a moment",
+                1,
+            ),
+            Fault::Corrupt(_) | Fault::Rejected(_) => (
+                "internal",
+                "this should not have happened; the operator finds it by the Request-Id",
+                0,
+            ),
         };
         if code == "internal" {
             tracing::error!(%fault, "a request failed for a reason inside");
         }
-        Self { retry_after: (retry > 0).then_some(retry), ..Self::new(code, detail) }
+        Self {
+            retry_after: (retry > 0).then_some(retry),
+            ..Self::new(code, detail)
+        }
     }
 }

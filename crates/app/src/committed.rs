@@ -1,9 +1,9 @@
 //! Committed state in memory, shared by readers and the loop. Never stale: the loop puts every change here before it
 //! answers, and a reader's own load gives way to it (the placeholder of `quick_cache` is gone when the loop has written).
 
+use crate::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::ReadStore;
-use crate::Fault;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -47,7 +47,11 @@ impl Committed {
     }
 
     /// What is committed under a key; loads it off the async threads when it is not in memory. One load a key at a time.
-    pub async fn load(&self, key: &Key, store: &Arc<dyn ReadStore>) -> Result<Option<Record>, Fault> {
+    pub async fn load(
+        &self,
+        key: &Key,
+        store: &Arc<dyn ReadStore>,
+    ) -> Result<Option<Record>, Fault> {
         if let Some(found) = self.entries.get(key) {
             self.hits.fetch_add(1, Ordering::Relaxed);
             return Ok(found);
@@ -82,6 +86,9 @@ impl Committed {
 
     /// `(hits, misses)` of readers.
     pub fn counts(&self) -> (u64, u64) {
-        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+        (
+            self.hits.load(Ordering::Relaxed),
+            self.misses.load(Ordering::Relaxed),
+        )
     }
 }

@@ -19,7 +19,12 @@ const POOL: usize = 4096;
 impl Ids {
     /// Identifiers drawn from `random`.
     pub fn new(random: Arc<dyn Random>) -> Self {
-        Self { millis: 0, counter: 0, random, pool: Vec::new() }
+        Self {
+            millis: 0,
+            counter: 0,
+            random,
+            pool: Vec::new(),
+        }
     }
 
     fn draw(&mut self) -> u32 {
@@ -42,7 +47,10 @@ impl Ids {
         }
         self.counter += 1;
         let random = u128::from(self.draw());
-        let (high, low) = (u128::from(self.counter >> 30 & 0xFFF), u128::from(self.counter & 0x3FFF_FFFF));
+        let (high, low) = (
+            u128::from(self.counter >> 30 & 0xFFF),
+            u128::from(self.counter & 0x3FFF_FFFF),
+        );
         let time = (self.millis.max(0) as u128) << 80;
         time | 7 << 76 | high << 64 | 0b10 << 62 | low << 32 | random
     }

@@ -27,8 +27,14 @@ const HEADERS: [&str; 3] = ["etag", "location", "content-type"];
 impl KeptReply {
     /// For the store.
     pub fn encode(&self, hash: &[u8; 16], until: Time) -> Bytes {
-        let header = |(name, value): &(&'static str, String)| proto::Header { name: (*name).to_owned(), value: value.clone() };
-        let secret = self.secret.as_ref().map(|(offset, of)| proto::Secret { offset: *offset as u32, of: of.clone() });
+        let header = |(name, value): &(&'static str, String)| proto::Header {
+            name: (*name).to_owned(),
+            value: value.clone(),
+        };
+        let secret = self.secret.as_ref().map(|(offset, of)| proto::Secret {
+            offset: *offset as u32,
+            of: of.clone(),
+        });
         let message = proto::KeptReply {
             key_hash: hash.to_vec(),
             payload_hash: self.payload_hash.to_vec(),
@@ -52,7 +58,9 @@ impl KeptReply {
             status: u16::try_from(message.status).ok()?,
             headers: message.headers.into_iter().filter_map(header).collect(),
             body: message.body.into(),
-            secret: message.secret.map(|secret| (secret.offset as usize, secret.of)),
+            secret: message
+                .secret
+                .map(|secret| (secret.offset as usize, secret.of)),
         })
     }
 }

@@ -29,7 +29,8 @@ impl Secrets {
 
     /// The secret of a thing (a cart, an API key): 43 letters of base64url, the same every time.
     pub fn derive(&self, of: &str) -> String {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| unreachable!("any length is a key"));
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0)
+            .unwrap_or_else(|_| unreachable!("any length is a key"));
         mac.update(of.as_bytes());
         URL_SAFE_NO_PAD.encode(mac.finalize().into_bytes())
     }
@@ -70,7 +71,11 @@ impl Command for CreateKey {
             limits: self.limits,
             hash: self.hash,
         };
-        Ok(Decided { events: vec![Event::ApiKey(self.id, event)], answer: Key::ApiKey(self.id), created: true })
+        Ok(Decided {
+            events: vec![Event::ApiKey(self.id, event)],
+            answer: Key::ApiKey(self.id),
+            created: true,
+        })
     }
 }
 
@@ -89,7 +94,9 @@ impl Command for DeleteKey {
     }
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
-        let key = work.api_key(&self.id)?.ok_or_else(|| Refusal::not_found("api_key", self.id))?;
+        let key = work
+            .api_key(&self.id)?
+            .ok_or_else(|| Refusal::not_found("api_key", self.id))?;
         crate::stores::check_version(self.expected_version, key.version)?;
         Ok(Decided {
             events: vec![Event::ApiKey(self.id, KeyEvent::Deleted)],

@@ -6,7 +6,9 @@ use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
-use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId};
+use cartwright_domain::{
+    ApiKeyId, CartId, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -141,7 +143,11 @@ impl Record {
         let own = match self {
             Self::Product(it) => {
                 let attributes = it.data.attributes.len() * 120;
-                let variants: usize = it.variants.iter().map(|v| 280 + 16 * v.data.prices.len() + 48 * v.data.options.len()).sum();
+                let variants: usize = it
+                    .variants
+                    .iter()
+                    .map(|v| 280 + 16 * v.data.prices.len() + 48 * v.data.options.len())
+                    .sum();
                 400 + it.data.description.len() + attributes + variants
             }
             Self::Cart(it) => 400 + it.lines.len() * 260,
@@ -149,14 +155,22 @@ impl Record {
             Self::Level(it) => 200 + it.waiting.len() * 32,
             Self::Stores(it) => 24 + it.len() * 24,
             Self::Store(_) | Self::Transfer(_) | Self::ApiKey(_) => 240,
-            Self::ProductId(_) | Self::ReservationId(_) | Self::ApiKeyId(_) | Self::CartId(_) | Self::Count(_) => 0,
+            Self::ProductId(_)
+            | Self::ReservationId(_)
+            | Self::ApiKeyId(_)
+            | Self::CartId(_)
+            | Self::Count(_) => 0,
         };
         (OVERHEAD + own) as u64
     }
 }
 
 /// The index entries that follow from a change of a noun: new value under each key, `None` where it goes.
-pub fn index_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
+pub fn index_changes(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    visit: &mut dyn FnMut(IndexChange),
+) {
     match (before, after) {
         (before @ (None | Some(Record::Product(_))), after @ Some(Record::Product(_))) => {
             product_changes(before, after, visit);
@@ -166,14 +180,22 @@ pub fn index_changes(before: Option<&Record>, after: Option<&Record>, visit: &mu
             visit(IndexChange::Set(key, Record::ReservationId(hold.id)));
             visit(IndexChange::Add(Key::OpenHolds(hold.principal.clone()), 1));
         }
-        (Some(Record::Reservation(was)), Some(Record::Reservation(is))) if was.state != is.state => {
+        (Some(Record::Reservation(was)), Some(Record::Reservation(is)))
+            if was.state != is.state =>
+        {
             visit(IndexChange::Add(Key::OpenHolds(is.principal.clone()), -1));
         }
         (None, Some(Record::Level(level))) => {
-            visit(IndexChange::Join(Key::StoresOf(level.key.sku.clone()), level.key.store.clone()));
+            visit(IndexChange::Join(
+                Key::StoresOf(level.key.sku.clone()),
+                level.key.store.clone(),
+            ));
         }
         (None, Some(Record::ApiKey(key))) => {
-            visit(IndexChange::Set(Key::KeyHash(key.hash), Record::ApiKeyId(key.id)));
+            visit(IndexChange::Set(
+                Key::KeyHash(key.hash),
+                Record::ApiKeyId(key.id),
+            ));
         }
         (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
@@ -203,8 +225,14 @@ impl IndexChange {
     }
 }
 
-fn product_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
-    let (Some(Record::Product(after)), before) = (after, before) else { return };
+fn product_changes(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    visit: &mut dyn FnMut(IndexChange),
+) {
+    let (Some(Record::Product(after)), before) = (after, before) else {
+        return;
+    };
     let before = match before {
         Some(Record::Product(before)) => Some(before),
         _ => None,
@@ -214,7 +242,10 @@ fn product_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut 
         if before.data.slug != after.data.slug {
             visit(IndexChange::Drop(Key::Slug(before.data.slug.clone())));
         }
-        let gone = before.variants.iter().filter(|variant| after.variant(&variant.data.sku).is_none());
+        let gone = before
+            .variants
+            .iter()
+            .filter(|variant| after.variant(&variant.data.sku).is_none());
         gone.for_each(|variant| visit(IndexChange::Drop(Key::Sku(variant.data.sku.clone()))));
     }
     if before.is_none_or(|before| before.data.slug != after.data.slug) {
@@ -227,9 +258,16 @@ fn product_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut 
     }
 }
 
-fn cart_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
+fn cart_changes(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    visit: &mut dyn FnMut(IndexChange),
+) {
     let user = |record: Option<&Record>| match record {
-        Some(Record::Cart(cart)) => cart.external_user.clone().map(|user| (Key::UserCart(user.package, user.user), cart.id)),
+        Some(Record::Cart(cart)) => cart
+            .external_user
+            .clone()
+            .map(|user| (Key::UserCart(user.package, user.user), cart.id)),
         _ => None,
     };
     match (user(before), user(after)) {

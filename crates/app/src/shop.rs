@@ -2,9 +2,9 @@
 
 use crate::committed::Committed;
 use crate::fault::Fault;
+use crate::ids::Ids;
 use crate::kept::KeptReply;
 use crate::nouns::{Event, Key, Record};
-use crate::ids::Ids;
 use crate::ports::{Clock, ReadStore};
 use crate::work::{Stop, Work};
 use cartwright_domain::catalog::Product;
@@ -131,14 +131,18 @@ impl Shop {
     /// store fails; the last one leaves open whether it was written.
     pub async fn submit(&self, submission: Submission) -> Result<Answer, Fault> {
         let (reply, answer) = oneshot::channel();
-        self.queue.try_send(Waiting { submission, reply }).map_err(|error| match error {
-            TrySendError::Full(_) => {
-                self.health.shed();
-                Fault::Overloaded
-            }
-            TrySendError::Disconnected(_) => Fault::Unavailable("the shop is closing".into()),
-        })?;
-        answer.await.map_err(|_| Fault::Unavailable("the write loop ended".into()))?
+        self.queue
+            .try_send(Waiting { submission, reply })
+            .map_err(|error| match error {
+                TrySendError::Full(_) => {
+                    self.health.shed();
+                    Fault::Overloaded
+                }
+                TrySendError::Disconnected(_) => Fault::Unavailable("the shop is closing".into()),
+            })?;
+        answer
+            .await
+            .map_err(|_| Fault::Unavailable("the write loop ended".into()))?
     }
 
     /// What is committed under a key.

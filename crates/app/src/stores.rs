@@ -24,10 +24,16 @@ impl Command for PutStore {
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
         let current = work.store(&self.id)?;
-        check_version(self.expected_version, current.map_or(0, |store| store.version))?;
+        check_version(
+            self.expected_version,
+            current.map_or(0, |store| store.version),
+        )?;
         let event = put(current.map(AsRef::as_ref), self.details.clone());
         Ok(Decided {
-            events: event.map(|event| Event::Store(self.id.clone(), event)).into_iter().collect(),
+            events: event
+                .map(|event| Event::Store(self.id.clone(), event))
+                .into_iter()
+                .collect(),
             answer: Key::Store(self.id.clone()),
             created: current.is_none(),
         })

@@ -3,7 +3,9 @@
 use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
 use cartwright_domain::cart::Cart;
 use cartwright_domain::catalog::Product;
-use cartwright_domain::inventory::{Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer};
+use cartwright_domain::inventory::{
+    Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer,
+};
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
 use cartwright_domain::{
@@ -120,7 +122,13 @@ impl Work {
 
     /// Takes a committed value in.
     pub(crate) fn put(&mut self, key: Key, value: Option<Record>) {
-        self.slots.insert(key, Slot { now: value, changed: false });
+        self.slots.insert(
+            key,
+            Slot {
+                now: value,
+                changed: false,
+            },
+        );
     }
 
     /// The value of a loaded key.
@@ -134,14 +142,22 @@ impl Work {
         for event in events {
             let key = event.key();
             let follows = match (event, self.value(&key)) {
-                (Event::Reservation(_, ReservationEvent::Held { principal, .. }), _) => Some(Key::OpenHolds(principal.clone())),
-                (Event::Reservation(_, ReservationEvent::Ended(_)), Some(Record::Reservation(hold))) => {
-                    Some(Key::OpenHolds(hold.principal.clone()))
+                (Event::Reservation(_, ReservationEvent::Held { principal, .. }), _) => {
+                    Some(Key::OpenHolds(principal.clone()))
                 }
+                (
+                    Event::Reservation(_, ReservationEvent::Ended(_)),
+                    Some(Record::Reservation(hold)),
+                ) => Some(Key::OpenHolds(hold.principal.clone())),
                 (Event::Level(level, _), None) => Some(Key::StoresOf(level.sku.clone())),
                 _ => None,
             };
-            missing.extend(follows.into_iter().chain([key]).filter(|key| !self.has(key)));
+            missing.extend(
+                follows
+                    .into_iter()
+                    .chain([key])
+                    .filter(|key| !self.has(key)),
+            );
         }
         missing
     }
@@ -149,7 +165,10 @@ impl Work {
     /// Applies an event and what follows from it for the indexes; what is worth telling beside it goes to `notices`.
     /// Returns the version of its thing after it.
     pub(crate) fn apply(&mut self, event: &Event, now: Time, notices: &mut Vec<Event>) -> u64 {
-        let slot = self.slots.entry(event.key()).or_insert(Slot { now: None, changed: false });
+        let slot = self.slots.entry(event.key()).or_insert(Slot {
+            now: None,
+            changed: false,
+        });
         slot.changed = true;
         let standing = match (event, &slot.now) {
             (Event::Notice(..), now) => return now.as_ref().map_or(0, Record::version),
@@ -157,22 +176,33 @@ impl Work {
             _ => None,
         };
         // A second reference to the state would make `apply` copy it, so it is only kept where an index can change.
-        let before = if standing.is_some() || is_plain_cart(slot.now.as_ref()) { None } else { slot.now.clone() };
+        let before = if standing.is_some() || is_plain_cart(slot.now.as_ref()) {
+            None
+        } else {
+            slot.now.clone()
+        };
         let was = slot.now.as_ref().map_or(0, Record::version);
         event.apply(&mut slot.now, now);
         if let (Event::Level(..), Some(Record::Level(level))) = (event, &slot.now) {
-            notices.extend(Notice::between(standing, level).map(|notice| Event::Notice(level.clone(), notice)));
+            notices.extend(
+                Notice::between(standing, level).map(|notice| Event::Notice(level.clone(), notice)),
+            );
         }
         let version = slot.now.as_ref().map_or(was + 1, Record::version);
         if standing.is_none() && !(was > 0 && before.is_none()) {
             let after = slot.now.clone();
-            index_changes(before.as_ref(), after.as_ref(), &mut |change| self.index(change));
+            index_changes(before.as_ref(), after.as_ref(), &mut |change| {
+                self.index(change)
+            });
         }
         version
     }
 
     fn index(&mut self, change: IndexChange) {
-        let slot = self.slots.entry(change.key().clone()).or_insert(Slot { now: None, changed: false });
+        let slot = self.slots.entry(change.key().clone()).or_insert(Slot {
+            now: None,
+            changed: false,
+        });
         slot.changed = true;
         match change {
             IndexChange::Set(_, record) => slot.now = Some(record),
@@ -201,7 +231,9 @@ impl Work {
     /// Everything that changed, in the order of the keys.
     pub(crate) fn changed(&self) -> Vec<(Key, Option<Record>)> {
         let changed = self.slots.iter().filter(|(_, slot)| slot.changed);
-        let mut changed: Vec<_> = changed.map(|(key, slot)| (key.clone(), slot.now.clone())).collect();
+        let mut changed: Vec<_> = changed
+            .map(|(key, slot)| (key.clone(), slot.now.clone()))
+            .collect();
         changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         changed
     }

@@ -7,7 +7,9 @@ use std::hash::Hash;
 use std::sync::Arc;
 
 /// A noun with its own stream of events. One event is one change: it raises the version by exactly one.
-pub trait Entity: Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static {
+pub trait Entity:
+    Clone + Debug + PartialEq + Serialize + DeserializeOwned + Send + Sync + 'static
+{
     /// What it is found by.
     type Key: Clone + Debug + Eq + Ord + Hash + Send + Sync + 'static;
     /// What can happen to it.

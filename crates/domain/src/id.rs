@@ -207,7 +207,14 @@ mod tests {
 
     #[test]
     fn made_ids_read_back_and_keep_their_order() {
-        for value in [0, 1, 31, 32, u128::MAX, 0x0190_0000_0000_7000_8000_0000_0000_0001] {
+        for value in [
+            0,
+            1,
+            31,
+            32,
+            u128::MAX,
+            0x0190_0000_0000_7000_8000_0000_0000_0001,
+        ] {
             let id = CartId(value);
             assert_eq!(id.to_string().parse(), Ok(id));
             assert_eq!(CartId::from_slice(&id.to_bytes()), Some(id));
@@ -217,7 +224,13 @@ mod tests {
 
     #[test]
     fn a_wrong_prefix_letter_or_length_is_no_id() {
-        for text in ["", "car_", "res_00000000000000000000000001", "car_0000000000000000000000000U", "car_80000000000000000000000000"] {
+        for text in [
+            "",
+            "car_",
+            "res_00000000000000000000000001",
+            "car_0000000000000000000000000U",
+            "car_80000000000000000000000000",
+        ] {
             assert_eq!(text.parse::<CartId>(), Err(BadId), "{text}");
         }
     }

@@ -74,12 +74,18 @@ impl Scope {
 
     /// Its spelling on the wire.
     pub fn as_str(self) -> &'static str {
-        Self::ALL.iter().find(|(scope, _)| *scope == self).map_or("", |(_, name)| name)
+        Self::ALL
+            .iter()
+            .find(|(scope, _)| *scope == self)
+            .map_or("", |(_, name)| name)
     }
 
     /// From its spelling.
     pub fn parse(name: &str) -> Option<Self> {
-        Self::ALL.iter().find(|(_, known)| *known == name).map(|(scope, _)| *scope)
+        Self::ALL
+            .iter()
+            .find(|(_, known)| *known == name)
+            .map(|(scope, _)| *scope)
     }
 }
 
@@ -142,7 +148,12 @@ impl Entity for ApiKey {
 
     fn apply(state: &mut Option<Arc<Self>>, key: &ApiKeyId, event: &Event, at: Time) {
         match event {
-            Event::Created { name, scopes, limits, hash } => {
+            Event::Created {
+                name,
+                scopes,
+                limits,
+                hash,
+            } => {
                 *state = Some(Arc::new(Self {
                     id: *key,
                     name: name.clone(),

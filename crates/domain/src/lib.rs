@@ -3,8 +3,8 @@
 //! Nothing here is async, does I/O, reads a clock or draws a random number: time and identifiers are arguments.
 //! A decision takes loaded values and a request and returns events, or a [`Refusal`]; `apply` turns events into state.
 
-pub mod catalog;
 pub mod cart;
+pub mod catalog;
 pub mod entity;
 pub mod id;
 pub mod inventory;

@@ -88,7 +88,12 @@ impl Entity for Store {
     fn apply(state: &mut Option<Arc<Self>>, key: &StoreId, event: &Event, at: Time) {
         let Event::Put(details) = event;
         let version = state.as_ref().map_or(0, |store| store.version) + 1;
-        *state = Some(Arc::new(Self { id: key.clone(), details: details.clone(), updated_at: at, version }));
+        *state = Some(Arc::new(Self {
+            id: key.clone(),
+            details: details.clone(),
+            updated_at: at,
+            version,
+        }));
     }
 
     fn version(&self) -> u64 {

@@ -16,7 +16,10 @@ impl Currency {
     /// Checks the code against ISO 4217; upper case only.
     pub fn new(code: &str) -> Result<Self, BadCurrency> {
         iso_currency::Currency::from_code(code).ok_or(BadCurrency)?;
-        code.as_bytes().try_into().map(Self).map_err(|_| BadCurrency)
+        code.as_bytes()
+            .try_into()
+            .map(Self)
+            .map_err(|_| BadCurrency)
     }
 
     /// The three letters.
@@ -26,7 +29,9 @@ impl Currency {
 
     /// Digits after the point of its major unit (2 for USD, 0 for JPY).
     pub fn digits(&self) -> u32 {
-        iso_currency::Currency::from_code(self.code()).and_then(|c| c.exponent()).map_or(0, u32::from)
+        iso_currency::Currency::from_code(self.code())
+            .and_then(|c| c.exponent())
+            .map_or(0, u32::from)
     }
 }
 
@@ -85,7 +90,9 @@ impl Money {
 
     /// So many times the amount; `None` on overflow.
     pub fn times(self, count: i64) -> Option<Self> {
-        self.minor.checked_mul(count).map(|minor| Self { minor, ..self })
+        self.minor
+            .checked_mul(count)
+            .map(|minor| Self { minor, ..self })
     }
 }
 

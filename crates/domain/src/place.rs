@@ -18,8 +18,15 @@ impl Country {
     /// Checks the code against ISO 3166-1; upper case only.
     pub fn new(code: &str) -> Result<Self, BadCountry> {
         let letters: [u8; 2] = code.as_bytes().try_into().map_err(|_| BadCountry)?;
-        let known = CODES.as_bytes().chunks_exact(2).any(|known| known == letters);
-        if known { Ok(Self(letters)) } else { Err(BadCountry) }
+        let known = CODES
+            .as_bytes()
+            .chunks_exact(2)
+            .any(|known| known == letters);
+        if known {
+            Ok(Self(letters))
+        } else {
+            Err(BadCountry)
+        }
     }
 
     /// The two letters.
@@ -85,13 +92,30 @@ mod tests {
 
     #[test]
     fn knows_the_countries_and_nothing_else() {
-        assert!(["US", "GB", "DE", "JP"].iter().all(|code| Country::new(code).is_ok()));
-        assert!(["us", "XX", "USA", "", "EU"].iter().all(|code| Country::new(code).is_err()));
+        assert!(
+            ["US", "GB", "DE", "JP"]
+                .iter()
+                .all(|code| Country::new(code).is_ok())
+        );
+        assert!(
+            ["us", "XX", "USA", "", "EU"]
+                .iter()
+                .all(|code| Country::new(code).is_err())
+        );
     }
 
     #[test]
     fn measures_distance_over_the_globe() {
-        let (london, paris) = (Position { lat: 51.5074, lon: -0.1278 }, Position { lat: 48.8566, lon: 2.3522 });
+        let (london, paris) = (
+            Position {
+                lat: 51.5074,
+                lon: -0.1278,
+            },
+            Position {
+                lat: 48.8566,
+                lon: 2.3522,
+            },
+        );
         assert!((london.distance_km(&paris) - 343.5).abs() < 2.0);
     }
 }

@@ -27,7 +27,10 @@ pub struct FieldError {
 
 /// The business says no. Nothing has changed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[allow(missing_docs, reason = "the fields are named and printed by the variant's message")]
+#[allow(
+    missing_docs,
+    reason = "the fields are named and printed by the variant's message"
+)]
 pub enum Refusal {
     /// There is no such thing, or the caller may not know of it.
     #[error("no {resource} {id}")]
@@ -61,7 +64,11 @@ pub enum Refusal {
     Invalid { errors: Vec<FieldError> },
     /// Outside a SKU's own limits.
     #[error("quantity outside the limits of the SKU")]
-    QuantityLimit { min: Option<i64>, max: Option<i64>, multiple: Option<i64> },
+    QuantityLimit {
+        min: Option<i64>,
+        max: Option<i64>,
+        multiple: Option<i64>,
+    },
     /// The cart would grow beyond a configured limit.
     #[error("{detail}")]
     CartLimit { detail: String },
@@ -76,16 +83,35 @@ pub enum Refusal {
 impl Refusal {
     /// A thing that is not there.
     pub fn not_found(resource: &'static str, id: impl ToString) -> Self {
-        Self::NotFound { resource, id: id.to_string() }
+        Self::NotFound {
+            resource,
+            id: id.to_string(),
+        }
     }
 
     /// One value that is not allowed.
-    pub fn invalid(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
-        Self::Invalid { errors: vec![FieldError { field: field.into(), code, detail: detail.into() }] }
+    pub fn invalid(
+        field: impl Into<String>,
+        code: &'static str,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::Invalid {
+            errors: vec![FieldError {
+                field: field.into(),
+                code,
+                detail: detail.into(),
+            }],
+        }
     }
 
     /// One SKU short of stock.
     pub fn short(sku: &Sku, requested: i64, available: i64) -> Self {
-        Self::InsufficientStock { lines: vec![ShortLine { sku: sku.clone(), requested, available }] }
+        Self::InsufficientStock {
+            lines: vec![ShortLine {
+                sku: sku.clone(),
+                requested,
+                available,
+            }],
+        }
     }
 }

@@ -40,7 +40,9 @@ impl Who {
 
     /// Whether a key with this scope calls.
     pub fn may(&self, scope: Scope) -> bool {
-        self.scopes.iter().any(|has| *has == scope || *has == Scope::Admin)
+        self.scopes
+            .iter()
+            .any(|has| *has == scope || *has == Scope::Admin)
     }
 
     /// Whether a key calls at all.
@@ -53,8 +55,12 @@ impl Who {
 pub async fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Who, Problem> {
     let mut who = Who::nobody();
     if let Some(header) = headers.get(http::header::AUTHORIZATION) {
-        let text = header.to_str().map_err(|_| bad("the Authorization header is not plain text"))?;
-        let (scheme, secret) = text.split_once(' ').ok_or_else(|| bad("send Authorization: Bearer <API key>"))?;
+        let text = header
+            .to_str()
+            .map_err(|_| bad("the Authorization header is not plain text"))?;
+        let (scheme, secret) = text
+            .split_once(' ')
+            .ok_or_else(|| bad("send Authorization: Bearer <API key>"))?;
         if !scheme.eq_ignore_ascii_case("bearer") {
             return Err(bad("send Authorization: Bearer <API key>"));
         }
@@ -70,17 +76,32 @@ async fn key_holder(edge: &Edge, secret: &str) -> Result<Who, Problem> {
     let hash = hash(secret);
     if edge.options.admin_key_hash == Some(hash) {
         let principal = SmolStr::new_static(ROOT);
-        return Ok(Who { principal, scopes: vec![Scope::Admin], is_root: true, ..Who::nobody() });
+        return Ok(Who {
+            principal,
+            scopes: vec![Scope::Admin],
+            is_root: true,
+            ..Who::nobody()
+        });
     }
     let Some(Record::ApiKeyId(id)) = edge.shop.find(&Key::KeyHash(hash)).await? else {
-        return Err(bad("the API key is not known; check it, or ask who keeps the keys for a new one"));
+        return Err(bad(
+            "the API key is not known; check it, or ask who keeps the keys for a new one",
+        ));
     };
     let Some(Record::ApiKey(key)) = edge.shop.find(&Key::ApiKey(id)).await? else {
-        return Err(bad("the API key was deleted; ask who keeps the keys for a new one"));
+        return Err(bad(
+            "the API key was deleted; ask who keeps the keys for a new one",
+        ));
     };
     let is_root = key.name == ROOT_NAME;
     let principal = SmolStr::new(id.to_string());
-    Ok(Who { principal, scopes: key.scopes.clone(), limits: key.limits, is_root, cart_token: None })
+    Ok(Who {
+        principal,
+        scopes: key.scopes.clone(),
+        limits: key.limits,
+        is_root,
+        cart_token: None,
+    })
 }
 
 /// Name of the admin key that the first start makes.

@@ -15,7 +15,11 @@ impl Call {
         let in_body = match object.remove("expected_version") {
             None | Some(Value::Null) => None,
             Some(value) => Some(value.as_u64().ok_or_else(|| {
-                Problem::invalid("expected_version", "wrong_type", "a version is a whole number, 0 or more")
+                Problem::invalid(
+                    "expected_version",
+                    "wrong_type",
+                    "a version is a whole number, 0 or more",
+                )
             })?),
         };
         let in_header = if_match(self)?;
@@ -33,14 +37,23 @@ impl Call {
             return Ok(Map::new());
         }
         if too_deep(&self.body, self.edge.options.max_depth) {
-            let detail = format!("the body nests deeper than {} levels", self.edge.options.max_depth);
+            let detail = format!(
+                "the body nests deeper than {} levels",
+                self.edge.options.max_depth
+            );
             return Err(Problem::new("malformed_json", detail));
         }
         match serde_json::from_slice::<Strict>(&self.body) {
             Ok(Strict(Value::Object(object))) => Ok(object),
-            Ok(_) => Err(Problem::new("malformed_request", "the body must be a JSON object")),
+            Ok(_) => Err(Problem::new(
+                "malformed_request",
+                "the body must be a JSON object",
+            )),
             Err(error) if error.is_data() => Err(shape_error("", &error.to_string()).into()),
-            Err(error) => Err(Problem::new("malformed_json", format!("the body is not JSON: {error}"))),
+            Err(error) => Err(Problem::new(
+                "malformed_json",
+                format!("the body is not JSON: {error}"),
+            )),
         }
     }
 
@@ -54,7 +67,12 @@ impl Call {
     pub fn no_body(&self) -> Result<Option<u64>, Problem> {
         let (object, version) = self.object()?;
         match object.keys().next() {
-            Some(name) => Err(Refusal::invalid(name, "unknown_field", "this request takes no such field").into()),
+            Some(name) => {
+                Err(
+                    Refusal::invalid(name, "unknown_field", "this request takes no such field")
+                        .into(),
+                )
+            }
             None => Ok(version),
         }
     }
@@ -63,12 +81,22 @@ impl Call {
 /// The version of `If-Match`: one strong `"n"` only.
 fn if_match(call: &Call) -> Result<Option<u64>, Problem> {
     let mut values = call.headers().get_all(http::header::IF_MATCH).iter();
-    let Some(value) = values.next() else { return Ok(None) };
-    let number = value.to_str().ok().and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
-    let plain = number.filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()) && (*digits == "0" || !digits.starts_with('0')));
+    let Some(value) = values.next() else {
+        return Ok(None);
+    };
+    let number = value
+        .to_str()
+        .ok()
+        .and_then(|text| text.strip_prefix('"')?.strip_suffix('"'));
+    let plain = number.filter(|digits| {
+        digits.bytes().all(|b| b.is_ascii_digit()) && (*digits == "0" || !digits.starts_with('0'))
+    });
     match (plain.and_then(|digits| digits.parse().ok()), values.next()) {
         (Some(version), None) => Ok(Some(version)),
-        _ => Err(Problem::new("malformed_request", "If-Match takes one strong version, as in If-Match: \"3\"")),
+        _ => Err(Problem::new(
+            "malformed_request",
+            "If-Match takes one strong version, as in If-Match: \"3\"",
+        )),
     }
 }
 

@@ -5,8 +5,8 @@ use super::auth::Who;
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_domain::key::Scope;
+use http::HeaderMap;
 use http::request::Parts;
-use http::{HeaderMap, Method};
 use schemars::{Schema, SchemaGenerator};
 use smol_str::SmolStr;
 use std::future::Future;
@@ -39,6 +39,30 @@ pub enum BodyKind {
     Import,
 }
 
+/// The methods that routes have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[allow(missing_docs, reason = "HTTP's own words")]
+pub enum Verb {
+    Get,
+    Put,
+    Post,
+    Patch,
+    Delete,
+}
+
+impl Verb {
+    /// Its spelling on the wire.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Patch => "PATCH",
+            Self::Delete => "DELETE",
+        }
+    }
+}
+
 /// What a handler comes to.
 pub type Handled = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
 
@@ -46,10 +70,11 @@ pub type Handled = Pin<Box<dyn Future<Output = Result<Reply, Problem>> + Send>>;
 pub type SchemaOf = fn(&mut SchemaGenerator) -> Schema;
 
 /// One route. The registry of them is the product's HTTP surface, its OpenAPI document and its who-may-call table.
+#[derive(Clone, Copy)]
 #[allow(missing_debug_implementations, reason = "holds function pointers")]
 pub struct Endpoint {
     /// Which method.
-    pub method: Method,
+    pub method: Verb,
     /// The path, with `{parameters}`.
     pub path: &'static str,
     /// Stable name in the OpenAPI document (`addLine`).
@@ -105,7 +130,7 @@ pub const CURSOR: QueryParam = QueryParam {
 impl Endpoint {
     /// Whether it changes anything, so that idempotency keys and versions mean something.
     pub fn writes(&self) -> bool {
-        self.method != Method::GET && self.method != Method::HEAD
+        self.method != Verb::Get
     }
 }
 
@@ -148,7 +173,10 @@ impl Call {
 
     /// The last value of a query parameter.
     pub fn query(&self, name: &str) -> Option<&str> {
-        self.query.iter().rfind(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        self.query
+            .iter()
+            .rfind(|(known, _)| known == name)
+            .map(|(_, value)| value.as_str())
     }
 }
 
@@ -168,7 +196,11 @@ pub struct Reply {
 impl Reply {
     /// 200 with a JSON body.
     pub fn json(body: impl Into<Bytes>) -> Self {
-        Self { status: 200, body: body.into(), ..Self::default() }
+        Self {
+            status: 200,
+            body: body.into(),
+            ..Self::default()
+        }
     }
 
     /// 200 with a value as JSON.

@@ -29,7 +29,11 @@ pub fn shows_none(_: &Outcome) -> Vec<Sku> {
 
 impl Call {
     /// Submits a command and renders what it came to. With an `Idempotency-Key` the reply is kept; a repeat gets the same bytes.
-    pub async fn write(&self, command: impl Command + 'static, render: Render) -> Result<Reply, Problem> {
+    pub async fn write(
+        &self,
+        command: impl Command + 'static,
+        render: Render,
+    ) -> Result<Reply, Problem> {
         self.write_showing(command, shows_none, render).await
     }
 
@@ -80,7 +84,9 @@ impl Call {
 
     /// The product that has a SKU, whatever its status.
     pub async fn product_of(&self, sku: &Sku) -> Result<Option<Arc<Product>>, Problem> {
-        let Some(Record::ProductId(id)) = self.edge.shop.find(&Key::Sku(sku.clone())).await? else { return Ok(None) };
+        let Some(Record::ProductId(id)) = self.edge.shop.find(&Key::Sku(sku.clone())).await? else {
+            return Ok(None);
+        };
         match self.edge.shop.find(&Key::Product(id)).await? {
             Some(Record::Product(product)) => Ok(Some(product)),
             _ => Ok(None),
@@ -92,21 +98,39 @@ impl Call {
             Some((offset, of)) => splice(&kept.body, *offset, &self.edge.secrets.derive(of)),
             None => kept.body.clone(),
         };
-        let mut reply = Reply { status: kept.status, headers: kept.headers.clone(), body, position: None };
+        let mut reply = Reply {
+            status: kept.status,
+            headers: kept.headers.clone(),
+            body,
+            position: None,
+        };
         if replayed {
-            reply.headers.push(("idempotent-replayed", "true".to_owned()));
+            reply
+                .headers
+                .push(("idempotent-replayed", "true".to_owned()));
         }
         reply
     }
 
     fn keyed(&self, render: Render) -> Result<Option<Keyed>, Problem> {
-        let Some(key) = self.idempotency_key()? else { return Ok(None) };
+        let Some(key) = self.idempotency_key()? else {
+            return Ok(None);
+        };
         let anonymous = self.who.principal.is_empty();
         let path = self.parts.uri.path();
         Ok(Some(Keyed {
-            hash: key_hash(&self.who.principal, self.endpoint.method.as_str(), path, &key),
+            hash: key_hash(
+                &self.who.principal,
+                self.endpoint.method.as_str(),
+                path,
+                &key,
+            ),
             payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.body),
-            keep_ms: if anonymous { ANONYMOUS_KEEP_MS } else { self.edge.options.keep_replies_ms },
+            keep_ms: if anonymous {
+                ANONYMOUS_KEEP_MS
+            } else {
+                self.edge.options.keep_replies_ms
+            },
             render: Box::new(move |decided, shelf| match decided {
                 Ok(outcome) => render(outcome, shelf),
                 Err(refusal) => refused(refusal),
@@ -116,15 +140,23 @@ impl Call {
 
     fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
         let mut values = self.headers().get_all("idempotency-key").iter();
-        let Some(value) = values.next() else { return Ok(None) };
-        let malformed = || Problem::new("malformed_request", "an Idempotency-Key is 1-255 visible ASCII characters, sent once");
+        let Some(value) = values.next() else {
+            return Ok(None);
+        };
+        let malformed = || {
+            Problem::new(
+                "malformed_request",
+                "an Idempotency-Key is 1-255 visible ASCII characters, sent once",
+            )
+        };
         let key = value.to_str().map_err(|_| malformed())?;
         let visible = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         if !visible || values.next().is_some() {
             return Err(malformed());
         }
         if self.who.principal.is_empty() && !is_uuid(key) {
-            let detail = "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
+            let detail =
+                "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
             return Err(Problem::new("malformed_request", detail));
         }
         Ok(Some(key.into()))
@@ -163,5 +195,10 @@ fn splice(body: &Bytes, offset: usize, secret: &str) -> Bytes {
 pub fn resource(status: u16, version: u64, location: Option<String>, body: Bytes) -> KeptReply {
     let mut headers = vec![("etag", format!("\"{version}\""))];
     headers.extend(location.map(|location| ("location", location)));
-    KeptReply { status, headers, body, ..KeptReply::default() }
+    KeptReply {
+        status,
+        headers,
+        body,
+        ..KeptReply::default()
+    }
 }

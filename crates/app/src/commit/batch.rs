@@ -62,7 +62,9 @@ impl Loop {
     pub(super) fn prepare(&mut self, waiting: &[Waiting], now: Time) -> Result<Prepared, Fault> {
         let mut gathered = self.gather(now);
         let mut keys = Vec::with_capacity(waiting.len() * 4);
-        waiting.iter().for_each(|w| w.submission.command.plan(&mut keys));
+        waiting
+            .iter()
+            .for_each(|w| w.submission.command.plan(&mut keys));
         self.load(&mut gathered, keys)?;
         let mut replies = Vec::with_capacity(waiting.len());
         for waiting in waiting {
@@ -71,11 +73,21 @@ impl Loop {
         Ok(self.finish(gathered, replies))
     }
 
-    pub(super) fn prepare_expired(&mut self, due: &[ReservationId], now: Time) -> Result<Prepared, Fault> {
+    pub(super) fn prepare_expired(
+        &mut self,
+        due: &[ReservationId],
+        now: Time,
+    ) -> Result<Prepared, Fault> {
         let mut gathered = self.gather(now);
-        self.load(&mut gathered, due.iter().map(|id| Key::Reservation(*id)).collect())?;
+        self.load(
+            &mut gathered,
+            due.iter().map(|id| Key::Reservation(*id)).collect(),
+        )?;
         let system = SmolStr::new_static("system");
-        let author = Author { actor: &system, correlation: &system };
+        let author = Author {
+            actor: &system,
+            correlation: &system,
+        };
         for id in due {
             if is_due(gathered.work.value(&Key::Reservation(*id)), now) {
                 let command = inventory::Expire { id: *id };
@@ -110,7 +122,9 @@ impl Loop {
         let changed = gathered.work.changed();
         let unchanged = |key: &Key| changed.binary_search_by(|(k, _)| k.cmp(key)).is_err();
         let fresh = gathered.fresh.iter().filter(|key| unchanged(key));
-        let fresh = fresh.map(|key| (key.clone(), gathered.work.value(key).cloned())).collect();
+        let fresh = fresh
+            .map(|key| (key.clone(), gathered.work.value(key).cloned()))
+            .collect();
         Prepared {
             log: gathered.log,
             events: gathered.events,
@@ -145,17 +159,29 @@ impl Loop {
         Ok(())
     }
 
-    fn one(&mut self, gathered: &mut Gathered, submission: &Submission, now: Time) -> Result<Result<Reply, Fault>, Fault> {
+    fn one(
+        &mut self,
+        gathered: &mut Gathered,
+        submission: &Submission,
+        now: Time,
+    ) -> Result<Result<Reply, Fault>, Fault> {
         if let Some(keyed) = &submission.keyed {
             if let Some(kept) = self.find_kept(gathered, keyed, now)? {
                 let same = kept.payload_hash == keyed.payload_hash;
-                return Ok(Ok(if same { Reply::Kept(kept, true) } else { Reply::KeyReused }));
+                return Ok(Ok(if same {
+                    Reply::Kept(kept, true)
+                } else {
+                    Reply::KeyReused
+                }));
             }
             if !self.kept.has_room(gathered.kept.len()) {
                 return Ok(Err(Fault::Overloaded));
             }
         }
-        let author = Author { actor: &submission.actor, correlation: &submission.correlation };
+        let author = Author {
+            actor: &submission.actor,
+            correlation: &submission.correlation,
+        };
         let decided = match self.decide(gathered, &*submission.command, &author, now)? {
             Ok(decided) => decided,
             Err(fault) => return Ok(Err(fault)),
@@ -168,13 +194,22 @@ impl Loop {
         }
     }
 
-    fn find_kept(&mut self, gathered: &Gathered, keyed: &Keyed, now: Time) -> Result<Option<Arc<KeptReply>>, Fault> {
+    fn find_kept(
+        &mut self,
+        gathered: &Gathered,
+        keyed: &Keyed,
+        now: Time,
+    ) -> Result<Option<Arc<KeptReply>>, Fault> {
         if let Some(reply) = gathered.in_batch.get(&keyed.hash) {
             return Ok(Some(reply.clone()));
         }
-        let Some(place) = self.kept.find(&keyed.hash, now) else { return Ok(None) };
+        let Some(place) = self.kept.find(&keyed.hash, now) else {
+            return Ok(None);
+        };
         let reply = self.store.kept(place, &keyed.hash)?;
-        reply.map(|reply| Some(Arc::new(reply))).ok_or_else(|| Fault::corrupt("a kept reply is not where it was put"))
+        reply
+            .map(|reply| Some(Arc::new(reply)))
+            .ok_or_else(|| Fault::corrupt("a kept reply is not where it was put"))
     }
 
     /// Renders the reply now: what is kept is byte for byte what is sent.
@@ -186,23 +221,33 @@ impl Loop {
         now: Time,
     ) -> Result<Reply, Fault> {
         let mut fault = None;
-        let mut shelf = |sku: &Sku| self.product_of(gathered, sku).unwrap_or_else(|failed| {
-            fault = Some(failed);
-            None
-        });
+        let mut shelf = |sku: &Sku| {
+            self.product_of(gathered, sku).unwrap_or_else(|failed| {
+                fault = Some(failed);
+                None
+            })
+        };
         let mut reply = (keyed.render)(decided, &mut shelf);
         if let Some(fault) = fault {
             return Err(fault);
         }
         reply.payload_hash = keyed.payload_hash;
         let until = Time(now.0.saturating_add(keyed.keep_ms));
-        gathered.kept.push(Keep { hash: keyed.hash, until, reply: reply.encode(&keyed.hash, until) });
+        gathered.kept.push(Keep {
+            hash: keyed.hash,
+            until,
+            reply: reply.encode(&keyed.hash, until),
+        });
         let reply = Arc::new(reply);
         gathered.in_batch.insert(keyed.hash, reply.clone());
         Ok(Reply::Kept(reply, false))
     }
 
-    fn product_of(&mut self, gathered: &mut Gathered, sku: &Sku) -> Result<Option<Arc<Product>>, Fault> {
+    fn product_of(
+        &mut self,
+        gathered: &mut Gathered,
+        sku: &Sku,
+    ) -> Result<Option<Arc<Product>>, Fault> {
         loop {
             let found = match gathered.work.product_of(sku) {
                 Ok(None) => return Ok(None),
@@ -218,7 +263,10 @@ impl Loop {
     }
 
     /// Decides one command and applies what it decided; asks again after loading what it needs.
-    #[allow(clippy::type_complexity, reason = "a fault of the batch, a fault of the command, a refusal")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "a fault of the batch, a fault of the command, a refusal"
+    )]
     fn decide(
         &mut self,
         gathered: &mut Gathered,
@@ -227,16 +275,28 @@ impl Loop {
         now: Time,
     ) -> Result<Result<Result<Outcome, Refusal>, Fault>, Fault> {
         for _ in 0..MAX_ROUNDS {
-            let needed = match command.decide(&gathered.work, &mut Moment { now, ids: &mut self.ids }) {
+            let needed = match command.decide(
+                &gathered.work,
+                &mut Moment {
+                    now,
+                    ids: &mut self.ids,
+                },
+            ) {
                 Ok(decided) => {
                     let mut missing = gathered.work.missing_for(&decided.events);
-                    if missing.is_empty() && !gathered.work.has(&decided.answer) && decided.events.is_empty() {
+                    if missing.is_empty()
+                        && !gathered.work.has(&decided.answer)
+                        && decided.events.is_empty()
+                    {
                         missing.push(decided.answer.clone());
                     }
                     if missing.is_empty() {
                         self.apply(gathered, decided.events, author, now);
                         let record = gathered.work.value(&decided.answer).cloned();
-                        return Ok(Ok(Ok(Outcome { record, created: decided.created })));
+                        return Ok(Ok(Ok(Outcome {
+                            record,
+                            created: decided.created,
+                        })));
                     }
                     missing
                 }
@@ -245,11 +305,21 @@ impl Loop {
             };
             self.load(gathered, needed)?;
         }
-        tracing::error!(?command, rounds = MAX_ROUNDS, "a command keeps asking for more");
+        tracing::error!(
+            ?command,
+            rounds = MAX_ROUNDS,
+            "a command keeps asking for more"
+        );
         Ok(Err(Fault::Overloaded))
     }
 
-    fn apply(&mut self, gathered: &mut Gathered, events: Vec<Event>, author: &Author<'_>, now: Time) {
+    fn apply(
+        &mut self,
+        gathered: &mut Gathered,
+        events: Vec<Event>,
+        author: &Author<'_>,
+        now: Time,
+    ) {
         let mut notices = Vec::new();
         for event in events {
             let version = gathered.work.apply(&event, now, &mut notices);
@@ -257,12 +327,22 @@ impl Loop {
             gathered.events.push(event);
         }
         for notice in notices {
-            let version = gathered.work.value(&notice.key()).map_or(0, Record::version);
+            let version = gathered
+                .work
+                .value(&notice.key())
+                .map_or(0, Record::version);
             self.log(gathered, &notice, version, author, now);
         }
     }
 
-    fn log(&mut self, gathered: &mut Gathered, event: &Event, version: u64, author: &Author<'_>, now: Time) {
+    fn log(
+        &mut self,
+        gathered: &mut Gathered,
+        event: &Event,
+        version: u64,
+        author: &Author<'_>,
+        now: Time,
+    ) {
         gathered.log.entries.push(proto::Entry {
             stream: events::stream(&event.key()),
             stream_version: version,

@@ -75,7 +75,8 @@ impl Health {
     pub(super) fn may_repair(&self, now_ns: u64) -> bool {
         let due = now_ns >= self.next_repair_ns.load(Ordering::Relaxed);
         if due {
-            self.next_repair_ns.store(now_ns + REPAIR_EVERY_NS, Ordering::Relaxed);
+            self.next_repair_ns
+                .store(now_ns + REPAIR_EVERY_NS, Ordering::Relaxed);
         }
         due
     }

@@ -18,7 +18,11 @@ pub(super) struct KeptIndex {
 
 impl KeptIndex {
     pub(super) fn new(limit: usize) -> Self {
-        Self { hours: BTreeMap::new(), limit, len: 0 }
+        Self {
+            hours: BTreeMap::new(),
+            limit,
+            len: 0,
+        }
     }
 
     pub(super) fn clear(&mut self) {
@@ -42,8 +46,15 @@ impl KeptIndex {
 
     /// Where the reply is kept, if the key is not free at `now`.
     pub(super) fn find(&self, hash: &[u8; 16], now: Time) -> Option<u64> {
-        let found = self.hours.values().rev().filter_map(|bucket| bucket.get(hash));
-        found.filter(|(_, until)| *until > now).map(|(place, _)| *place).max()
+        let found = self
+            .hours
+            .values()
+            .rev()
+            .filter_map(|bucket| bucket.get(hash));
+        found
+            .filter(|(_, until)| *until > now)
+            .map(|(place, _)| *place)
+            .max()
     }
 
     /// Drops whole hours that are over; whether there was one.

@@ -105,7 +105,9 @@ pub fn start(
         options,
     };
     this.reload()?;
-    let thread = std::thread::Builder::new().name("write-loop".into()).spawn(move || this.run());
+    let thread = std::thread::Builder::new()
+        .name("write-loop".into())
+        .spawn(move || this.run());
     let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
     Ok((shop, Running { thread, health }))
 }
@@ -161,7 +163,12 @@ impl Loop {
         self.kept_clean(now);
         loop {
             let mut due = Vec::new();
-            while due.len() < MAX_EXPIRED && self.expiring.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            while due.len() < MAX_EXPIRED
+                && self
+                    .expiring
+                    .peek()
+                    .is_some_and(|Reverse((at, _))| *at <= now)
+            {
                 due.extend(self.expiring.pop().map(|Reverse((_, id))| id));
             }
             if due.is_empty() {
@@ -169,7 +176,8 @@ impl Loop {
             }
             if let Err(fault) = self.expire(&due, now) {
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
-                self.expiring.extend(due.into_iter().map(|id| Reverse((now, id))));
+                self.expiring
+                    .extend(due.into_iter().map(|id| Reverse((now, id))));
                 self.repair(None);
                 return;
             }
@@ -194,10 +202,15 @@ impl Loop {
     /// Decides, writes, publishes, answers.
     fn process(&mut self, waiting: Vec<Waiting>) {
         let nanos = self.clock.monotonic_ns();
-        let (waiting, late): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|w| w.submission.deadline_ns > nanos);
-        late.into_iter().for_each(|w| answer(w, Err(Fault::Overloaded)));
+        let (waiting, late): (Vec<_>, Vec<_>) = waiting
+            .into_iter()
+            .partition(|w| w.submission.deadline_ns > nanos);
+        late.into_iter()
+            .for_each(|w| answer(w, Err(Fault::Overloaded)));
         if self.health.is_read_only() && !self.repair(None) {
-            waiting.into_iter().for_each(|w| answer(w, Err(Fault::ReadOnly)));
+            waiting
+                .into_iter()
+                .for_each(|w| answer(w, Err(Fault::ReadOnly)));
             return;
         }
         if waiting.is_empty() {
@@ -217,14 +230,22 @@ impl Loop {
                 if self.repair(Some(&prepared)) && self.position == prepared.last_position() {
                     self.done(waiting, prepared, started);
                 } else {
-                    let fault = if self.health.is_read_only() { Fault::ReadOnly } else { fault };
-                    waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+                    let fault = if self.health.is_read_only() {
+                        Fault::ReadOnly
+                    } else {
+                        fault
+                    };
+                    waiting
+                        .into_iter()
+                        .for_each(|w| answer(w, Err(fault.clone())));
                 }
             }
             Err(fault) => {
                 tracing::error!(%fault, "a batch could not be loaded");
                 self.repair(None);
-                waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+                waiting
+                    .into_iter()
+                    .for_each(|w| answer(w, Err(fault.clone())));
             }
         }
     }
@@ -234,7 +255,9 @@ impl Loop {
         if waiting.len() == 1 {
             tracing::error!(reason, command = ?waiting[0].submission.command, "the store refuses this command");
             let fault = Fault::Rejected(reason.to_owned());
-            waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+            waiting
+                .into_iter()
+                .for_each(|w| answer(w, Err(fault.clone())));
             return;
         }
         let second = waiting.split_off(waiting.len() / 2);
@@ -246,7 +269,12 @@ impl Loop {
         if prepared.is_empty() {
             return Ok(());
         }
-        let batch = Batch { log: &prepared.log, changed: &prepared.changed, kept: &prepared.kept, now };
+        let batch = Batch {
+            log: &prepared.log,
+            changed: &prepared.changed,
+            kept: &prepared.kept,
+            now,
+        };
         self.store.commit(&batch)
     }
 
@@ -260,12 +288,20 @@ impl Loop {
             self.committed.publish(key, value);
         }
         for event in &prepared.events {
-            if let Event::Reservation(id, ReservationEvent::Held { expires_at, .. } | ReservationEvent::Extended { expires_at }) = event {
+            if let Event::Reservation(
+                id,
+                ReservationEvent::Held { expires_at, .. }
+                | ReservationEvent::Extended { expires_at },
+            ) = event
+            {
                 self.expiring.push(Reverse((*expires_at, *id)));
             }
         }
         if !prepared.kept.is_empty() {
-            prepared.kept.iter().for_each(|keep| self.kept.insert(keep.hash, self.kept_place, keep.until));
+            prepared
+                .kept
+                .iter()
+                .for_each(|keep| self.kept.insert(keep.hash, self.kept_place, keep.until));
             self.kept_place += 1;
         }
         if !prepared.log.entries.is_empty() {
@@ -276,7 +312,12 @@ impl Loop {
     fn done(&mut self, waiting: Vec<Waiting>, mut prepared: Prepared, started: u64) {
         self.publish(&prepared);
         let nanos = self.clock.monotonic_ns().saturating_sub(started);
-        self.health.batch(waiting.len(), prepared.log.entries.len(), nanos, self.kept.len());
+        self.health.batch(
+            waiting.len(),
+            prepared.log.entries.len(),
+            nanos,
+            self.kept.len(),
+        );
         let position = self.position;
         for (waiting, reply) in waiting.into_iter().zip(prepared.replies.drain(..)) {
             answer(waiting, reply.map(|reply| Answer { reply, position }));
@@ -310,7 +351,12 @@ impl Loop {
     /// What memory must know of the store.
     fn reload(&mut self) -> Result<(), Fault> {
         let now = self.now();
-        self.expiring = self.store.pending_holds()?.into_iter().map(Reverse).collect();
+        self.expiring = self
+            .store
+            .pending_holds()?
+            .into_iter()
+            .map(Reverse)
+            .collect();
         self.kept.clear();
         for (hash, place, until) in self.store.kept_index(now)? {
             self.kept.insert(hash, place, until);

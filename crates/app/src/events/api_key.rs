@@ -7,9 +7,17 @@ use prost::Message;
 
 pub(super) fn encode(event: &Event) -> Vec<u8> {
     match event {
-        Event::Created { name, scopes, limits, hash } => proto::ApiKeyCreated {
+        Event::Created {
+            name,
+            scopes,
+            limits,
+            hash,
+        } => proto::ApiKeyCreated {
             name: name.to_string(),
-            scopes: scopes.iter().map(|scope| scope.as_str().to_owned()).collect(),
+            scopes: scopes
+                .iter()
+                .map(|scope| scope.as_str().to_owned())
+                .collect(),
             rate_rps: limits.rate_rps,
             burst: limits.burst,
             open_reservations: limits.open_reservations,
@@ -24,7 +32,9 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
     match kind {
         "api_key.created" => {
             let message = proto::ApiKeyCreated::decode(payload)?;
-            let scope = |name: &String| Scope::parse(name).ok_or_else(|| Bad(format!("unknown scope {name}")));
+            let scope = |name: &String| {
+                Scope::parse(name).ok_or_else(|| Bad(format!("unknown scope {name}")))
+            };
             Ok(Event::Created {
                 name: message.name.into(),
                 scopes: message.scopes.iter().map(scope).collect::<Result<_, _>>()?,

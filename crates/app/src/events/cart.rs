@@ -2,7 +2,9 @@
 
 use super::catalog::{json, money, read_json, read_money};
 use super::{Bad, missing, unknown_type};
-use cartwright_domain::cart::{Created, Event, ExternalUser, Line, LineId, LinesChanged, Metadata, Updated};
+use cartwright_domain::cart::{
+    Created, Event, ExternalUser, Line, LineId, LinesChanged, Metadata, Updated,
+};
 use cartwright_domain::{CartId, Country, Currency, ProductId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -53,14 +55,20 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
             expires_at_ms: updated.expires_at.0,
         }
         .encode_to_vec(),
-        Event::Merged { into } => proto::CartMerged { into: into.to_bytes().to_vec() }.encode_to_vec(),
+        Event::Merged { into } => proto::CartMerged {
+            into: into.to_bytes().to_vec(),
+        }
+        .encode_to_vec(),
         Event::Deleted => proto::CartDeleted {}.encode_to_vec(),
         Event::Expired => proto::CartExpired {}.encode_to_vec(),
     }
 }
 
 fn create(created: &Created) -> proto::CartCreated {
-    let user = |user: &ExternalUser| proto::ExternalUser { package: user.package.to_string(), user: user.user.to_string() };
+    let user = |user: &ExternalUser| proto::ExternalUser {
+        package: user.package.to_string(),
+        user: user.user.to_string(),
+    };
     proto::CartCreated {
         currency: created.currency.to_string(),
         country: created.country.to_string(),
@@ -82,7 +90,11 @@ fn read_line(message: proto::CartLine) -> Result<Arc<Line>, Bad> {
     Ok(Arc::new(Line {
         id: LineId(message.id),
         sku: Sku::new(&message.sku)?,
-        product_id: message.product_id.as_deref().map(ProductId::new).transpose()?,
+        product_id: message
+            .product_id
+            .as_deref()
+            .map(ProductId::new)
+            .transpose()?,
         name: message.name.into(),
         quantity: message.quantity,
         unit_price: message.unit_price.as_ref().map(read_money).transpose()?,
@@ -98,7 +110,9 @@ fn read_lines(list: Vec<proto::CartLine>) -> Result<Vec<Arc<Line>>, Bad> {
 
 pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
     Ok(match kind {
-        "cart.created" => Event::Created(Box::new(read_created(proto::CartCreated::decode(payload)?)?)),
+        "cart.created" => Event::Created(Box::new(read_created(proto::CartCreated::decode(
+            payload,
+        )?)?)),
         "cart.lines_changed" => {
             let message = proto::CartLinesChanged::decode(payload)?;
             Event::LinesChanged(LinesChanged {
@@ -108,10 +122,14 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
                 expires_at: Time(message.expires_at_ms),
             })
         }
-        "cart.updated" => Event::Updated(Box::new(read_updated(proto::CartUpdated::decode(payload)?)?)),
+        "cart.updated" => Event::Updated(Box::new(read_updated(proto::CartUpdated::decode(
+            payload,
+        )?)?)),
         "cart.merged" => {
             let message = proto::CartMerged::decode(payload)?;
-            Event::Merged { into: CartId::from_slice(&message.into).ok_or_else(|| missing("into"))? }
+            Event::Merged {
+                into: CartId::from_slice(&message.into).ok_or_else(|| missing("into"))?,
+            }
         }
         "cart.deleted" => Event::Deleted,
         "cart.expired" => Event::Expired,
@@ -120,8 +138,13 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
 }
 
 fn read_created(message: proto::CartCreated) -> Result<Created, Bad> {
-    let user = |user: proto::ExternalUser| ExternalUser { package: user.package.into(), user: user.user.into() };
-    let hash = message.token_hash.map(|hash| hash.try_into().map_err(|_| missing("token_hash")));
+    let user = |user: proto::ExternalUser| ExternalUser {
+        package: user.package.into(),
+        user: user.user.into(),
+    };
+    let hash = message
+        .token_hash
+        .map(|hash| hash.try_into().map_err(|_| missing("token_hash")));
     Ok(Created {
         currency: Currency::new(&message.currency)?,
         country: Country::new(&message.country)?,

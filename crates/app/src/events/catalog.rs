@@ -1,18 +1,26 @@
 //! Products.
 
 use super::{Bad, missing, unknown_type};
-use cartwright_domain::catalog::{Dimensions, Event, Limits, OptionValues, ProductData, Status, VariantData};
+use cartwright_domain::catalog::{
+    Dimensions, Event, Limits, OptionValues, ProductData, Status, VariantData,
+};
 use cartwright_domain::{Country, Currency, Money, Sku, Slug};
 use cartwright_proto::events as proto;
 use prost::Message;
 use smol_str::SmolStr;
 
 pub(super) fn money(money: &Money) -> proto::Money {
-    proto::Money { amount: money.minor, currency: money.currency.to_string() }
+    proto::Money {
+        amount: money.minor,
+        currency: money.currency.to_string(),
+    }
 }
 
 pub(super) fn read_money(message: &proto::Money) -> Result<Money, Bad> {
-    Ok(Money::new(message.amount, Currency::new(&message.currency)?))
+    Ok(Money::new(
+        message.amount,
+        Currency::new(&message.currency)?,
+    ))
 }
 
 fn strings<T: ToString>(list: &[T]) -> Vec<String> {
@@ -26,9 +34,11 @@ fn smol(list: Vec<String>) -> Vec<SmolStr> {
 pub(super) fn encode(event: &Event) -> Vec<u8> {
     match event {
         Event::Put { data, variants } => put(data, variants).encode_to_vec(),
-        Event::PriceSet { sku, price } => {
-            proto::PriceSet { sku: sku.to_string(), price: Some(money(price)) }.encode_to_vec()
+        Event::PriceSet { sku, price } => proto::PriceSet {
+            sku: sku.to_string(),
+            price: Some(money(price)),
         }
+        .encode_to_vec(),
     }
 }
 
@@ -38,8 +48,15 @@ fn put(data: &ProductData, variants: &[VariantData]) -> proto::ProductPut {
         Status::Active => "active",
         Status::Archived => "archived",
     };
-    let option = |option: &OptionValues| proto::ProductOption { name: option.name.to_string(), values: strings(&option.values) };
-    let attributes = if data.attributes.is_empty() { String::new() } else { json(&data.attributes) };
+    let option = |option: &OptionValues| proto::ProductOption {
+        name: option.name.to_string(),
+        values: strings(&option.values),
+    };
+    let attributes = if data.attributes.is_empty() {
+        String::new()
+    } else {
+        json(&data.attributes)
+    };
     proto::ProductPut {
         slug: data.slug.to_string(),
         name: data.name.to_string(),
@@ -61,19 +78,34 @@ pub(super) fn json(map: &serde_json::Map<String, serde_json::Value>) -> String {
 
 /// The object of a text; empty text is an empty object.
 pub(super) fn read_json(text: &str) -> Result<serde_json::Map<String, serde_json::Value>, Bad> {
-    if text.is_empty() { Ok(serde_json::Map::new()) } else { Ok(serde_json::from_str(text)?) }
+    if text.is_empty() {
+        Ok(serde_json::Map::new())
+    } else {
+        Ok(serde_json::from_str(text)?)
+    }
 }
 
 fn variant(data: &VariantData) -> proto::Variant {
-    let choice = |(name, value): &(SmolStr, SmolStr)| proto::OptionChoice { name: name.to_string(), value: value.to_string() };
+    let choice = |(name, value): &(SmolStr, SmolStr)| proto::OptionChoice {
+        name: name.to_string(),
+        value: value.to_string(),
+    };
     proto::Variant {
         sku: data.sku.to_string(),
         options: data.options.iter().map(choice).collect(),
         prices: data.prices.iter().map(money).collect(),
         compare_at: data.compare_at.iter().map(money).collect(),
         weight_grams: data.weight_grams,
-        dimensions: data.dimensions.map(|d| proto::Dimensions { length: d.length, width: d.width, height: d.height }),
-        limits: Some(proto::Limits { min: data.limits.min, max: data.limits.max, multiple: data.limits.multiple }),
+        dimensions: data.dimensions.map(|d| proto::Dimensions {
+            length: d.length,
+            width: d.width,
+            height: d.height,
+        }),
+        limits: Some(proto::Limits {
+            min: data.limits.min,
+            max: data.limits.max,
+            multiple: data.limits.multiple,
+        }),
         denied_countries: strings(&data.denied_countries),
     }
 }
@@ -84,7 +116,10 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         "product.price_set" => {
             let message = proto::PriceSet::decode(payload)?;
             let price = read_money(&message.price.ok_or_else(|| missing("price"))?)?;
-            Ok(Event::PriceSet { sku: Sku::new(&message.sku)?, price })
+            Ok(Event::PriceSet {
+                sku: Sku::new(&message.sku)?,
+                price,
+            })
         }
         other => Err(unknown_type(other)),
     }
@@ -97,7 +132,10 @@ fn read_put(message: proto::ProductPut) -> Result<Event, Bad> {
         "archived" => Status::Archived,
         _ => return Err(missing("status")),
     };
-    let option = |option: proto::ProductOption| OptionValues { name: option.name.into(), values: smol(option.values) };
+    let option = |option: proto::ProductOption| OptionValues {
+        name: option.name.into(),
+        values: smol(option.values),
+    };
     let data = ProductData {
         slug: Slug::new(&message.slug)?,
         name: message.name.into(),
@@ -109,8 +147,15 @@ fn read_put(message: proto::ProductPut) -> Result<Event, Bad> {
         images: message.images,
         options: message.options.into_iter().map(option).collect(),
     };
-    let variants = message.variants.into_iter().map(read_variant).collect::<Result<_, _>>()?;
-    Ok(Event::Put { data: Box::new(data), variants })
+    let variants = message
+        .variants
+        .into_iter()
+        .map(read_variant)
+        .collect::<Result<_, _>>()?;
+    Ok(Event::Put {
+        data: Box::new(data),
+        variants,
+    })
 }
 
 fn read_variant(message: proto::Variant) -> Result<VariantData, Bad> {
@@ -118,12 +163,28 @@ fn read_variant(message: proto::Variant) -> Result<VariantData, Bad> {
     let moneys = |list: &[proto::Money]| list.iter().map(read_money).collect::<Result<Vec<_>, _>>();
     Ok(VariantData {
         sku: Sku::new(&message.sku)?,
-        options: message.options.into_iter().map(|o| (o.name.into(), o.value.into())).collect(),
+        options: message
+            .options
+            .into_iter()
+            .map(|o| (o.name.into(), o.value.into()))
+            .collect(),
         prices: moneys(&message.prices)?,
         compare_at: moneys(&message.compare_at)?,
         weight_grams: message.weight_grams,
-        dimensions: message.dimensions.map(|d| Dimensions { length: d.length, width: d.width, height: d.height }),
-        limits: Limits { min: limits.min, max: limits.max, multiple: limits.multiple },
-        denied_countries: message.denied_countries.iter().map(|c| Country::new(c)).collect::<Result<_, _>>()?,
+        dimensions: message.dimensions.map(|d| Dimensions {
+            length: d.length,
+            width: d.width,
+            height: d.height,
+        }),
+        limits: Limits {
+            min: limits.min,
+            max: limits.max,
+            multiple: limits.multiple,
+        },
+        denied_countries: message
+            .denied_countries
+            .iter()
+            .map(|c| Country::new(c))
+            .collect::<Result<_, _>>()?,
     })
 }

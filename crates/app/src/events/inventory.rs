@@ -2,8 +2,8 @@
 
 use super::{Bad, missing, unknown_type};
 use cartwright_domain::inventory::{
-    Asked, Backorder, BackorderMode, Held, LevelKey, Movement, MovementKind, ReservationEvent, Settings, State,
-    TransferEvent,
+    Asked, Backorder, BackorderMode, Held, LevelKey, Movement, MovementKind, ReservationEvent,
+    Settings, State, TransferEvent,
 };
 use cartwright_domain::{ReservationId, Sku, StoreId, Time, TransferId};
 use cartwright_proto::events as proto;
@@ -23,12 +23,19 @@ pub(super) fn moved(movement: &Movement) -> proto::Moved {
         transfer_id: movement.transfer.map(|id| id.to_bytes().to_vec()),
         reason: movement.reason.as_ref().map(ToString::to_string),
         settings: movement.settings.map(settings),
-        fills: movement.fills.iter().map(|(id, units)| fill(*id, *units)).collect(),
+        fills: movement
+            .fills
+            .iter()
+            .map(|(id, units)| fill(*id, *units))
+            .collect(),
     }
 }
 
 fn fill(id: ReservationId, quantity: i64) -> proto::Fill {
-    proto::Fill { reservation_id: id.to_bytes().to_vec(), quantity }
+    proto::Fill {
+        reservation_id: id.to_bytes().to_vec(),
+        quantity,
+    }
 }
 
 fn settings(settings: Settings) -> proto::LevelSettings {
@@ -54,8 +61,16 @@ fn read_settings(message: &proto::LevelSettings) -> Result<Settings, Bad> {
         _ => return Err(missing("backorder_mode")),
     };
     let available_from = message.available_from_ms.map(Time);
-    let backorder = Backorder { mode, limit: message.backorder_limit, available_from };
-    Ok(Settings { safety_stock: message.safety_stock, low_stock: message.low_stock, backorder })
+    let backorder = Backorder {
+        mode,
+        limit: message.backorder_limit,
+        available_from,
+    };
+    Ok(Settings {
+        safety_stock: message.safety_stock,
+        low_stock: message.low_stock,
+        backorder,
+    })
 }
 
 fn hold_id(bytes: &[u8]) -> Result<ReservationId, Bad> {
@@ -64,9 +79,16 @@ fn hold_id(bytes: &[u8]) -> Result<ReservationId, Bad> {
 
 pub(super) fn decode_moved(kind: &str, payload: &[u8]) -> Result<Movement, Bad> {
     let name = kind.strip_prefix("level.").unwrap_or(kind);
-    let kind = MovementKind::ALL.iter().find(|(_, known)| *known == name).ok_or_else(|| unknown_type(kind))?.0;
+    let kind = MovementKind::ALL
+        .iter()
+        .find(|(_, known)| *known == name)
+        .ok_or_else(|| unknown_type(kind))?
+        .0;
     let message = proto::Moved::decode(payload)?;
-    let fills = message.fills.iter().map(|fill| Ok((hold_id(&fill.reservation_id)?, fill.quantity)));
+    let fills = message
+        .fills
+        .iter()
+        .map(|fill| Ok((hold_id(&fill.reservation_id)?, fill.quantity)));
     Ok(Movement {
         kind,
         on_hand_delta: message.on_hand_delta,
@@ -79,7 +101,9 @@ pub(super) fn decode_moved(kind: &str, payload: &[u8]) -> Result<Movement, Bad> 
         reservation: message.reservation_id.as_deref().map(hold_id).transpose()?,
         reference: message.reference.map(Into::into),
         transfer: match message.transfer_id {
-            Some(bytes) => Some(TransferId::from_slice(&bytes).ok_or_else(|| missing("transfer_id"))?),
+            Some(bytes) => {
+                Some(TransferId::from_slice(&bytes).ok_or_else(|| missing("transfer_id"))?)
+            }
             None => None,
         },
         reason: message.reason.map(Into::into),
@@ -90,7 +114,13 @@ pub(super) fn decode_moved(kind: &str, payload: &[u8]) -> Result<Movement, Bad> 
 
 pub(super) fn reservation(event: &ReservationEvent) -> Vec<u8> {
     match event {
-        ReservationEvent::Held { principal, reference, asked, lines, expires_at } => proto::ReservationHeld {
+        ReservationEvent::Held {
+            principal,
+            reference,
+            asked,
+            lines,
+            expires_at,
+        } => proto::ReservationHeld {
             principal: principal.to_string(),
             reference: reference.to_string(),
             asked: asked.iter().map(asked_line).collect(),
@@ -98,9 +128,10 @@ pub(super) fn reservation(event: &ReservationEvent) -> Vec<u8> {
             expires_at_ms: expires_at.0,
         }
         .encode_to_vec(),
-        ReservationEvent::Extended { expires_at } => {
-            proto::ReservationExtended { expires_at_ms: expires_at.0 }.encode_to_vec()
+        ReservationEvent::Extended { expires_at } => proto::ReservationExtended {
+            expires_at_ms: expires_at.0,
         }
+        .encode_to_vec(),
         ReservationEvent::Filled { level, quantity } => proto::ReservationFilled {
             sku: level.sku.to_string(),
             store: level.store.to_string(),
@@ -113,7 +144,11 @@ pub(super) fn reservation(event: &ReservationEvent) -> Vec<u8> {
 
 fn asked_line(line: &Asked) -> proto::AskedLine {
     let store = line.store.as_ref().map(ToString::to_string);
-    proto::AskedLine { sku: line.sku.to_string(), store, quantity: line.quantity }
+    proto::AskedLine {
+        sku: line.sku.to_string(),
+        store,
+        quantity: line.quantity,
+    }
 }
 
 fn held_line(line: &Held) -> proto::HeldLine {
@@ -126,7 +161,10 @@ fn held_line(line: &Held) -> proto::HeldLine {
 }
 
 fn level_key(sku: &str, store: &str) -> Result<LevelKey, Bad> {
-    Ok(LevelKey { sku: Sku::new(sku)?, store: StoreId::new(store)? })
+    Ok(LevelKey {
+        sku: Sku::new(sku)?,
+        store: StoreId::new(store)?,
+    })
 }
 
 pub(super) fn decode_reservation(kind: &str, payload: &[u8]) -> Result<ReservationEvent, Bad> {
@@ -134,11 +172,16 @@ pub(super) fn decode_reservation(kind: &str, payload: &[u8]) -> Result<Reservati
         "reservation.held" => held(proto::ReservationHeld::decode(payload)?)?,
         "reservation.extended" => {
             let message = proto::ReservationExtended::decode(payload)?;
-            ReservationEvent::Extended { expires_at: Time(message.expires_at_ms) }
+            ReservationEvent::Extended {
+                expires_at: Time(message.expires_at_ms),
+            }
         }
         "reservation.filled" => {
             let message = proto::ReservationFilled::decode(payload)?;
-            ReservationEvent::Filled { level: level_key(&message.sku, &message.store)?, quantity: message.quantity }
+            ReservationEvent::Filled {
+                level: level_key(&message.sku, &message.store)?,
+                quantity: message.quantity,
+            }
         }
         "reservation.confirmed" => ReservationEvent::Ended(State::Confirmed),
         "reservation.released" => ReservationEvent::Ended(State::Released),
@@ -150,11 +193,19 @@ pub(super) fn decode_reservation(kind: &str, payload: &[u8]) -> Result<Reservati
 fn held(message: proto::ReservationHeld) -> Result<ReservationEvent, Bad> {
     let asked = message.asked.iter().map(|line| {
         let store = line.store.as_deref().map(StoreId::new).transpose()?;
-        Ok(Asked { sku: Sku::new(&line.sku)?, store, quantity: line.quantity })
+        Ok(Asked {
+            sku: Sku::new(&line.sku)?,
+            store,
+            quantity: line.quantity,
+        })
     });
     let lines = message.lines.iter().map(|line| {
         let level = level_key(&line.sku, &line.store)?;
-        Ok(Held { level, quantity: line.quantity, backordered: line.backordered })
+        Ok(Held {
+            level,
+            quantity: line.quantity,
+            backordered: line.backordered,
+        })
     });
     Ok(ReservationEvent::Held {
         principal: message.principal.into(),
@@ -167,14 +218,21 @@ fn held(message: proto::ReservationHeld) -> Result<ReservationEvent, Bad> {
 
 pub(super) fn transfer(event: &TransferEvent) -> Vec<u8> {
     match event {
-        TransferEvent::Started { sku, from, to, quantity } => proto::TransferStarted {
+        TransferEvent::Started {
+            sku,
+            from,
+            to,
+            quantity,
+        } => proto::TransferStarted {
             sku: sku.to_string(),
             from: from.to_string(),
             to: to.to_string(),
             quantity: *quantity,
         }
         .encode_to_vec(),
-        TransferEvent::Received | TransferEvent::Cancelled => proto::TransferEnded {}.encode_to_vec(),
+        TransferEvent::Received | TransferEvent::Cancelled => {
+            proto::TransferEnded {}.encode_to_vec()
+        }
     }
 }
 

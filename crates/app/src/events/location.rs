@@ -9,10 +9,14 @@ use prost::Message;
 
 pub(super) fn put(details: &Details) -> proto::StorePut {
     let ships_to = details.ships_to.as_ref().map(|ships_to| match ships_to {
-        ShipsTo::Everywhere => proto::ShipsTo { everywhere: true, countries: Vec::new() },
-        ShipsTo::Countries(list) => {
-            proto::ShipsTo { everywhere: false, countries: list.iter().map(ToString::to_string).collect() }
-        }
+        ShipsTo::Everywhere => proto::ShipsTo {
+            everywhere: true,
+            countries: Vec::new(),
+        },
+        ShipsTo::Countries(list) => proto::ShipsTo {
+            everywhere: false,
+            countries: list.iter().map(ToString::to_string).collect(),
+        },
     });
     let kind = match details.kind {
         Kind::Store => "store",
@@ -24,7 +28,10 @@ pub(super) fn put(details: &Details) -> proto::StorePut {
         country: details.country.to_string(),
         ships_to,
         priority: details.priority,
-        position: details.position.map(|at| proto::Position { lat: at.lat, lon: at.lon }),
+        position: details.position.map(|at| proto::Position {
+            lat: at.lat,
+            lon: at.lon,
+        }),
     }
 }
 
@@ -39,7 +46,11 @@ pub(super) fn decode(payload: &[u8]) -> Result<Details, Bad> {
         None => None,
         Some(ships_to) if ships_to.everywhere => Some(ShipsTo::Everywhere),
         Some(ships_to) => {
-            let countries = ships_to.countries.iter().map(|code| Country::new(code)).collect::<Result<_, _>>()?;
+            let countries = ships_to
+                .countries
+                .iter()
+                .map(|code| Country::new(code))
+                .collect::<Result<_, _>>()?;
             Some(ShipsTo::Countries(countries))
         }
     };
@@ -49,6 +60,9 @@ pub(super) fn decode(payload: &[u8]) -> Result<Details, Bad> {
         country: Country::new(&message.country)?,
         ships_to,
         priority: message.priority,
-        position: message.position.map(|at| Position { lat: at.lat, lon: at.lon }),
+        position: message.position.map(|at| Position {
+            lat: at.lat,
+            lon: at.lon,
+        }),
     })
 }

@@ -10,7 +10,9 @@ use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
 use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, TransferId};
-use cartwright_domain::{cart as carts, catalog as products, inventory::LevelKey, key as keys, location as stores};
+use cartwright_domain::{
+    cart as carts, catalog as products, inventory::LevelKey, key as keys, location as stores,
+};
 use cartwright_proto::events as proto;
 use prost::Message;
 
@@ -42,7 +44,10 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "store" => Key::Store(StoreId::new(id).ok()?),
         "level" => {
             let (sku, store) = id.split_once('@')?;
-            Key::Level(LevelKey { sku: Sku::new(sku).ok()?, store: StoreId::new(store).ok()? })
+            Key::Level(LevelKey {
+                sku: Sku::new(sku).ok()?,
+                store: StoreId::new(store).ok()?,
+            })
         }
         "reservation" => Key::Reservation(id.parse::<ReservationId>().ok()?),
         "transfer" => Key::Transfer(id.parse::<TransferId>().ok()?),
@@ -126,7 +131,10 @@ pub fn encode(event: &Event) -> Vec<u8> {
 /// Errors: [`Fault::Corrupt`] naming the entry's stream and type.
 pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
     let bad = |why: &dyn std::fmt::Display| {
-        Fault::Corrupt(format!("{} of {} version {}: {why}", entry.r#type, entry.stream, entry.stream_version))
+        Fault::Corrupt(format!(
+            "{} of {} version {}: {why}",
+            entry.r#type, entry.stream, entry.stream_version
+        ))
     };
     if entry.r#type.starts_with("stock.") {
         return Ok(None);
@@ -135,10 +143,18 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
     let (kind, payload) = (entry.r#type.as_str(), entry.payload.as_slice());
     let event = match key {
         Key::Product(id) => catalog::decode(kind, payload).map(|event| Event::Product(id, event)),
-        Key::Store(id) => location::decode(payload).map(|details| Event::Store(id, stores::Event::Put(details))),
-        Key::Level(key) => inventory::decode_moved(kind, payload).map(|movement| Event::Level(key, movement)),
-        Key::Reservation(id) => inventory::decode_reservation(kind, payload).map(|event| Event::Reservation(id, event)),
-        Key::Transfer(id) => inventory::decode_transfer(kind, payload).map(|event| Event::Transfer(id, event)),
+        Key::Store(id) => {
+            location::decode(payload).map(|details| Event::Store(id, stores::Event::Put(details)))
+        }
+        Key::Level(key) => {
+            inventory::decode_moved(kind, payload).map(|movement| Event::Level(key, movement))
+        }
+        Key::Reservation(id) => {
+            inventory::decode_reservation(kind, payload).map(|event| Event::Reservation(id, event))
+        }
+        Key::Transfer(id) => {
+            inventory::decode_transfer(kind, payload).map(|event| Event::Transfer(id, event))
+        }
         Key::Cart(id) => cart::decode(kind, payload).map(|event| Event::Cart(id, event)),
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
         Key::Sku(..)
@@ -167,5 +183,7 @@ fn missing(what: &str) -> Bad {
 }
 
 fn unknown_type(kind: &str) -> Bad {
-    Bad(format!("unknown type {kind}; was it written by a newer version?"))
+    Bad(format!(
+        "unknown type {kind}; was it written by a newer version?"
+    ))
 }

@@ -35,15 +35,30 @@ pub async fn availability(
     };
     let mut found = Vec::with_capacity(stores.len());
     for id in stores.iter() {
-        let level = shop.find(&Key::Level(LevelKey { sku: sku.clone(), store: id.clone() })).await?;
+        let level = shop
+            .find(&Key::Level(LevelKey {
+                sku: sku.clone(),
+                store: id.clone(),
+            }))
+            .await?;
         let at = shop.find(&Key::Store(id.clone())).await?;
         if let (Some(Record::Level(level)), Some(Record::Store(at))) = (level, at) {
             found.push((level, at));
         }
     }
-    let candidates: Vec<_> =
-        found.iter().map(|(level, at)| Candidate { store: at, level, taken: 0 }).collect();
+    let candidates: Vec<_> = found
+        .iter()
+        .map(|(level, at)| Candidate {
+            store: at,
+            level,
+            taken: 0,
+        })
+        .collect();
     let country = if store.is_some() { None } else { country };
     let (units, place) = available(&candidates, country, sourcing);
-    Ok(Availability { sku: sku.clone(), available: units, store: place })
+    Ok(Availability {
+        sku: sku.clone(),
+        available: units,
+        store: place,
+    })
 }

@@ -32,10 +32,18 @@ impl Command for Adjust {
             require_store(work, &self.level.store)?;
             require_sku(work, &self.level.sku)?;
         }
-        check_version(self.expected_version, current.map_or(0, |level| level.version))?;
+        check_version(
+            self.expected_version,
+            current.map_or(0, |level| level.version),
+        )?;
         let movement = match current {
             Some(level) => inventory::adjust(Some(level), level, self.delta, self.reason.clone())?,
-            None => inventory::adjust(None, &Level::empty(self.level.clone()), self.delta, self.reason.clone())?,
+            None => inventory::adjust(
+                None,
+                &Level::empty(self.level.clone()),
+                self.delta,
+                self.reason.clone(),
+            )?,
         };
         Ok(answer(&self.level, movement))
     }
@@ -63,7 +71,10 @@ impl Command for Count {
             require_store(work, &self.level.store)?;
             require_sku(work, &self.level.sku)?;
         }
-        check_version(self.expected_version, current.map_or(0, |level| level.version))?;
+        check_version(
+            self.expected_version,
+            current.map_or(0, |level| level.version),
+        )?;
         let movement = match current {
             Some(level) => inventory::count(level, self.count)?,
             None => inventory::count(&Level::empty(self.level.clone()), self.count)?,
@@ -93,10 +104,18 @@ impl Command for Configure {
         check_version(self.expected_version, level.version)?;
         let movement = inventory::configure(level, self.change);
         let events = movement.map_or_else(Vec::new, |movement| moved(self.level.clone(), movement));
-        Ok(Decided { events, answer: Key::Level(self.level.clone()), created: false })
+        Ok(Decided {
+            events,
+            answer: Key::Level(self.level.clone()),
+            created: false,
+        })
     }
 }
 
 fn answer(level: &LevelKey, movement: inventory::Movement) -> Decided {
-    Decided { events: moved(level.clone(), movement), answer: Key::Level(level.clone()), created: false }
+    Decided {
+        events: moved(level.clone(), movement),
+        answer: Key::Level(level.clone()),
+        created: false,
+    }
 }

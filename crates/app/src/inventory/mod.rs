@@ -20,11 +20,14 @@ use cartwright_domain::{Refusal, Sku, StoreId};
 use std::sync::Arc;
 
 fn require_store<'a>(work: &'a Work, store: &StoreId) -> Result<&'a Arc<Store>, Stop> {
-    Ok(work.store(store)?.ok_or_else(|| Refusal::not_found("store", store))?)
+    Ok(work
+        .store(store)?
+        .ok_or_else(|| Refusal::not_found("store", store))?)
 }
 
 fn require_sku(work: &Work, sku: &Sku) -> Result<(), Stop> {
-    work.product_of(sku)?.ok_or_else(|| Refusal::not_found("variant", sku))?;
+    work.product_of(sku)?
+        .ok_or_else(|| Refusal::not_found("variant", sku))?;
     Ok(())
 }
 
@@ -45,7 +48,13 @@ fn plan_level(keys: &mut Vec<Key>, key: &LevelKey) {
 /// A movement, and what it gave to the holds that wait.
 fn moved(key: LevelKey, movement: Movement) -> Vec<Event> {
     let fills = movement.fills.iter().map(|(id, quantity)| {
-        Event::Reservation(*id, ReservationEvent::Filled { level: key.clone(), quantity: *quantity })
+        Event::Reservation(
+            *id,
+            ReservationEvent::Filled {
+                level: key.clone(),
+                quantity: *quantity,
+            },
+        )
     });
     let mut events: Vec<Event> = fills.collect();
     events.insert(0, Event::Level(key, movement));

@@ -43,7 +43,10 @@ pub struct Reserve {
 
 impl Reserve {
     fn level(line: &Asked) -> Option<LevelKey> {
-        line.store.clone().map(|store| LevelKey { sku: line.sku.clone(), store })
+        line.store.clone().map(|store| LevelKey {
+            sku: line.sku.clone(),
+            store,
+        })
     }
 
     /// The same reference again: the same hold, if the same was asked.
@@ -54,9 +57,17 @@ impl Reserve {
             asked
         };
         if hold.asked != self.asked && sorted(&hold.asked) != sorted(&self.asked) {
-            return Err(Refusal::AlreadyExists { resource: "reservation", id: self.reference.to_string() }.into());
+            return Err(Refusal::AlreadyExists {
+                resource: "reservation",
+                id: self.reference.to_string(),
+            }
+            .into());
         }
-        Ok(Decided { events: Vec::new(), answer: Key::Reservation(hold.id), created: false })
+        Ok(Decided {
+            events: Vec::new(),
+            answer: Key::Reservation(hold.id),
+            created: false,
+        })
     }
 
     fn check_limit(&self, work: &Work) -> Result<(), Stop> {
@@ -70,7 +81,10 @@ impl Reserve {
 
 impl Command for Reserve {
     fn plan(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Reference(self.principal.clone(), self.reference.clone()));
+        keys.push(Key::Reference(
+            self.principal.clone(),
+            self.reference.clone(),
+        ));
         keys.push(Key::OpenHolds(self.principal.clone()));
         for line in &self.asked {
             match Self::level(line) {
@@ -85,12 +99,21 @@ impl Command for Reserve {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         if let Some(id) = work.reservation_called(&self.principal, &self.reference)? {
-            let hold = work.reservation(id)?.ok_or_else(|| Refusal::not_found("reservation", id))?;
+            let hold = work
+                .reservation(id)?
+                .ok_or_else(|| Refusal::not_found("reservation", id))?;
             return self.existing(hold);
         }
-        let candidates = self.asked.iter().map(|line| candidates(work, line)).collect::<Result<Vec<_>, _>>()?;
+        let candidates = self
+            .asked
+            .iter()
+            .map(|line| candidates(work, line))
+            .collect::<Result<Vec<_>, _>>()?;
         if let (Some(_), [one]) = (self.expected_version, candidates.as_slice()) {
-            check_version(self.expected_version, one.first().map_or(0, |candidate| candidate.level.version))?;
+            check_version(
+                self.expected_version,
+                one.first().map_or(0, |candidate| candidate.level.version),
+            )?;
         }
         self.check_limit(work)?;
         let request = inventory::Reserve {
@@ -106,8 +129,16 @@ impl Command for Reserve {
         let (held, movements) = inventory::reserve(&request, &candidates)?;
         let mut events = Vec::with_capacity(1 + movements.len());
         events.push(Event::Reservation(request.id, held));
-        events.extend(movements.into_iter().map(|(key, movement)| Event::Level(key, movement)));
-        Ok(Decided { events, answer: Key::Reservation(request.id), created: true })
+        events.extend(
+            movements
+                .into_iter()
+                .map(|(key, movement)| Event::Level(key, movement)),
+        );
+        Ok(Decided {
+            events,
+            answer: Key::Reservation(request.id),
+            created: true,
+        })
     }
 }
 
@@ -116,7 +147,11 @@ fn candidates<'a>(work: &'a Work, line: &Asked) -> Result<Vec<Candidate<'a>>, St
     if let Some(key) = Reserve::level(line) {
         let store = require_store(work, &key.store)?;
         let level = require_level(work, &key)?;
-        return Ok(vec![Candidate { store, level, taken: 0 }]);
+        return Ok(vec![Candidate {
+            store,
+            level,
+            taken: 0,
+        }]);
     }
     let found = levels_of(work, &line.sku)?;
     if found.is_empty() {
@@ -127,12 +162,21 @@ fn candidates<'a>(work: &'a Work, line: &Asked) -> Result<Vec<Candidate<'a>>, St
 
 /// All levels of a SKU with their locations; asks for all that is missing at once.
 fn levels_of<'a>(work: &'a Work, sku: &Sku) -> Result<Vec<Candidate<'a>>, Stop> {
-    let Some(stores) = work.stores_of(sku)? else { return Ok(Vec::new()) };
+    let Some(stores) = work.stores_of(sku)? else {
+        return Ok(Vec::new());
+    };
     let (mut found, mut missing) = (Vec::with_capacity(stores.len()), Vec::new());
     for id in stores.iter() {
-        let key = LevelKey { sku: sku.clone(), store: id.clone() };
+        let key = LevelKey {
+            sku: sku.clone(),
+            store: id.clone(),
+        };
         match (work.store(id), work.level(&key)) {
-            (Ok(Some(store)), Ok(Some(level))) => found.push(Candidate { store: as_ref(store), level, taken: 0 }),
+            (Ok(Some(store)), Ok(Some(level))) => found.push(Candidate {
+                store: as_ref(store),
+                level,
+                taken: 0,
+            }),
             (store, level) => {
                 for stop in [store.err(), level.err()].into_iter().flatten() {
                     if let Stop::Need(keys) = stop {
@@ -142,7 +186,11 @@ fn levels_of<'a>(work: &'a Work, sku: &Sku) -> Result<Vec<Candidate<'a>>, Stop> 
             }
         }
     }
-    if missing.is_empty() { Ok(found) } else { Err(Stop::Need(missing)) }
+    if missing.is_empty() {
+        Ok(found)
+    } else {
+        Err(Stop::Need(missing))
+    }
 }
 
 fn as_ref(store: &std::sync::Arc<Store>) -> &Store {

@@ -57,7 +57,9 @@ impl Command for Expire {
     }
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
-        let hold = work.reservation(&self.id)?.ok_or_else(|| Refusal::not_found("reservation", self.id))?;
+        let hold = work
+            .reservation(&self.id)?
+            .ok_or_else(|| Refusal::not_found("reservation", self.id))?;
         settle(work, hold, Ending::Expire)
     }
 }
@@ -84,23 +86,41 @@ impl Command for Extend {
         let hold = owned(work, self.id, self.owner.as_ref())?;
         check_version(self.expected_version, hold.version)?;
         let event = extend(hold, moment.now.plus_seconds(self.ttl_seconds))?;
-        let events = event.map(|event| Event::Reservation(self.id, event)).into_iter().collect();
-        Ok(Decided { events, answer: Key::Reservation(self.id), created: false })
+        let events = event
+            .map(|event| Event::Reservation(self.id, event))
+            .into_iter()
+            .collect();
+        Ok(Decided {
+            events,
+            answer: Key::Reservation(self.id),
+            created: false,
+        })
     }
 }
 
-fn owned<'a>(work: &'a Work, id: ReservationId, owner: Option<&SmolStr>) -> Result<&'a Arc<Reservation>, Stop> {
-    let hold = work.reservation(&id)?.filter(|hold| owner.is_none_or(|owner| hold.principal == *owner));
+fn owned<'a>(
+    work: &'a Work,
+    id: ReservationId,
+    owner: Option<&SmolStr>,
+) -> Result<&'a Arc<Reservation>, Stop> {
+    let hold = work
+        .reservation(&id)?
+        .filter(|hold| owner.is_none_or(|owner| hold.principal == *owner));
     let hold = hold.ok_or_else(|| Refusal::not_found("reservation", id))?;
     if hold.reference.starts_with(CHECKOUT) {
         let detail = format!("reservation {id} belongs to a checkout and ends with it");
-        return Err(Refusal::InvalidState { state: hold.state.as_str(), detail }.into());
+        return Err(Refusal::InvalidState {
+            state: hold.state.as_str(),
+            detail,
+        }
+        .into());
     }
     Ok(hold)
 }
 
 fn settle(work: &Work, hold: &Reservation, ending: Ending) -> Result<Decided, Stop> {
-    let (mut levels, mut missing): (Vec<&Level>, _) = (Vec::with_capacity(hold.lines.len()), Vec::new());
+    let (mut levels, mut missing): (Vec<&Level>, _) =
+        (Vec::with_capacity(hold.lines.len()), Vec::new());
     for line in &hold.lines {
         match work.level(&line.level) {
             Ok(Some(level)) => levels.push(level),
@@ -115,7 +135,15 @@ fn settle(work: &Work, hold: &Reservation, ending: Ending) -> Result<Decided, St
     let mut events = Vec::with_capacity(1 + levels.len());
     if let Some((ended, movements)) = end(hold, ending, &levels)? {
         events.push(Event::Reservation(hold.id, ended));
-        events.extend(movements.into_iter().map(|(key, movement)| Event::Level(key, movement)));
+        events.extend(
+            movements
+                .into_iter()
+                .map(|(key, movement)| Event::Level(key, movement)),
+        );
     }
-    Ok(Decided { events, answer: Key::Reservation(hold.id), created: false })
+    Ok(Decided {
+        events,
+        answer: Key::Reservation(hold.id),
+        created: false,
+    })
 }

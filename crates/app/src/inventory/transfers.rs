@@ -25,12 +25,18 @@ pub struct StartTransfer {
 
 impl Command for StartTransfer {
     fn plan(&self, keys: &mut Vec<Key>) {
-        keys.push(Key::Level(LevelKey { sku: self.sku.clone(), store: self.from.clone() }));
+        keys.push(Key::Level(LevelKey {
+            sku: self.sku.clone(),
+            store: self.from.clone(),
+        }));
         keys.push(Key::Store(self.to.clone()));
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
-        let key = LevelKey { sku: self.sku.clone(), store: self.from.clone() };
+        let key = LevelKey {
+            sku: self.sku.clone(),
+            store: self.from.clone(),
+        };
         require_store(work, &self.from)?;
         require_store(work, &self.to)?;
         let level = require_level(work, &key)?;
@@ -39,7 +45,11 @@ impl Command for StartTransfer {
         let (started, movement) = inventory::start(id, level, &self.to, self.quantity)?;
         let mut events = vec![Event::Transfer(id, started)];
         events.extend(moved(key, movement));
-        Ok(Decided { events, answer: Key::Transfer(id), created: true })
+        Ok(Decided {
+            events,
+            answer: Key::Transfer(id),
+            created: true,
+        })
     }
 }
 
@@ -69,13 +79,18 @@ impl Command for EndTransfer {
     }
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
-        let transfer = work.transfer(&self.id)?.ok_or_else(|| Refusal::not_found("transfer", self.id))?;
+        let transfer = work
+            .transfer(&self.id)?
+            .ok_or_else(|| Refusal::not_found("transfer", self.id))?;
         check_version(self.expected_version, transfer.version)?;
         let place = match self.end {
             TransferEnd::Receive => &transfer.to,
             TransferEnd::Cancel => &transfer.from,
         };
-        let key = LevelKey { sku: transfer.sku.clone(), store: place.clone() };
+        let key = LevelKey {
+            sku: transfer.sku.clone(),
+            store: place.clone(),
+        };
         let empty = Level::empty(key.clone());
         let level = work.level(&key)?.map_or(&empty, AsRef::as_ref);
         let ended = match self.end {
@@ -87,6 +102,10 @@ impl Command for EndTransfer {
             events.push(Event::Transfer(self.id, ended));
             events.extend(moved(key, movement));
         }
-        Ok(Decided { events, answer: Key::Transfer(self.id), created: false })
+        Ok(Decided {
+            events,
+            answer: Key::Transfer(self.id),
+            created: false,
+        })
     }
 }

@@ -88,16 +88,29 @@ pub trait ReadStore: Send + Sync {
     fn list_stores(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
 
     /// Levels of a location in the order of their SKUs.
-    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+    fn list_levels(
+        &self,
+        store: &StoreId,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
 
     /// Carts of a customer, oldest first.
-    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+    fn list_carts(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
 
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
 
     /// Log entries of one level after a version, as `(position, time, entry)`.
-    #[allow(clippy::type_complexity, reason = "an entry with where and when it stands")]
+    #[allow(
+        clippy::type_complexity,
+        reason = "an entry with where and when it stands"
+    )]
     fn movements(
         &self,
         sku: &Sku,
@@ -110,7 +123,10 @@ pub trait ReadStore: Send + Sync {
     fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault>;
 
     /// Calls `visit` with the state of every noun, all at one position, which is returned.
-    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault>;
+    fn visit_all(
+        &self,
+        visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
+    ) -> Result<u64, Fault>;
 
     /// How far a durable consumer has read.
     fn cursor(&self, consumer: &str) -> Result<Option<u64>, Fault>;
@@ -126,7 +142,10 @@ pub trait ReadStore: Send + Sync {
 }
 
 /// Both sides of one store.
-#[allow(missing_debug_implementations, reason = "trait objects of the outside world")]
+#[allow(
+    missing_debug_implementations,
+    reason = "trait objects of the outside world"
+)]
 pub struct StoreParts {
     /// For the loop.
     pub write: Box<dyn WriteStore>,

@@ -91,7 +91,11 @@ pub struct Variant {
 impl Variant {
     /// Its price in a currency.
     pub fn price(&self, currency: Currency) -> Option<Money> {
-        self.data.prices.iter().copied().find(|price| price.currency == currency)
+        self.data
+            .prices
+            .iter()
+            .copied()
+            .find(|price| price.currency == currency)
     }
 }
 
@@ -138,7 +142,9 @@ pub struct Product {
 impl Product {
     /// One of its variants.
     pub fn variant(&self, sku: &Sku) -> Option<&Variant> {
-        self.variants.iter().find(|variant| variant.data.sku == *sku)
+        self.variants
+            .iter()
+            .find(|variant| variant.data.sku == *sku)
     }
 }
 
@@ -169,7 +175,10 @@ impl Entity for Product {
         match event {
             Event::Put { data, variants } => {
                 let before = state.take();
-                let variants = variants.iter().map(|data| raise(before.as_deref(), data)).collect();
+                let variants = variants
+                    .iter()
+                    .map(|data| raise(before.as_deref(), data))
+                    .collect();
                 *state = Some(Arc::new(Self {
                     id: key.clone(),
                     data: (**data).clone(),
@@ -180,12 +189,24 @@ impl Entity for Product {
                 }));
             }
             Event::PriceSet { sku, price } => {
-                let Some(product) = state.as_mut().map(Arc::make_mut) else { return };
+                let Some(product) = state.as_mut().map(Arc::make_mut) else {
+                    return;
+                };
                 product.version += 1;
                 product.updated_at = at;
-                if let Some(variant) = product.variants.iter_mut().find(|variant| variant.data.sku == *sku) {
-                    variant.data.prices.retain(|known| known.currency != price.currency);
-                    variant.data.prices.push(*price);
+                if let Some(variant) = product
+                    .variants
+                    .iter_mut()
+                    .find(|variant| variant.data.sku == *sku)
+                {
+                    let prices = &mut variant.data.prices;
+                    match prices
+                        .iter_mut()
+                        .find(|known| known.currency == price.currency)
+                    {
+                        Some(known) => *known = *price,
+                        None => prices.push(*price),
+                    }
                     variant.version += 1;
                 }
             }
@@ -200,6 +221,11 @@ impl Entity for Product {
 /// The variant after its data was put: a new version only if something changed.
 fn raise(before: Option<&Product>, data: &VariantData) -> Variant {
     let known = before.and_then(|product| product.variant(&data.sku));
-    let version = known.map_or(1, |variant| variant.version + u64::from(variant.data != *data));
-    Variant { data: data.clone(), version }
+    let version = known.map_or(1, |variant| {
+        variant.version + u64::from(variant.data != *data)
+    });
+    Variant {
+        data: data.clone(),
+        version,
+    }
 }

@@ -23,7 +23,11 @@ pub fn configure(level: &Level, request: Configure) -> Option<Movement> {
     if settings == level.settings {
         return None;
     }
-    let mut movement = Level { settings, ..level.clone() }.received(MovementKind::Configured, 0);
+    let mut movement = Level {
+        settings,
+        ..level.clone()
+    }
+    .received(MovementKind::Configured, 0);
     movement.settings = Some(settings);
     Some(movement)
 }

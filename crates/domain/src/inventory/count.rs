@@ -20,7 +20,8 @@ pub fn count(level: &Level, count: Count) -> Result<Movement, Refusal> {
     let since = count.on_hand_then.map_or(0, |then| level.on_hand - then);
     let after = count.quantity.saturating_add(since);
     if !(0..=MAX_ON_HAND).contains(&after) {
-        let detail = format!("with the changes since that version on_hand would be {after}; count again");
+        let detail =
+            format!("with the changes since that version on_hand would be {after}; count again");
         return Err(Refusal::invalid("quantity", "out_of_range", detail));
     }
     Ok(level.received(MovementKind::Counted, after - level.on_hand))

@@ -137,7 +137,12 @@ impl Level {
     }
 
     fn movement(&self, kind: MovementKind) -> Movement {
-        Movement { kind, on_hand: self.on_hand, reserved: self.reserved, ..Movement::default() }
+        Movement {
+            kind,
+            on_hand: self.on_hand,
+            reserved: self.reserved,
+            ..Movement::default()
+        }
     }
 
     /// A movement of `on_hand` and `reserved` from this state.
@@ -152,7 +157,11 @@ impl Level {
 
     /// A movement that changes `on_hand` and gives what becomes free to those who wait.
     pub fn received(&self, kind: MovementKind, on_hand_delta: i64) -> Movement {
-        let fills = if self.waiting.is_empty() { Vec::new() } else { self.fills(on_hand_delta) };
+        let fills = if self.waiting.is_empty() {
+            Vec::new()
+        } else {
+            self.fills(on_hand_delta)
+        };
         let filled: i64 = fills.iter().map(|(_, units)| units).sum();
         let mut movement = self.moved(kind, on_hand_delta, filled);
         movement.backordered_delta = -filled;
@@ -268,13 +277,19 @@ impl Entity for Level {
 fn queue(level: &mut Level, movement: &Movement) {
     if let Some(reservation) = movement.reservation {
         if movement.backordered_delta > 0 {
-            level.waiting.push((reservation, movement.backordered_delta));
+            level
+                .waiting
+                .push((reservation, movement.backordered_delta));
         } else if movement.backordered_delta < 0 && movement.fills.is_empty() {
             level.waiting.retain(|(waiting, _)| *waiting != reservation);
         }
     }
     for (reservation, units) in &movement.fills {
-        if let Some(place) = level.waiting.iter_mut().find(|(waiting, _)| waiting == reservation) {
+        if let Some(place) = level
+            .waiting
+            .iter_mut()
+            .find(|(waiting, _)| waiting == reservation)
+        {
             place.1 -= units;
         }
     }
@@ -304,7 +319,10 @@ pub struct Standing {
 impl Level {
     /// How it stands now.
     pub fn standing(&self) -> Standing {
-        Standing { available: self.available(), short: self.on_hand < self.promised() }
+        Standing {
+            available: self.available(),
+            short: self.on_hand < self.promised(),
+        }
     }
 }
 
@@ -314,7 +332,10 @@ impl Notice {
         let available = before.map_or(0, |standing| standing.available);
         let was_short = before.is_some_and(|standing| standing.short);
         let now = after.standing();
-        let low = after.settings.low_stock.is_some_and(|mark| now.available <= mark && available > mark);
+        let low = after
+            .settings
+            .low_stock
+            .is_some_and(|mark| now.available <= mark && available > mark);
         [
             low.then_some(Self::Low),
             (available > 0 && now.available == 0).then_some(Self::OutOfStock),

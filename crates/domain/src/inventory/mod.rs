@@ -16,9 +16,13 @@ mod transfer;
 pub use adjust::adjust;
 pub use configure::{Configure, configure};
 pub use count::{Count, count};
-pub use level::{Backorder, BackorderMode, Level, LevelKey, Movement, MovementKind, Notice, Settings, Standing};
+pub use level::{
+    Backorder, BackorderMode, Level, LevelKey, Movement, MovementKind, Notice, Settings, Standing,
+};
 pub use reservation::{Asked, Event as ReservationEvent, Held, Reservation, State};
 pub use reserve::{Reserve, reserve};
 pub use settle::{Ended, Ending, end, extend};
 pub use sourcing::{Candidate, Sourcing, available, source};
-pub use transfer::{Event as TransferEvent, State as TransferState, Transfer, cancel, receive, start};
+pub use transfer::{
+    Event as TransferEvent, State as TransferState, Transfer, cancel, receive, start,
+};

@@ -54,7 +54,10 @@ pub struct Held {
     pub backordered: i64,
 }
 
-#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde asks for")]
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
 fn is_zero(value: &i64) -> bool {
     *value == 0
 }
@@ -117,7 +120,14 @@ impl Entity for Reservation {
     type Event = Event;
 
     fn apply(state: &mut Option<Arc<Self>>, key: &ReservationId, event: &Event, _at: Time) {
-        if let Event::Held { principal, reference, asked, lines, expires_at } = event {
+        if let Event::Held {
+            principal,
+            reference,
+            asked,
+            lines,
+            expires_at,
+        } = event
+        {
             *state = Some(Arc::new(Self {
                 id: *key,
                 principal: principal.clone(),
@@ -130,7 +140,9 @@ impl Entity for Reservation {
             }));
             return;
         }
-        let Some(hold) = state.as_mut().map(Arc::make_mut) else { return };
+        let Some(hold) = state.as_mut().map(Arc::make_mut) else {
+            return;
+        };
         hold.version += 1;
         match event {
             Event::Held { .. } => {}

@@ -1,6 +1,9 @@
 //! Holding stock: all lines or none.
 
-use super::{Asked, Candidate, Held, Level, LevelKey, Movement, MovementKind, ReservationEvent, Sourcing, source};
+use super::{
+    Asked, Candidate, Held, Level, LevelKey, Movement, MovementKind, ReservationEvent, Sourcing,
+    source,
+};
 use crate::place::Position;
 use crate::refusal::ShortLine;
 use crate::{Country, Refusal, ReservationId, Time};
@@ -37,12 +40,42 @@ pub fn reserve(
     let mut parts: Vec<(&Level, i64)> = Vec::new();
     let mut short = Vec::new();
     for (line, candidates) in request.asked.iter().zip(candidates) {
-        let taken = |c: &Candidate<'_>| parts.iter().filter(|(l, _)| l.key == c.level.key).map(|(_, units)| units).sum();
-        let candidates: Vec<_> = candidates.iter().map(|c| Candidate { taken: taken(c), ..*c }).collect();
-        let country = if line.store.is_some() { None } else { request.country };
-        match source(&candidates, country, request.near.as_ref(), request.sourcing, line.quantity) {
-            Ok(sourced) => parts.extend(sourced.into_iter().map(|(i, units)| (candidates[i].level, units))),
-            Err(available) => short.push(ShortLine { sku: line.sku.clone(), requested: line.quantity, available }),
+        let taken = |c: &Candidate<'_>| {
+            parts
+                .iter()
+                .filter(|(l, _)| l.key == c.level.key)
+                .map(|(_, units)| units)
+                .sum()
+        };
+        let candidates: Vec<_> = candidates
+            .iter()
+            .map(|c| Candidate {
+                taken: taken(c),
+                ..*c
+            })
+            .collect();
+        let country = if line.store.is_some() {
+            None
+        } else {
+            request.country
+        };
+        match source(
+            &candidates,
+            country,
+            request.near.as_ref(),
+            request.sourcing,
+            line.quantity,
+        ) {
+            Ok(sourced) => parts.extend(
+                sourced
+                    .into_iter()
+                    .map(|(i, units)| (candidates[i].level, units)),
+            ),
+            Err(available) => short.push(ShortLine {
+                sku: line.sku.clone(),
+                requested: line.quantity,
+                available,
+            }),
         }
     }
     if !short.is_empty() {
@@ -51,7 +84,10 @@ pub fn reserve(
     Ok(hold(request, &parts))
 }
 
-fn hold(request: &Reserve, parts: &[(&Level, i64)]) -> (ReservationEvent, Vec<(LevelKey, Movement)>) {
+fn hold(
+    request: &Reserve,
+    parts: &[(&Level, i64)],
+) -> (ReservationEvent, Vec<(LevelKey, Movement)>) {
     let mut sums: Vec<(&Level, i64)> = Vec::new();
     for (level, units) in parts {
         match sums.iter_mut().find(|(known, _)| known.key == level.key) {
@@ -67,7 +103,11 @@ fn hold(request: &Reserve, parts: &[(&Level, i64)]) -> (ReservationEvent, Vec<(L
         movement.backordered_delta = backordered;
         movement.reservation = Some(request.id);
         movement.reference = Some(request.reference.clone());
-        lines.push(Held { level: level.key.clone(), quantity, backordered });
+        lines.push(Held {
+            level: level.key.clone(),
+            quantity,
+            backordered,
+        });
         movements.push((level.key.clone(), movement));
     }
     let event = ReservationEvent::Held {

@@ -39,18 +39,32 @@ pub type Ended = (ReservationEvent, Vec<(LevelKey, Movement)>);
 ///
 /// Errors: [`Refusal::ReservationFinal`] when it ended otherwise; [`Refusal::InsufficientStock`] for a confirmation that
 /// would take more than lies there (the hold stays).
-pub fn end(hold: &Reservation, ending: Ending, levels: &[&Level]) -> Result<Option<Ended>, Refusal> {
+pub fn end(
+    hold: &Reservation,
+    ending: Ending,
+    levels: &[&Level],
+) -> Result<Option<Ended>, Refusal> {
     if hold.state == ending.state() {
         return Ok(None);
     }
     if hold.state != State::Pending {
-        return Err(Refusal::ReservationFinal { state: hold.state.as_str() });
+        return Err(Refusal::ReservationFinal {
+            state: hold.state.as_str(),
+        });
     }
     let mut movements = Vec::with_capacity(levels.len());
     for (line, level) in hold.lines.iter().zip(levels) {
-        let leaving = if ending == Ending::Confirm { line.quantity } else { 0 };
+        let leaving = if ending == Ending::Confirm {
+            line.quantity
+        } else {
+            0
+        };
         if leaving > 0 && (line.backordered > 0 || level.on_hand < leaving) {
-            return Err(Refusal::short(&line.level.sku, leaving, (leaving - line.backordered).min(level.on_hand)));
+            return Err(Refusal::short(
+                &line.level.sku,
+                leaving,
+                (leaving - line.backordered).min(level.on_hand),
+            ));
         }
         let held = line.quantity - line.backordered;
         let mut movement = freed(level, line.backordered, held, leaving, ending.kind());
@@ -73,7 +87,9 @@ fn freed(level: &Level, backordered: i64, held: i64, leaving: i64, kind: Movemen
 /// Errors: [`Refusal::ReservationFinal`] when it has ended.
 pub fn extend(hold: &Reservation, until: Time) -> Result<Option<ReservationEvent>, Refusal> {
     if hold.state != State::Pending {
-        return Err(Refusal::ReservationFinal { state: hold.state.as_str() });
+        return Err(Refusal::ReservationFinal {
+            state: hold.state.as_str(),
+        });
     }
     Ok((until > hold.expires_at).then_some(ReservationEvent::Extended { expires_at: until }))
 }

@@ -38,20 +38,35 @@ impl Candidate<'_> {
 }
 
 fn rank(a: &Candidate<'_>, b: &Candidate<'_>, near: Option<&Position>) -> Ordering {
-    let distance = |c: &Candidate<'_>| near.zip(c.store.details.position).map(|(near, there)| near.distance_km(&there));
+    let distance = |c: &Candidate<'_>| {
+        near.zip(c.store.details.position)
+            .map(|(near, there)| near.distance_km(&there))
+    };
     let nearer = match (distance(a), distance(b)) {
         (Some(a), Some(b)) => a.total_cmp(&b),
         _ => Ordering::Equal,
     };
     let (a_priority, b_priority) = (a.store.details.priority, b.store.details.priority);
-    a_priority.cmp(&b_priority).then(nearer).then(b.stock().cmp(&a.stock())).then_with(|| a.store.id.cmp(&b.store.id))
+    a_priority
+        .cmp(&b_priority)
+        .then(nearer)
+        .then(b.stock().cmp(&a.stock()))
+        .then_with(|| a.store.id.cmp(&b.store.id))
 }
 
 /// What can be had of a SKU for a country, and where most of it is: the fullest allowed location (`Single`) or the sum (`Split`).
 /// `(0, None)` when no location is allowed.
-pub fn available(candidates: &[Candidate<'_>], country: Option<Country>, sourcing: Sourcing) -> (i64, Option<StoreId>) {
+pub fn available(
+    candidates: &[Candidate<'_>],
+    country: Option<Country>,
+    sourcing: Sourcing,
+) -> (i64, Option<StoreId>) {
     let allowed = || candidates.iter().filter(|c| c.store.ships_to(country));
-    let fullest = allowed().max_by(|a, b| a.sellable().cmp(&b.sellable()).then_with(|| rank(b, a, None)));
+    let fullest = allowed().max_by(|a, b| {
+        a.sellable()
+            .cmp(&b.sellable())
+            .then_with(|| rank(b, a, None))
+    });
     let units = match sourcing {
         Sourcing::Single => fullest.map_or(0, Candidate::sellable),
         Sourcing::Split => allowed().map(Candidate::sellable).sum(),
@@ -67,10 +82,16 @@ pub fn source(
     sourcing: Sourcing,
     quantity: i64,
 ) -> Result<Vec<(usize, i64)>, i64> {
-    let mut allowed: Vec<usize> = (0..candidates.len()).filter(|i| candidates[*i].store.ships_to(country)).collect();
+    let mut allowed: Vec<usize> = (0..candidates.len())
+        .filter(|i| candidates[*i].store.ships_to(country))
+        .collect();
     allowed.sort_by(|a, b| rank(&candidates[*a], &candidates[*b], near));
     let from_stock = allowed.iter().find(|i| candidates[**i].stock() >= quantity);
-    let whole = from_stock.or_else(|| allowed.iter().find(|i| candidates[**i].sellable() >= quantity));
+    let whole = from_stock.or_else(|| {
+        allowed
+            .iter()
+            .find(|i| candidates[**i].sellable() >= quantity)
+    });
     if let Some(index) = whole {
         return Ok(vec![(*index, quantity)]);
     }
@@ -88,8 +109,15 @@ fn split(candidates: &[Candidate<'_>], allowed: &[usize], quantity: i64) -> Vec<
     for beyond in [false, true] {
         for index in allowed {
             let candidate = &candidates[*index];
-            let had = parts.iter().find(|(i, _)| i == index).map_or(0, |(_, units)| *units);
-            let most = if beyond { candidate.sellable() } else { candidate.stock() };
+            let had = parts
+                .iter()
+                .find(|(i, _)| i == index)
+                .map_or(0, |(_, units)| *units);
+            let most = if beyond {
+                candidate.sellable()
+            } else {
+                candidate.stock()
+            };
             let units = left.min(most - had).max(0);
             match parts.iter_mut().find(|(i, _)| i == index) {
                 Some(part) => part.1 += units,

@@ -74,7 +74,12 @@ impl Entity for Transfer {
 
     fn apply(state: &mut Option<Arc<Self>>, key: &TransferId, event: &Event, at: Time) {
         match event {
-            Event::Started { sku, from, to, quantity } => {
+            Event::Started {
+                sku,
+                from,
+                to,
+                quantity,
+            } => {
                 *state = Some(Arc::new(Self {
                     id: *key,
                     sku: sku.clone(),
@@ -97,7 +102,9 @@ impl Entity for Transfer {
 }
 
 fn finish(transfer: &mut Option<Arc<Transfer>>, state: State) {
-    let Some(transfer) = transfer.as_mut().map(Arc::make_mut) else { return };
+    let Some(transfer) = transfer.as_mut().map(Arc::make_mut) else {
+        return;
+    };
     transfer.state = state;
     transfer.version += 1;
 }
@@ -105,14 +112,27 @@ fn finish(transfer: &mut Option<Arc<Transfer>>, state: State) {
 /// Takes `quantity` units from a level; only what is available may leave.
 ///
 /// Errors: [`Refusal::InsufficientStock`].
-pub fn start(id: TransferId, from: &Level, to: &StoreId, quantity: i64) -> Result<(Event, Movement), Refusal> {
+pub fn start(
+    id: TransferId,
+    from: &Level,
+    to: &StoreId,
+    quantity: i64,
+) -> Result<(Event, Movement), Refusal> {
     if from.available() < quantity {
         return Err(Refusal::short(&from.key.sku, quantity, from.available()));
     }
     let mut movement = from.moved(MovementKind::TransferOut, -quantity, 0);
     movement.transfer = Some(id);
     let (sku, store) = (from.key.sku.clone(), from.key.store.clone());
-    Ok((Event::Started { sku, from: store, to: to.clone(), quantity }, movement))
+    Ok((
+        Event::Started {
+            sku,
+            from: store,
+            to: to.clone(),
+            quantity,
+        },
+        movement,
+    ))
 }
 
 /// Puts the units down at `to`. `None`: received already.
@@ -129,13 +149,21 @@ pub fn cancel(transfer: &Transfer, from: &Level) -> Result<Option<(Event, Moveme
     settle(transfer, State::Cancelled, Event::Cancelled, from)
 }
 
-fn settle(transfer: &Transfer, state: State, event: Event, level: &Level) -> Result<Option<(Event, Movement)>, Refusal> {
+fn settle(
+    transfer: &Transfer,
+    state: State,
+    event: Event,
+    level: &Level,
+) -> Result<Option<(Event, Movement)>, Refusal> {
     if transfer.state == state {
         return Ok(None);
     }
     if transfer.state != State::InTransit {
         let detail = format!("transfer {} is {}", transfer.id, transfer.state.as_str());
-        return Err(Refusal::InvalidState { state: transfer.state.as_str(), detail });
+        return Err(Refusal::InvalidState {
+            state: transfer.state.as_str(),
+            detail,
+        });
     }
     let mut movement = level.received(MovementKind::TransferIn, transfer.quantity);
     movement.transfer = Some(transfer.id);

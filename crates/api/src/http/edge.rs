@@ -1,0 +1,507 @@
+//! What every request passes, in the contract's order: route, method, sizes, media types, credentials, scope, rate, shape.
+
+use super::auth::{Who, identify};
+use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
+use super::metrics::Metrics;
+use super::rate::Rates;
+use super::{query, routes};
+use crate::problem::Problem;
+use bytes::Bytes;
+use cartwright_app::Shop;
+use cartwright_app::ids::Ids;
+use cartwright_app::keys::Secrets;
+use cartwright_app::ports::Random;
+use cartwright_app::ports::search::Search;
+use cartwright_domain::Time;
+use cartwright_domain::inventory::Sourcing;
+use cartwright_domain::key::Scope;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::{Body, Incoming};
+use parking_lot::Mutex;
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What the surfaces are configured with.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Hash of the admin key given from outside; `None` when the first start made one.
+    pub admin_key_hash: Option<[u8; 32]>,
+    /// Largest body in bytes, imports aside.
+    pub max_body: usize,
+    /// Largest body of an import in bytes.
+    pub max_import: usize,
+    /// Deepest nesting of a body.
+    pub max_depth: usize,
+    /// Longest address in bytes.
+    pub max_uri: usize,
+    /// Most bytes of headers.
+    pub max_headers: usize,
+    /// How long a request waits for the loop, in nanoseconds.
+    pub wait_ns: u64,
+    /// How long replies are kept for retries, in milliseconds.
+    pub keep_replies_ms: i64,
+    /// Requests a second a principal may make; 0: any number.
+    pub rate_rps: u32,
+    /// Requests at once beyond the rate.
+    pub rate_burst: u32,
+    /// Requests a second one address may make; 0: any number.
+    pub rate_ip_rps: u32,
+    /// Whether a line may come from several locations.
+    pub sourcing: Sourcing,
+    /// Longest life of a hold in seconds.
+    pub max_ttl_seconds: i64,
+    /// Largest quantity in a request.
+    pub max_quantity: i64,
+    /// Most open reservations of a guest or customer.
+    pub guest_reservations: u64,
+    /// Rules of carts.
+    pub cart_rules: cartwright_domain::cart::Rules,
+    /// Whether adding to a `/v1` cart checks stock.
+    pub validate_carts: bool,
+    /// Whether adding to a drop-in cart checks stock.
+    pub validate_drop_in: bool,
+    /// Whether the store inventory plan's own routes need no credentials (loopback only).
+    pub legacy_open: bool,
+}
+
+/// Everything the surfaces share.
+#[allow(missing_debug_implementations, reason = "holds trait objects")]
+pub struct Edge {
+    /// The shop.
+    pub shop: Shop,
+    /// Derives cart tokens and API keys.
+    pub secrets: Secrets,
+    /// Finds products by text.
+    pub search: Arc<dyn Search>,
+    /// Configuration.
+    pub options: Options,
+    /// Counters.
+    pub metrics: Metrics,
+    /// Answers `/health/readiness` with 503 while false.
+    pub ready: std::sync::atomic::AtomicBool,
+    ids: Mutex<Ids>,
+    rates: Rates,
+    router: matchit::Router<Vec<(usize, &'static Endpoint)>>,
+    request_prefix: SmolStr,
+    requests: AtomicU64,
+}
+
+impl Edge {
+    /// Puts the surfaces together.
+    pub fn new(
+        shop: Shop,
+        secrets: Secrets,
+        search: Arc<dyn Search>,
+        random: Arc<dyn Random>,
+        options: Options,
+    ) -> Self {
+        let mut by_path: HashMap<&'static str, Vec<(usize, &'static Endpoint)>> = HashMap::new();
+        for (place, endpoint) in routes().enumerate() {
+            by_path
+                .entry(endpoint.path)
+                .or_default()
+                .push((place, endpoint));
+        }
+        let mut router = matchit::Router::new();
+        for (path, endpoints) in by_path {
+            // Routes are compiled in: two that clash are found by the first test that starts.
+            router
+                .insert(path, endpoints)
+                .unwrap_or_else(|error| unreachable!("route {path}: {error}"));
+        }
+        let started = shop.clock().now_ms() as u64;
+        Self {
+            rates: Rates::new(options.rate_rps, options.rate_burst),
+            metrics: Metrics::new(routes().count()),
+            ready: std::sync::atomic::AtomicBool::new(true),
+            request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
+            requests: AtomicU64::new(0),
+            ids: Mutex::new(Ids::new(random)),
+            shop,
+            secrets,
+            search,
+            options,
+            router,
+        }
+    }
+
+    /// A fresh identifier, for what a secret is derived from before the loop decides.
+    pub fn fresh_id(&self) -> u128 {
+        let now = Time(self.shop.clock().now_ms());
+        self.ids.lock().fresh(now)
+    }
+
+    fn request_id(&self, headers: &HeaderMap) -> SmolStr {
+        let given = headers
+            .get("request-id")
+            .and_then(|value| value.to_str().ok());
+        let sane = |id: &&str| {
+            (1..=128).contains(&id.len())
+                && id
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        };
+        given.filter(sane).map_or_else(
+            || {
+                format_smolstr!(
+                    "{}-{:x}",
+                    self.request_prefix,
+                    self.requests.fetch_add(1, Ordering::Relaxed)
+                )
+            },
+            SmolStr::new,
+        )
+    }
+
+    /// Answers one request.
+    pub async fn handle(self: &Arc<Self>, parts: Parts, body: Incoming) -> Response<Full<Bytes>> {
+        let started = self.shop.clock().monotonic_ns();
+        let request_id = self.request_id(&parts.headers);
+        let (method, if_none_match) = (
+            parts.method.clone(),
+            parts.headers.get(header::IF_NONE_MATCH).cloned(),
+        );
+        let uri = parts.uri.clone();
+        let (place, result) = match self.route(&parts) {
+            Ok((place, endpoint, params)) => (
+                Some(place),
+                self.answer(endpoint, params, parts, body, request_id.clone())
+                    .await,
+            ),
+            Err(problem) => (None, Err(problem)),
+        };
+        let response = match result {
+            Ok(reply) => write_reply(
+                reply,
+                &request_id,
+                if_none_match.as_ref(),
+                method == Method::HEAD,
+            ),
+            Err(problem) => write_problem(&problem, &request_id, method == Method::HEAD),
+        };
+        let nanos = self.shop.clock().monotonic_ns().saturating_sub(started);
+        let status = response.status().as_u16();
+        self.metrics.request(place, status, nanos);
+        if status >= 500 {
+            tracing::warn!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request failed");
+        } else {
+            tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
+        }
+        response
+    }
+
+    #[allow(
+        clippy::type_complexity,
+        reason = "where the route stands, the route, its parameters"
+    )]
+    fn route(&self, parts: &Parts) -> Result<(usize, &'static Endpoint, Vec<String>), Problem> {
+        let path = parts.uri.path();
+        let unknown = || Problem::not_found("route", path);
+        let found = self.router.at(path).map_err(|_| unknown())?;
+        let wanted = if parts.method == Method::HEAD {
+            "GET"
+        } else {
+            parts.method.as_str()
+        };
+        let Some((place, endpoint)) = found
+            .value
+            .iter()
+            .find(|(_, endpoint)| endpoint.method.as_str() == wanted)
+        else {
+            let allow: Vec<_> = found
+                .value
+                .iter()
+                .map(|(_, endpoint)| endpoint.method.as_str())
+                .collect();
+            let detail = format!("{path} knows {}", allow.join(", "));
+            let problem = Problem {
+                allow: Some(allow.join(", ")),
+                ..Problem::new("method_not_allowed", detail)
+            };
+            return Err(problem);
+        };
+        let params = found
+            .params
+            .iter()
+            .map(|(_, value)| query::segment(value).ok_or_else(unknown));
+        Ok((*place, endpoint, params.collect::<Result<_, _>>()?))
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        endpoint: &'static Endpoint,
+        params: Vec<String>,
+        parts: Parts,
+        body: Incoming,
+        request_id: SmolStr,
+    ) -> Result<Reply, Problem> {
+        let limit = self.body_limit(endpoint);
+        self.check_sizes(&parts, &body, limit)?;
+        check_media(endpoint, &parts.headers, !body.is_end_stream())?;
+        let mut who = identify(self, &parts.headers).await?;
+        self.authorize(endpoint, &mut who, &params)?;
+        self.check_rate(&who)?;
+        let body = if body.is_end_stream() {
+            Bytes::new()
+        } else {
+            read(body, limit).await?
+        };
+        let query = query::parse(endpoint, parts.uri.query())?;
+        let call = Call {
+            edge: self.clone(),
+            endpoint,
+            params,
+            query,
+            who,
+            parts,
+            body,
+            request_id,
+        };
+        (endpoint.handler)(call).await
+    }
+
+    fn body_limit(&self, endpoint: &Endpoint) -> usize {
+        if endpoint.body == BodyKind::Import {
+            self.options.max_import
+        } else {
+            self.options.max_body
+        }
+    }
+
+    fn check_sizes(&self, parts: &Parts, body: &Incoming, limit: usize) -> Result<(), Problem> {
+        let headers: usize = parts
+            .headers
+            .iter()
+            .map(|(name, value)| name.as_str().len() + value.len() + 4)
+            .sum();
+        if headers > self.options.max_headers {
+            let detail = format!("headers may take {} bytes", self.options.max_headers);
+            return Err(Problem::new("headers_too_large", detail));
+        }
+        if parts
+            .uri
+            .path_and_query()
+            .map_or(0, |uri| uri.as_str().len())
+            > self.options.max_uri
+        {
+            return Err(Problem::new(
+                "uri_too_long",
+                format!("an address may take {} bytes", self.options.max_uri),
+            ));
+        }
+        if body.size_hint().lower() > limit as u64 {
+            return Err(too_large(limit));
+        }
+        Ok(())
+    }
+
+    fn authorize(
+        &self,
+        endpoint: &Endpoint,
+        who: &mut Who,
+        params: &[String],
+    ) -> Result<(), Problem> {
+        let wanted: &[Scope] = match &endpoint.access {
+            Access::Public => return Ok(()),
+            Access::Cart => return self.open_cart(who, params),
+            Access::Scope(scope) => std::slice::from_ref(scope),
+            Access::AnyScope(scopes) => scopes,
+        };
+        if wanted.iter().any(|scope| who.may(*scope)) {
+            return Ok(());
+        }
+        if !who.has_key() {
+            let detail = "send an API key as Authorization: Bearer <key>";
+            return Err(Problem::new("unauthenticated", detail));
+        }
+        let names: Vec<_> = wanted.iter().map(|scope| scope.as_str()).collect();
+        let detail = format!("this needs a key with scope {}", names.join(" or "));
+        Err(Problem::new("forbidden", detail).with("scope", names.join(" ")))
+    }
+
+    /// A cart opens to its token, and to keys that open any cart. To others it does not exist.
+    fn open_cart(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
+        if who.may(Scope::Carts) {
+            return Ok(());
+        }
+        let id = params.first().map_or("", String::as_str);
+        let token = who.cart_token.as_deref().unwrap_or_default();
+        if !self.opens(id, token) {
+            return Err(Problem::not_found("cart", id));
+        }
+        if !who.has_key() {
+            who.principal = SmolStr::new(id);
+        }
+        Ok(())
+    }
+
+    /// Whether a token opens a cart. Compared in constant time.
+    pub fn opens(&self, cart: &str, token: &str) -> bool {
+        let right = self.secrets.derive(cart);
+        let same = right.len() == token.len();
+        let differences = right
+            .bytes()
+            .zip(token.bytes())
+            .fold(0, |sum, (a, b)| sum | (a ^ b));
+        same && differences == 0
+    }
+
+    fn check_rate(&self, who: &Who) -> Result<(), Problem> {
+        if who.is_root || who.principal.is_empty() {
+            return Ok(());
+        }
+        let now = self.shop.clock().monotonic_ns();
+        self.rates
+            .take(&who.principal, who.limits.rate_rps, who.limits.burst, now)
+            .map_err(|seconds| {
+                self.metrics.rate_limited();
+                let detail = "too many requests; slow down and try again after Retry-After";
+                Problem {
+                    retry_after: Some(seconds),
+                    ..Problem::new("rate_limited", detail)
+                }
+            })
+    }
+}
+
+fn too_large(limit: usize) -> Problem {
+    Problem::new("too_large", format!("a body may take {limit} bytes")).with("limit", limit)
+}
+
+async fn read(body: Incoming, limit: usize) -> Result<Bytes, Problem> {
+    let collected = Limited::new(body, limit).collect().await;
+    collected
+        .map(http_body_util::Collected::to_bytes)
+        .map_err(|error| {
+            if error.downcast_ref::<LengthLimitError>().is_some() {
+                too_large(limit)
+            } else {
+                Problem::new("malformed_request", "the body ended early; send it again")
+            }
+        })
+}
+
+fn check_media(endpoint: &Endpoint, headers: &HeaderMap, has_body: bool) -> Result<(), Problem> {
+    let media = |value: &HeaderValue| {
+        let text = value.to_str().unwrap_or_default();
+        text.split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    if has_body && endpoint.body != BodyKind::Import && endpoint.writes() {
+        let sent = headers.get(header::CONTENT_TYPE).map(media);
+        let patch = endpoint.body == BodyKind::Patch;
+        let fits = sent.as_deref().is_none_or(|sent| {
+            sent == "application/json" || (patch && sent == "application/merge-patch+json")
+        });
+        if !fits {
+            let detail = "send the body as application/json";
+            return Err(Problem::new("unsupported_media_type", detail));
+        }
+    }
+    let Some(accept) = headers.get(header::ACCEPT) else {
+        return Ok(());
+    };
+    let text = accept.to_str().unwrap_or_default().to_ascii_lowercase();
+    let produced: Vec<&str> = endpoint.produces.split(", ").collect();
+    let fits = |range: &str| {
+        let range = range.split(';').next().unwrap_or_default().trim();
+        let family = |produced: &&str| {
+            range
+                .strip_suffix("/*")
+                .is_some_and(|family| produced.starts_with(family))
+        };
+        range == "*/*"
+            || produced.contains(&range)
+            || produced.iter().any(family)
+            || range == "application/problem+json"
+    };
+    if text.trim().is_empty() || text.split(',').any(fits) {
+        return Ok(());
+    }
+    Err(Problem::new(
+        "not_acceptable",
+        format!("this is answered as {}", endpoint.produces),
+    ))
+}
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
+
+fn value(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
+}
+
+fn common(headers: &mut HeaderMap, request_id: &str) {
+    headers.insert("request-id", value(request_id));
+    headers.insert(
+        "x-content-type-options",
+        HeaderValue::from_static("nosniff"),
+    );
+}
+
+fn write_reply(
+    reply: Reply,
+    request_id: &str,
+    if_none_match: Option<&HeaderValue>,
+    head: bool,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() =
+        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    if !reply.body.is_empty() {
+        headers.insert(header::CONTENT_TYPE, JSON);
+    }
+    for (name, text) in &reply.headers {
+        headers.insert(*name, value(text));
+    }
+    if let Some(position) = reply.position {
+        headers.insert("position", position.into());
+    }
+    common(headers, request_id);
+    let unchanged = if_none_match.is_some_and(|tag| headers.get(header::ETAG) == Some(tag));
+    if unchanged && reply.status == 200 {
+        *response.status_mut() = http::StatusCode::NOT_MODIFIED;
+    } else if head {
+        headers.insert(header::CONTENT_LENGTH, reply.body.len().into());
+    } else {
+        *response.body_mut() = Full::new(reply.body);
+    }
+    response
+}
+
+pub(super) fn write_problem(
+    problem: &Problem,
+    request_id: &str,
+    head: bool,
+) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = http::StatusCode::from_u16(problem.status())
+        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, PROBLEM);
+    if let Some(seconds) = problem.retry_after {
+        headers.insert(header::RETRY_AFTER, seconds.into());
+    }
+    if let Some(allow) = &problem.allow {
+        headers.insert(header::ALLOW, value(allow));
+    }
+    if problem.code == "unauthenticated" {
+        headers.insert(
+            header::WWW_AUTHENTICATE,
+            HeaderValue::from_static("Bearer realm=\"cartwright\""),
+        );
+    }
+    common(headers, request_id);
+    if !head {
+        *response.body_mut() = Full::new(problem.body());
+    }
+    response
+}

@@ -1,0 +1,28 @@
+//! The HTTP surface: a registry of routes and one edge that all of them pass.
+
+mod auth;
+mod body;
+mod edge;
+mod endpoint;
+mod metrics;
+mod page;
+mod query;
+mod rate;
+mod routes;
+mod serve;
+mod write;
+
+mod availability;
+mod keys;
+mod levels;
+mod operation;
+mod reservations;
+mod stores;
+mod transfers;
+
+pub use auth::{ROOT_NAME, Who};
+pub use edge::{Edge, Options};
+pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
+pub use metrics::Metrics;
+pub use routes::all as routes;
+pub use serve::serve;

@@ -1,0 +1,321 @@
+//! Health and metrics.
+
+use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
+use super::metrics::BOUNDS_MICROS;
+use crate::problem::Problem;
+use cartwright_domain::key::Scope;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+use serde_json::json;
+use std::fmt::Write;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// `GET /health/liveness`.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Liveness {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// `GET /health/readiness`.
+#[derive(Debug, Serialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+struct Readiness {
+    /// Whether to send requests here.
+    ready: bool,
+    /// `ready`, `read_only` or `draining`.
+    status: &'static str,
+    /// What it depends on, and how that is.
+    dependencies: std::collections::BTreeMap<&'static str, &'static str>,
+    /// Circuit breakers and their state.
+    breakers: std::collections::BTreeMap<&'static str, &'static str>,
+    /// Commands waiting for the write loop.
+    queue_depth: usize,
+    /// Entries the search index is behind.
+    search_lag: u64,
+    /// Position of the log.
+    position: u64,
+}
+
+const fn open(path: &'static str, name: &'static str, summary: &'static str) -> Endpoint {
+    Endpoint {
+        method: Verb::Get,
+        path,
+        name,
+        summary,
+        access: Access::Public,
+        query: &[],
+        body: BodyKind::None,
+        request: None,
+        replies: &[(200, Some(schema::<Liveness>))],
+        refusals: &[],
+        produces: "application/json",
+        handler: |_| Box::pin(async { Ok(Reply::of(&Liveness { status: "ok" })) }),
+    }
+}
+
+/// Routes of operation.
+pub(super) const ROUTES: &[Endpoint] = &[
+    open(
+        "/health/liveness",
+        "liveness",
+        "Says that the process lives.",
+    ),
+    Endpoint {
+        replies: &[
+            (200, Some(schema::<Readiness>)),
+            (503, Some(schema::<Readiness>)),
+        ],
+        handler: |call| Box::pin(readiness(call)),
+        ..open(
+            "/health/readiness",
+            "readiness",
+            "Says whether to send requests here, and how each dependency is.",
+        )
+    },
+    Endpoint {
+        access: Access::Scope(Scope::Ops),
+        replies: &[(200, None)],
+        produces: "text/plain, application/json, application/openmetrics-text",
+        handler: |call| Box::pin(metrics(call)),
+        ..open(
+            "/metrics",
+            "metrics",
+            "Counters for Prometheus; as JSON by Accept: application/json.",
+        )
+    },
+];
+
+async fn readiness(call: Call) -> Result<Reply, Problem> {
+    let edge = &call.edge;
+    let (read_only, serving) = (edge.shop.health().is_read_only(), edge.ready.load(Relaxed));
+    let position = *edge.shop.head().borrow();
+    let status = match (serving, read_only) {
+        (false, _) => "draining",
+        (true, true) => "read_only",
+        (true, false) => "ready",
+    };
+    let ready = serving && !read_only;
+    let reply = Reply::of(&Readiness {
+        ready,
+        status,
+        dependencies: [
+            ("store", if read_only { "failing" } else { "ok" }),
+            ("search", "ok"),
+        ]
+        .into(),
+        breakers: [("store", if read_only { "open" } else { "closed" })].into(),
+        queue_depth: edge.shop.waiting(),
+        search_lag: position.saturating_sub(edge.search.cursor()),
+        position,
+    });
+    Ok(Reply {
+        status: if ready { 200 } else { 503 },
+        ..reply
+    })
+}
+
+async fn metrics(call: Call) -> Result<Reply, Problem> {
+    let accept = call
+        .headers()
+        .get(http::header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or("");
+    if accept.contains("application/json") {
+        return Ok(Reply::of(&json_counters(&call)));
+    }
+    let text = prometheus(&call);
+    Ok(Reply::json(text).with("content-type", "text/plain; version=0.0.4; charset=utf-8"))
+}
+
+fn totals(call: &Call) -> (u64, u64) {
+    let routes = call.edge.metrics.routes().iter();
+    routes.fold((0, 0), |(all, failed), route| {
+        let sum: u64 = route.by_class.iter().map(|count| count.load(Relaxed)).sum();
+        (all + sum, failed + route.by_class[4].load(Relaxed))
+    })
+}
+
+fn json_counters(call: &Call) -> serde_json::Value {
+    let edge = &call.edge;
+    let (requests, errors) = totals(call);
+    let counts = edge.shop.health().counts();
+    let (hits, misses) = edge.shop.cache_counts();
+    json!({
+        "requests": requests, "errors": errors, "conflicts": edge.metrics.conflict_count(),
+        "rateLimited": edge.metrics.rate_limited_count(), "shed": counts.shed, "batches": counts.batches,
+        "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
+        "cacheHits": hits, "cacheMisses": misses, "queueDepth": edge.shop.waiting(),
+        "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
+    })
+}
+
+fn prometheus(call: &Call) -> String {
+    let mut out = String::with_capacity(16 * 1024);
+    write_all(call, &mut out).unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
+    out
+}
+
+fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
+    let edge = &call.edge;
+    let counts = edge.shop.health().counts();
+    let (hits, misses) = edge.shop.cache_counts();
+    let position = *edge.shop.head().borrow();
+    let singles = [
+        (
+            "cartwright_commands_total",
+            "counter",
+            "Commands decided by the write loop.",
+            counts.commands,
+        ),
+        (
+            "cartwright_batches_total",
+            "counter",
+            "Transactions of the write loop.",
+            counts.batches,
+        ),
+        (
+            "cartwright_events_total",
+            "counter",
+            "Entries written to the log.",
+            counts.events,
+        ),
+        (
+            "cartwright_shed_total",
+            "counter",
+            "Commands refused because too many waited.",
+            counts.shed,
+        ),
+        (
+            "cartwright_rate_limited_total",
+            "counter",
+            "Requests refused with 429.",
+            edge.metrics.rate_limited_count(),
+        ),
+        (
+            "cartwright_conflicts_total",
+            "counter",
+            "Requests answered 409.",
+            edge.metrics.conflict_count(),
+        ),
+        (
+            "cartwright_kept_replies",
+            "gauge",
+            "Replies kept for retries.",
+            counts.kept,
+        ),
+        (
+            "cartwright_cache_hits_total",
+            "counter",
+            "Reads of committed state served from memory.",
+            hits,
+        ),
+        (
+            "cartwright_cache_misses_total",
+            "counter",
+            "Reads of committed state that asked the store.",
+            misses,
+        ),
+        (
+            "cartwright_queue_depth",
+            "gauge",
+            "Commands waiting for the write loop.",
+            edge.shop.waiting() as u64,
+        ),
+        (
+            "cartwright_log_position",
+            "gauge",
+            "Position of the last committed entry.",
+            position,
+        ),
+        (
+            "cartwright_search_lag",
+            "gauge",
+            "Entries the search index is behind.",
+            position.saturating_sub(edge.search.cursor()),
+        ),
+        (
+            "cartwright_read_only",
+            "gauge",
+            "1 while writes are switched off.",
+            u64::from(edge.shop.health().is_read_only()),
+        ),
+    ];
+    for (name, kind, help, value) in singles {
+        writeln!(
+            out,
+            "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
+        )?;
+    }
+    let busy = counts.busy_ns as f64 / 1e9;
+    writeln!(
+        out,
+        "# HELP cartwright_loop_busy_seconds_total Time from taking a batch to its commit."
+    )?;
+    writeln!(
+        out,
+        "# TYPE cartwright_loop_busy_seconds_total counter\ncartwright_loop_busy_seconds_total {busy}"
+    )?;
+    write_routes(call, out)
+}
+
+fn write_routes(call: &Call, out: &mut String) -> std::fmt::Result {
+    let names = super::routes()
+        .map(|endpoint| (endpoint.method.as_str(), endpoint.path))
+        .chain([("-", "-")]);
+    let routes: Vec<_> = names.zip(call.edge.metrics.routes()).collect();
+    writeln!(
+        out,
+        "# HELP cartwright_http_requests_total Requests by route and class of status."
+    )?;
+    writeln!(out, "# TYPE cartwright_http_requests_total counter")?;
+    for ((method, path), counts) in &routes {
+        for (class, count) in counts.by_class.iter().enumerate() {
+            let count = count.load(Relaxed);
+            if count > 0 {
+                let class = class + 1;
+                writeln!(
+                    out,
+                    "cartwright_http_requests_total{{method=\"{method}\",route=\"{path}\",status=\"{class}xx\"}} {count}"
+                )?;
+            }
+        }
+    }
+    writeln!(
+        out,
+        "# HELP cartwright_http_request_duration_seconds Time from headers read to reply ready."
+    )?;
+    writeln!(
+        out,
+        "# TYPE cartwright_http_request_duration_seconds histogram"
+    )?;
+    for ((method, path), counts) in &routes {
+        let all: u64 = counts
+            .by_duration
+            .iter()
+            .map(|count| count.load(Relaxed))
+            .sum();
+        if all == 0 {
+            continue;
+        }
+        let labels = format!("method=\"{method}\",route=\"{path}\"");
+        let name = "cartwright_http_request_duration_seconds";
+        let mut sum = 0;
+        for (bound, count) in BOUNDS_MICROS.iter().zip(&counts.by_duration) {
+            sum += count.load(Relaxed);
+            writeln!(
+                out,
+                "{name}_bucket{{{labels},le=\"{}\"}} {sum}",
+                *bound as f64 / 1e6
+            )?;
+        }
+        writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}")?;
+        writeln!(
+            out,
+            "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {all}",
+            counts.nanos.load(Relaxed) as f64 / 1e9
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Every route, noun by noun. Reading this list shows the product.
+
+use super::Endpoint;
+use super::{availability, keys, levels, operation, reservations, stores, transfers};
+
+/// All routes.
+pub fn all() -> impl Iterator<Item = &'static Endpoint> {
+    [
+        stores::ROUTES,
+        levels::ROUTES,
+        reservations::ROUTES,
+        transfers::ROUTES,
+        availability::ROUTES,
+        keys::ROUTES,
+        operation::ROUTES,
+    ]
+    .into_iter()
+    .flatten()
+}

@@ -1,0 +1,12 @@
+//! The wire types: how the contract spells what the domain means. Nothing is decided here.
+
+pub mod catalog;
+pub mod merge_patch;
+pub mod money;
+pub mod schema;
+pub mod stock;
+pub mod strict;
+pub mod timestamp;
+
+pub use money::Money;
+pub use timestamp::Timestamp;
