@@ -1,3 +1,5 @@
-//! Placeholder.
+//! The ports' technologies: a folder per port, a file or folder per technology.
 
 pub mod search;
+pub mod store;
+pub mod system;

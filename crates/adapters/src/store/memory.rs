@@ -1,0 +1,271 @@
+//! The reference: maps behind one lock. Durable only as long as it lives.
+
+use super::sqlite::{last_position, place, take_movements};
+use cartwright_app::kept::KeptReply;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_app::ports::{Batch, Cursor, Keep, Page, Random, ReadStore, StoreParts, WriteStore};
+use cartwright_app::{Fault, events};
+use cartwright_domain::cart::State as CartState;
+use cartwright_domain::inventory::{LevelKey, State};
+use cartwright_domain::{ApiKeyId, CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_proto::events as proto;
+use parking_lot::Mutex;
+use prost::Message;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Opens an empty store.
+pub fn open(random: &dyn Random) -> StoreParts {
+    let mut secret = [0; 32];
+    random.fill(&mut secret);
+    let shared = Arc::new(Memory { state: Mutex::default(), secret });
+    StoreParts { write: Box::new(Writer(shared.clone())), read: shared }
+}
+
+struct Memory {
+    state: Mutex<Tables>,
+    secret: [u8; 32],
+}
+
+#[derive(Default)]
+struct Tables {
+    /// Nouns and what finds them.
+    records: BTreeMap<Key, Record>,
+    log: Vec<proto::Batch>,
+    /// By place.
+    kept: BTreeMap<u64, Vec<Keep>>,
+    cursors: BTreeMap<String, u64>,
+}
+
+impl Tables {
+    fn find(&self, key: &Key) -> Option<Record> {
+        match (key, self.records.get(key)) {
+            (Key::OpenHolds(_), None) => Some(Record::Count(0)),
+            (_, found) => found.cloned(),
+        }
+    }
+
+    fn head(&self) -> (u64, Time) {
+        self.log.last().map(|batch| (last_position(batch), Time(batch.time_ms))).unwrap_or_default()
+    }
+
+    fn next_place(&self) -> u64 {
+        self.kept.last_key_value().map_or(1, |(place, _)| place + 1)
+    }
+
+    /// What two things must never share.
+    fn check(&self, batch: &Batch<'_>) -> Result<(), Fault> {
+        for (key, value) in batch.changed {
+            let taken = match (key, value) {
+                (Key::Reference(..), Some(_)) => self.records.contains_key(key),
+                (Key::ApiKey(id), Some(Record::ApiKey(new))) => {
+                    let known = self.records.get(&Key::KeyHash(new.hash));
+                    known.is_some_and(|known| *known != Record::ApiKeyId(*id))
+                }
+                _ => false,
+            };
+            if taken {
+                return Err(Fault::Rejected(format!("{key:?} is taken")));
+            }
+        }
+        Ok(())
+    }
+
+    fn page(&self, from: Key, after: &Cursor, limit: usize, wanted: impl Fn(&Record) -> Option<bool>) -> Page<Record> {
+        let records = self.records.range(from..).map(|(_, record)| record);
+        let records = records.map_while(|record| wanted(record).map(|wanted| (wanted, record)));
+        let after = after.as_deref().unwrap_or_default();
+        let mut found = records.filter(|(wanted, record)| *wanted && place(record).as_str() > after).map(|(_, record)| record);
+        let items: Vec<_> = found.by_ref().take(limit).cloned().collect();
+        let next = items.last().filter(|_| found.next().is_some()).map(place);
+        Page { items, next }
+    }
+}
+
+struct Writer(Arc<Memory>);
+
+impl WriteStore for Writer {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        let tables = self.0.state.lock();
+        Ok(keys.iter().map(|key| tables.find(key)).collect())
+    }
+
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        let mut tables = self.0.state.lock();
+        tables.check(batch)?;
+        if !batch.log.entries.is_empty() {
+            let (first, head) = (batch.log.first_position, tables.head().0);
+            if first != head + 1 {
+                return Err(Fault::Unavailable(format!("a batch begins at {first}, but the log ends at {head}")));
+            }
+            tables.log.push(batch.log.clone());
+        }
+        for (key, value) in batch.changed {
+            match value {
+                Some(value) => tables.records.insert(key.clone(), value.clone()),
+                None => tables.records.remove(key),
+            };
+        }
+        if !batch.kept.is_empty() {
+            let place = tables.next_place();
+            tables.kept.insert(place, batch.kept.to_vec());
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<u64, Fault> {
+        Ok(self.0.state.lock().head().0)
+    }
+
+    fn head(&mut self) -> Result<(u64, Time), Fault> {
+        Ok(self.0.state.lock().head())
+    }
+
+    fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
+        let tables = self.0.state.lock();
+        let all = tables.kept.iter().flat_map(|(place, kept)| kept.iter().map(|keep| (keep.hash, *place, keep.until)));
+        Ok(all.filter(|(_, _, until)| *until > now).collect())
+    }
+
+    fn next_kept_place(&mut self) -> Result<u64, Fault> {
+        Ok(self.0.state.lock().next_place())
+    }
+
+    fn kept(&mut self, place: u64, hash: &[u8; 16]) -> Result<Option<KeptReply>, Fault> {
+        let tables = self.0.state.lock();
+        let found = tables.kept.get(&place).and_then(|kept| kept.iter().rfind(|keep| keep.hash == *hash));
+        let Some(keep) = found else { return Ok(None) };
+        let message = proto::KeptReply::decode(keep.reply.clone()).map_err(Fault::corrupt)?;
+        KeptReply::decode(message).map(Some).ok_or_else(|| Fault::corrupt(format!("a kept reply at {place} is none")))
+    }
+
+    fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
+        self.0.state.lock().kept.retain(|_, kept| kept.iter().any(|keep| keep.until > before));
+        Ok(())
+    }
+
+    fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault> {
+        let tables = self.0.state.lock();
+        let holds = tables.records.values().filter_map(|record| match record {
+            Record::Reservation(hold) if hold.state == State::Pending => Some((hold.expires_at, hold.id)),
+            _ => None,
+        });
+        Ok(holds.collect())
+    }
+
+    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        let tables = self.0.state.lock();
+        let stale = tables.records.values().filter_map(|record| match record {
+            Record::Cart(cart) if cart.state == CartState::Open && cart.expires_at <= now => Some((cart.expires_at, cart.id)),
+            _ => None,
+        });
+        let mut stale: Vec<_> = stale.collect();
+        stale.sort_unstable();
+        Ok(stale.into_iter().map(|(_, id)| id).take(limit).collect())
+    }
+}
+
+/// The least text id there is: where a list of them begins.
+fn least<T>(parse: impl Fn(&str) -> Result<T, cartwright_domain::id::BadId>) -> Result<T, Fault> {
+    parse("-").map_err(Fault::corrupt)
+}
+
+impl ReadStore for Memory {
+    fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        Ok(self.state.lock().find(key))
+    }
+
+    fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let from = Key::Product(least(cartwright_domain::ProductId::new)?);
+        let wanted = |record: &Record| matches!(record, Record::Product(_)).then_some(true);
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn list_stores(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let from = Key::Store(least(StoreId::new)?);
+        let wanted = |record: &Record| matches!(record, Record::Store(_)).then_some(true);
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let from = Key::Level(LevelKey { sku: least(Sku::new)?, store: least(StoreId::new)? });
+        let wanted = |record: &Record| match record {
+            Record::Level(level) => Some(level.key.store == *store),
+            _ => None,
+        };
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let wanted = |record: &Record| match record {
+            Record::Cart(cart) => Some(cart.customer_id.as_deref() == Some(customer)),
+            _ => None,
+        };
+        Ok(self.state.lock().page(Key::Cart(CartId(0)), after, limit, wanted))
+    }
+
+    fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let wanted = |record: &Record| matches!(record, Record::ApiKey(_)).then_some(true);
+        Ok(self.state.lock().page(Key::ApiKey(ApiKeyId(0)), after, limit, wanted))
+    }
+
+    fn movements(
+        &self,
+        sku: &Sku,
+        store: &StoreId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Time, proto::Entry)>, Fault> {
+        let stream = events::stream(&Key::Level(LevelKey { sku: sku.clone(), store: store.clone() }));
+        let mut found = Vec::new();
+        for batch in &self.state.lock().log {
+            take_movements(batch.clone(), &stream, after_version, limit, &mut found);
+        }
+        Ok(found)
+    }
+
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
+        let tables = self.state.lock();
+        let (mut batches, mut entries) = (Vec::new(), 0);
+        for batch in tables.log.iter().filter(|batch| last_position(batch) > after) {
+            if entries >= limit {
+                break;
+            }
+            entries += batch.entries.len();
+            batches.push(batch.clone());
+        }
+        Ok(batches)
+    }
+
+    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault> {
+        let (records, (position, _)) = {
+            let tables = self.state.lock();
+            (tables.records.clone(), tables.head())
+        };
+        for (key, record) in records.into_iter().filter(|(_, record)| record.version() > 0) {
+            visit(key, record)?;
+        }
+        Ok(position)
+    }
+
+    fn cursor(&self, consumer: &str) -> Result<Option<u64>, Fault> {
+        Ok(self.state.lock().cursors.get(consumer).copied())
+    }
+
+    fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {
+        self.state.lock().cursors.insert(consumer.to_owned(), position);
+        Ok(())
+    }
+
+    fn truncate_log(&self, through: u64) -> Result<(), Fault> {
+        let mut tables = self.state.lock();
+        let last = tables.log.pop();
+        tables.log.retain(|batch| last_position(batch) > through);
+        tables.log.extend(last);
+        Ok(())
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.secret
+    }
+}

@@ -1,0 +1,236 @@
+//! The schema and its steps, each with its way back. They run in one transaction: a step that fails changes nothing.
+
+use super::open::{Locked, OpenError, connect};
+use rusqlite::Connection;
+use std::path::Path;
+
+/// One step of the schema.
+struct Migration {
+    name: &'static str,
+    up: &'static str,
+    down: &'static str,
+}
+
+/// Every step in order; the schema's number is how many of them were taken.
+const MIGRATIONS: &[Migration] = &[
+    Migration { name: "the log, kept replies, cursors", up: LOG_UP, down: LOG_DOWN },
+    Migration { name: "catalogue, stock, carts, API keys", up: NOUNS_UP, down: NOUNS_DOWN },
+];
+
+/// The schema that this program knows.
+pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;
+
+const LOG_UP: &str = "
+CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE cursors (consumer TEXT PRIMARY KEY, position INTEGER NOT NULL) WITHOUT ROWID;
+-- One row a batch: its entries are encoded together.
+CREATE TABLE log (
+    first_position INTEGER PRIMARY KEY,
+    last_position INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    entries BLOB NOT NULL
+);
+-- In which batch a level's versions from version_first on are found.
+CREATE TABLE movements (
+    sku TEXT NOT NULL,
+    store TEXT NOT NULL,
+    version_first INTEGER NOT NULL,
+    first_position INTEGER NOT NULL,
+    PRIMARY KEY (sku, store, version_first)
+) WITHOUT ROWID;
+-- One row a batch; hashes first, so that the index of all of them reads nothing else.
+CREATE TABLE kept (
+    place INTEGER PRIMARY KEY,
+    until_ms INTEGER NOT NULL,
+    hashes BLOB NOT NULL,
+    replies BLOB NOT NULL
+);
+CREATE INDEX kept_by_until ON kept (until_ms);
+";
+
+const LOG_DOWN: &str = "
+DROP TABLE kept;
+DROP TABLE movements;
+DROP TABLE log;
+DROP TABLE cursors;
+DROP TABLE meta;
+";
+
+const NOUNS_UP: &str = "
+CREATE TABLE products (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL);
+CREATE TABLE skus (sku TEXT PRIMARY KEY, product_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE slugs (slug TEXT PRIMARY KEY, product_id TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE stores (id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE levels (
+    sku TEXT NOT NULL,
+    store TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    on_hand INTEGER NOT NULL,
+    reserved INTEGER NOT NULL,
+    allocated INTEGER NOT NULL,
+    granted INTEGER NOT NULL,
+    backordered INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    -- Settings and who waits, when there is anything to say.
+    more TEXT,
+    PRIMARY KEY (sku, store)
+) WITHOUT ROWID;
+CREATE INDEX levels_by_store ON levels (store, sku);
+CREATE TABLE reservations (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    -- 0 pending, 1 confirmed, 2 released, 3 expired
+    state INTEGER NOT NULL,
+    principal TEXT NOT NULL,
+    expires_at INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX pending_reservations ON reservations (principal, expires_at) WHERE state = 0;
+CREATE TABLE reservation_references (
+    principal TEXT NOT NULL,
+    reference TEXT NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (principal, reference)
+) WITHOUT ROWID;
+CREATE TABLE transfers (id BLOB PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE carts (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    -- 0 open, 1 checking out, 2 ordered, 3 merged, 4 expired
+    state INTEGER NOT NULL,
+    customer_id TEXT,
+    expires_at INTEGER NOT NULL,
+    -- Hours since 1970: each write moves expires_at, and few move this.
+    expires_hour INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX carts_by_customer ON carts (customer_id) WHERE customer_id IS NOT NULL;
+CREATE INDEX open_carts_by_expiry ON carts (expires_hour) WHERE state = 0;
+CREATE TABLE user_carts (
+    package TEXT NOT NULL,
+    user TEXT NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (package, user)
+) WITHOUT ROWID;
+CREATE TABLE api_keys (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    hash BLOB NOT NULL UNIQUE,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+";
+
+const NOUNS_DOWN: &str = "
+DROP TABLE api_keys;
+DROP TABLE user_carts;
+DROP TABLE carts;
+DROP TABLE transfers;
+DROP TABLE reservation_references;
+DROP TABLE reservations;
+DROP TABLE levels;
+DROP TABLE stores;
+DROP TABLE slugs;
+DROP TABLE skus;
+DROP TABLE products;
+";
+
+/// Which way, and how far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Direction {
+    /// To the newest schema that this program knows.
+    Up,
+    /// Back until this many steps are left. What the steps made is lost.
+    Down {
+        /// Steps that stay; 0: an empty database.
+        to: i64,
+    },
+}
+
+/// Why the schema could not be changed.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// The database cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A step failed; nothing was changed.
+    #[error("schema step {step} ({name}) failed and nothing was changed: {source}")]
+    Step {
+        /// Which, counted from 1.
+        step: i64,
+        /// What it is about.
+        name: &'static str,
+        /// What SQLite says.
+        source: rusqlite::Error,
+    },
+}
+
+/// Where a database stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SchemaStatus {
+    /// Steps taken.
+    pub current: i64,
+    /// Steps this program knows.
+    pub latest: i64,
+    /// Every known step with whether it was taken.
+    pub steps: Vec<(&'static str, bool)>,
+}
+
+/// Takes the steps up or down, in one transaction; returns where the database stands after it.
+///
+/// # Errors
+/// [`MigrateError`]; then nothing was changed.
+pub fn migrate(dir: &Path, direction: Direction) -> Result<SchemaStatus, MigrateError> {
+    let _locked = Locked::take(dir)?;
+    let connection = connect(dir)?;
+    match direction {
+        Direction::Up => up(&connection)?,
+        Direction::Down { to } => down(&connection, to.max(0))?,
+    }
+    Ok(standing(&connection)?)
+}
+
+/// Where the database stands. Changes nothing.
+///
+/// # Errors
+/// [`OpenError`] when it cannot be opened.
+pub fn status(dir: &Path) -> Result<SchemaStatus, OpenError> {
+    let _locked = Locked::take(dir)?;
+    standing(&connect(dir)?)
+}
+
+fn standing(connection: &Connection) -> Result<SchemaStatus, OpenError> {
+    let current = version(connection)?;
+    let steps = MIGRATIONS.iter().zip(1..).map(|(step, number)| (step.name, number <= current)).collect();
+    Ok(SchemaStatus { current, latest: LATEST, steps })
+}
+
+/// Steps taken so far.
+pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0))
+}
+
+/// Takes every step that was not taken yet.
+pub(super) fn up(connection: &Connection) -> Result<(), MigrateError> {
+    let current = version(connection).map_err(OpenError::from)?;
+    let steps = MIGRATIONS.iter().zip(1..).filter(|(_, number)| *number > current);
+    run(connection, steps.map(|(step, number)| (number, step.name, step.up, number)))
+}
+
+fn down(connection: &Connection, to: i64) -> Result<(), MigrateError> {
+    let current = version(connection).map_err(OpenError::from)?;
+    let steps = (1..).zip(MIGRATIONS).take_while(|(number, _)| *number <= current).filter(|(number, _)| *number > to);
+    let steps: Vec<_> = steps.map(|(number, step)| (number, step.name, step.down, number - 1)).collect();
+    run(connection, steps.into_iter().rev())
+}
+
+fn run(
+    connection: &Connection,
+    steps: impl Iterator<Item = (i64, &'static str, &'static str, i64)>,
+) -> Result<(), MigrateError> {
+    let begun = connection.unchecked_transaction().map_err(OpenError::from)?;
+    for (step, name, sql, left) in steps {
+        let taken = begun.execute_batch(sql).and_then(|()| begun.pragma_update(None, "user_version", left));
+        taken.map_err(|source| MigrateError::Step { step, name, source })?;
+    }
+    Ok(begun.commit().map_err(OpenError::from)?)
+}

@@ -1,0 +1,20 @@
+//! The SQLite store: one file, one write connection on the loop's thread, a few for reading, one that checkpoints.
+//!
+//! A table a noun, columns for what is queried and JSON for the rest. Ids that we make are time-ordered, so rows are
+//! appended; the log and the kept replies are one row a batch.
+
+mod checkpoint;
+mod fault;
+mod kept;
+mod log;
+mod migrations;
+mod open;
+mod packed;
+mod read;
+mod rows;
+mod write;
+
+pub use migrations::{Direction, MigrateError, SchemaStatus, migrate, status};
+pub use open::{DATABASE_FILE, LOCK_FILE, OpenError, SqliteOptions, open};
+pub(in crate::store) use log::{last_position, take_movements};
+pub(in crate::store) use read::place;

@@ -1,0 +1,234 @@
+//! Opening a data directory: one process, a library and a file that can be trusted, settings read back.
+
+use super::checkpoint::Checkpointer;
+use super::migrations::{self, MigrateError};
+use super::read::Reader;
+use super::write::Writer;
+use cartwright_app::ports::{Random, StoreParts};
+use parking_lot::Mutex;
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::Read;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// The database within the data directory.
+pub const DATABASE_FILE: &str = "cartwright.db";
+/// What a process locks while it uses the directory.
+pub const LOCK_FILE: &str = "cartwright.lock";
+
+/// `CART`, so that no other program's database is taken for ours.
+const APPLICATION_ID: i64 = 0x4341_5254;
+/// The first library without the WAL-reset bug of 2026 (sqlite.org/wal.html).
+const LIBRARY_MIN: i32 = 3_051_003;
+const PAGE_BYTES: i64 = 4096;
+pub(super) const BUSY: Duration = Duration::from_secs(5);
+
+/// What may be chosen about the store.
+#[derive(Debug, Clone)]
+pub struct SqliteOptions {
+    /// MiB of pages that the write connection keeps in memory.
+    pub cache_mib: u32,
+    /// Connections for reading at most.
+    pub readers: usize,
+    /// MiB of each reading connection's page cache.
+    pub reader_cache_mib: u32,
+    /// MiB of new WAL after which pages are copied into the database beside the loop.
+    pub checkpoint_mib: u32,
+    /// MiB of WAL after which the loop itself finishes the copying and begins the WAL afresh.
+    pub wal_limit_mib: u32,
+}
+
+impl Default for SqliteOptions {
+    fn default() -> Self {
+        Self { cache_mib: 48, readers: 4, reader_cache_mib: 4, checkpoint_mib: 16, wal_limit_mib: 96 }
+    }
+}
+
+/// Why a data directory cannot be used, and what to do.
+#[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "the sentences say it; fields are what they name")]
+pub enum OpenError {
+    #[error("the data directory {dir} is in use by another process: stop that one first, or choose another directory")]
+    Locked { dir: PathBuf },
+    #[error("the data directory {dir} cannot be written ({source}): check its owner, its permissions and free space")]
+    NotWritable { dir: PathBuf, source: std::io::Error },
+    #[error("the database {file} is damaged ({detail}): put the file aside and restore a backup")]
+    Corrupt { file: PathBuf, detail: String },
+    #[error("the database {file} belongs to another program: choose another data directory")]
+    Foreign { file: PathBuf },
+    #[error(
+        "the database {file} was written by a newer version of this program (schema {found}, this one knows {known}): \
+         start that version, or restore a backup"
+    )]
+    Newer { file: PathBuf, found: i64, known: i64 },
+    #[error("this program is linked with SQLite {found}; at least 3.51.3 is needed to keep data safe: build it with the bundled library")]
+    Library { found: &'static str },
+    #[error("the file system of {file} does not support the setting {setting} (it is {found}): put the data directory on a local disk")]
+    Setting { file: PathBuf, setting: &'static str, found: String },
+    #[error("the database schema could not be brought up to date: {0}")]
+    Migrate(#[source] Box<MigrateError>),
+    #[error("the database cannot be opened: {0}")]
+    Database(#[from] rusqlite::Error),
+    #[error("the checkpoint thread cannot be started: {0}")]
+    Thread(std::io::Error),
+}
+
+/// The directory's lock; given back when dropped, and by the system when the process ends.
+#[derive(Debug)]
+pub(super) struct Locked(#[allow(dead_code, reason = "kept open, never read")] File);
+
+impl Locked {
+    /// Makes the directory if there is none, and takes it.
+    pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
+        let not_writable = |source| OpenError::NotWritable { dir: dir.to_owned(), source };
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(not_writable)?;
+        let file = private(&dir.join(LOCK_FILE)).map_err(not_writable)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => Err(not_writable(source)),
+        }
+    }
+}
+
+/// A file for the owner alone, made if there is none.
+fn private(path: &Path) -> std::io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+}
+
+/// Opens the store of a data directory, making it or bringing its schema up to date as needed.
+///
+/// # Errors
+/// [`OpenError`], a sentence that says what to do; nothing was changed then.
+pub fn open(dir: &Path, options: SqliteOptions, random: &dyn Random) -> Result<StoreParts, OpenError> {
+    let locked = Arc::new(Locked::take(dir)?);
+    let connection = connect(dir)?;
+    migrations::up(&connection).map_err(|error| match error {
+        MigrateError::Open(error) => error,
+        error @ MigrateError::Step { .. } => OpenError::Migrate(Box::new(error)),
+    })?;
+    let file = dir.join(DATABASE_FILE);
+    let secret = secret(&connection, random)?;
+    let writing = Arc::new(Mutex::new(()));
+    let checkpointer = Checkpointer::start(&file, &options)?;
+    let write = Writer::new(connection, dir, &options, writing.clone(), checkpointer, locked.clone())
+        .map_err(|error| damaged(&file, error))?;
+    let read = Reader::new(&file, &options, secret, writing, locked);
+    Ok(StoreParts { write: Box::new(write), read: Arc::new(read) })
+}
+
+/// The write connection of a directory that is locked: checked, and with its settings read back.
+pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
+    if rusqlite::version_number() < LIBRARY_MIN {
+        return Err(OpenError::Library { found: rusqlite::version() });
+    }
+    let file = dir.join(DATABASE_FILE);
+    check_file(dir, &file)?;
+    let connection = Connection::open_with_flags(&file, flags())?;
+    configure(&connection, &file).map_err(|error| match error {
+        OpenError::Database(error) => damaged(&file, error),
+        error => error,
+    })?;
+    Ok(connection)
+}
+
+fn flags() -> OpenFlags {
+    OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX
+}
+
+/// Another connection to a database that [`connect`] has checked.
+pub(super) fn connect_more(file: &Path, cache_mib: u32) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(file, flags())?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    set_cache(&connection, cache_mib)?;
+    Ok(connection)
+}
+
+pub(super) fn set_cache(connection: &Connection, mib: u32) -> rusqlite::Result<()> {
+    connection.pragma_update(None, "cache_size", -(i64::from(mib) * 1024))
+}
+
+/// A damaged or cut file is told apart from one that merely cannot be read.
+fn damaged(file: &Path, error: rusqlite::Error) -> OpenError {
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            OpenError::Corrupt { file: file.to_owned(), detail: error.to_string() }
+        }
+        _ => OpenError::Database(error),
+    }
+}
+
+/// The file exists and begins like a database.
+fn check_file(dir: &Path, file: &Path) -> Result<(), OpenError> {
+    let mut opened = private(file).map_err(|source| OpenError::NotWritable { dir: dir.to_owned(), source })?;
+    let mut header = Vec::with_capacity(16);
+    let corrupt = |detail: String| OpenError::Corrupt { file: file.to_owned(), detail };
+    opened.by_ref().take(16).read_to_end(&mut header).map_err(|error| corrupt(error.to_string()))?;
+    if header.is_empty() || header == b"SQLite format 3\0" { Ok(()) } else { Err(corrupt("it is no SQLite file".into())) }
+}
+
+fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(128);
+    check_owner(connection, file)?;
+    connection.pragma_update(None, "page_size", PAGE_BYTES)?;
+    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        return Err(OpenError::Setting { file: file.to_owned(), setting: "journal_mode=WAL", found: mode });
+    }
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
+    if synchronous != 2 {
+        return Err(OpenError::Setting { file: file.to_owned(), setting: "synchronous=FULL", found: synchronous.to_string() });
+    }
+    connection.pragma_update(None, "temp_store", "MEMORY")?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    check_length(connection, file)?;
+    Ok(())
+}
+
+/// Empty databases become ours; others are ours already, or newer, or somebody else's.
+fn check_owner(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let owner: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if owner != APPLICATION_ID {
+        if tables > 0 || owner != 0 {
+            return Err(OpenError::Foreign { file: file.to_owned() });
+        }
+        connection.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    let found = migrations::version(connection)?;
+    if found > migrations::LATEST {
+        return Err(OpenError::Newer { file: file.to_owned(), found, known: migrations::LATEST });
+    }
+    Ok(())
+}
+
+/// A file that was cut short: pages that are not in the WAL must be in the file.
+fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+    let pragma = |name| connection.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
+    let expected = pragma("page_count")? * pragma("page_size")?;
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |data| data.len());
+    let wal = PathBuf::from(format!("{}-wal", file.display()));
+    if length(&wal) == 0 && (length(file) as i64) < expected {
+        let detail = format!("it is {} bytes long and should be {expected}", length(file));
+        return Err(OpenError::Corrupt { file: file.to_owned(), detail });
+    }
+    Ok(())
+}
+
+/// The shop's secret: drawn when the database is made, and the same ever after.
+fn secret(connection: &Connection, random: &dyn Random) -> Result<[u8; 32], OpenError> {
+    let read = "SELECT value FROM meta WHERE name = 'secret'";
+    if let Some(secret) = connection.query_row(read, [], |row| row.get(0)).optional()? {
+        return Ok(secret);
+    }
+    let mut secret = [0; 32];
+    random.fill(&mut secret);
+    connection.execute("INSERT INTO meta (name, value) VALUES ('secret', ?1)", [&secret[..]])?;
+    Ok(secret)
+}

@@ -1,0 +1,281 @@
+//! The read side: a few connections, opened when first needed, each seeing committed state only.
+
+use super::fault::fault;
+use super::open::{Locked, SqliteOptions, connect_more};
+use super::{log, rows};
+use cartwright_app::Fault;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_app::ports::{Cursor, Page, ReadStore};
+use cartwright_domain::{ApiKeyId, CartId, Sku, StoreId, Time};
+use cartwright_proto::events as proto;
+use parking_lot::{Condvar, Mutex};
+use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Batches dropped from the log in one transaction, so that the loop never waits long for it.
+const DROPPED_AT_ONCE: usize = 256;
+
+/// Connections that nobody uses just now.
+#[derive(Default)]
+struct Pool {
+    idle: Vec<Connection>,
+    open: usize,
+}
+
+/// Everybody's side of the store.
+pub(super) struct Reader {
+    file: PathBuf,
+    options: SqliteOptions,
+    pool: Mutex<Pool>,
+    freed: Condvar,
+    /// For cursors and for dropping old log entries.
+    side: Mutex<Option<Connection>>,
+    writing: Arc<Mutex<()>>,
+    secret: [u8; 32],
+    _locked: Arc<Locked>,
+}
+
+impl Reader {
+    pub(super) fn new(
+        file: &Path,
+        options: &SqliteOptions,
+        secret: [u8; 32],
+        writing: Arc<Mutex<()>>,
+        locked: Arc<Locked>,
+    ) -> Self {
+        Self {
+            file: file.to_owned(),
+            options: options.clone(),
+            pool: Mutex::default(),
+            freed: Condvar::new(),
+            side: Mutex::default(),
+            writing,
+            secret,
+            _locked: locked,
+        }
+    }
+
+    fn open(&self) -> Result<Connection, Fault> {
+        let connection = connect_more(&self.file, self.options.reader_cache_mib).map_err(fault)?;
+        connection.set_prepared_statement_cache_capacity(64);
+        connection.pragma_update(None, "query_only", true).map_err(fault)?;
+        Ok(connection)
+    }
+
+    /// A connection of the pool; waits for one when all are used.
+    fn take(&self) -> Result<Connection, Fault> {
+        let mut pool = self.pool.lock();
+        loop {
+            if let Some(connection) = pool.idle.pop() {
+                return Ok(connection);
+            }
+            if pool.open < self.options.readers.max(1) {
+                pool.open += 1;
+                drop(pool);
+                return self.open().inspect_err(|_| self.lost());
+            }
+            self.freed.wait(&mut pool);
+        }
+    }
+
+    fn lost(&self) {
+        self.pool.lock().open -= 1;
+        self.freed.notify_one();
+    }
+
+    fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let connection = self.take()?;
+        let result = read(&connection);
+        if matches!(result, Err(Fault::Unavailable(_) | Fault::Corrupt(_))) {
+            // A fresh one may do better.
+            drop(connection);
+            self.lost();
+        } else {
+            self.pool.lock().idle.push(connection);
+            self.freed.notify_one();
+        }
+        result
+    }
+
+    /// A write beside the loop. Nothing of it needs to survive a power failure, so it does not wait for the disk.
+    fn beside<T>(&self, write: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
+        let mut side = self.side.lock();
+        let connection = match side.take() {
+            Some(connection) => connection,
+            None => {
+                let connection = connect_more(&self.file, 1).map_err(fault)?;
+                connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
+                connection
+            }
+        };
+        let _writing = self.writing.lock();
+        let result = write(&connection)?;
+        *side = Some(connection);
+        Ok(result)
+    }
+
+    fn page(
+        &self,
+        sql: &str,
+        key: Vec<&dyn ToSql>,
+        limit: usize,
+        read: fn(&Row<'_>) -> rusqlite::Result<Record>,
+    ) -> Result<Page<Record>, Fault> {
+        // One more than asked for tells whether there is a next page.
+        let more = i64::try_from(limit).unwrap_or(i64::MAX).saturating_add(1);
+        let mut key: Vec<&dyn ToSql> = key;
+        key.push(&more);
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+            let found = statement.query_map(&key[..], read).map_err(fault)?;
+            let mut items = found.collect::<Result<Vec<_>, _>>().map_err(fault)?;
+            let cut = items.len() > limit;
+            items.truncate(limit);
+            let next = items.last().filter(|_| cut).map(place);
+            Ok(Page { items, next })
+        })
+    }
+}
+
+/// What a list goes on after.
+pub(in crate::store) fn place(record: &Record) -> String {
+    match record {
+        Record::Product(it) => it.id.to_string(),
+        Record::Store(it) => it.id.to_string(),
+        Record::Level(it) => it.key.sku.to_string(),
+        Record::Cart(it) => it.id.to_string(),
+        Record::ApiKey(it) => it.id.to_string(),
+        Record::Reservation(it) => it.id.to_string(),
+        Record::Transfer(it) => it.id.to_string(),
+        Record::ProductId(_)
+        | Record::ReservationId(_)
+        | Record::Stores(_)
+        | Record::ApiKeyId(_)
+        | Record::CartId(_)
+        | Record::Count(_) => String::new(),
+    }
+}
+
+/// The bytes a list of made ids goes on after; from the start for no cursor, and for one that is no id.
+fn after_id<T: std::str::FromStr>(after: &Cursor, number: fn(T) -> u128) -> Vec<u8> {
+    let id = after.as_ref().and_then(|text| text.parse().ok());
+    id.map_or_else(Vec::new, |id| number(id).to_be_bytes().to_vec())
+}
+
+const LEVELS: &str = "SELECT sku, store, version, on_hand, reserved, allocated, granted, backordered, updated_at, more FROM levels";
+
+impl ReadStore for Reader {
+    fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        self.with(|connection| rows::load(connection, key))
+    }
+
+    fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = "SELECT body FROM products WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.page(sql, vec![&after.as_deref().unwrap_or_default()], limit, rows::product)
+    }
+
+    fn list_stores(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = "SELECT body FROM stores WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.page(sql, vec![&after.as_deref().unwrap_or_default()], limit, rows::store)
+    }
+
+    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = format!("{LEVELS} WHERE store = ?1 AND sku > ?2 ORDER BY sku LIMIT ?3");
+        self.page(&sql, vec![&store.as_str(), &after.as_deref().unwrap_or_default()], limit, rows::level)
+    }
+
+    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = "SELECT body FROM carts WHERE customer_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
+        self.page(sql, vec![&customer, &after_id(after, |id: CartId| id.0)], limit, rows::cart)
+    }
+
+    fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = "SELECT body FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2";
+        self.page(sql, vec![&after_id(after, |id: ApiKeyId| id.0)], limit, rows::api_key)
+    }
+
+    fn movements(
+        &self,
+        sku: &Sku,
+        store: &StoreId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Time, proto::Entry)>, Fault> {
+        self.with(|connection| log::movements(connection, sku, store, after_version, limit))
+    }
+
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
+        self.with(|connection| log::read(connection, after, limit))
+    }
+
+    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault> {
+        // It takes long, so it does not take a connection from those who are quick.
+        let connection = self.open()?;
+        let snapshot = connection.unchecked_transaction().map_err(fault)?;
+        let (position, _) = log::head(&snapshot)?;
+        let mut all = |sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<Record>| {
+            let mut statement = snapshot.prepare(sql).map_err(fault)?;
+            let mut rows = statement.query([]).map_err(fault)?;
+            while let Some(row) = rows.next().map_err(fault)? {
+                let record = read(row).map_err(fault)?;
+                visit(key_of(&record)?, record)?;
+            }
+            Ok::<_, Fault>(())
+        };
+        all("SELECT body FROM products ORDER BY id", rows::product)?;
+        all("SELECT body FROM stores ORDER BY id", rows::store)?;
+        all(&format!("{LEVELS} ORDER BY sku, store"), rows::level)?;
+        all("SELECT body FROM reservations ORDER BY id", rows::reservation)?;
+        all("SELECT body FROM transfers ORDER BY id", rows::transfer)?;
+        all("SELECT body FROM carts ORDER BY id", rows::cart)?;
+        all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
+        Ok(position)
+    }
+
+    fn cursor(&self, consumer: &str) -> Result<Option<u64>, Fault> {
+        self.with(|connection| {
+            let sql = "SELECT position FROM cursors WHERE consumer = ?1";
+            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+            let position = statement.query_row([consumer], |row| row.get::<_, i64>(0)).optional().map_err(fault)?;
+            Ok(position.map(|position| position as u64))
+        })
+    }
+
+    fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {
+        self.beside(|connection| {
+            let sql = "INSERT INTO cursors (consumer, position) VALUES (?1, ?2) \
+                       ON CONFLICT (consumer) DO UPDATE SET position = excluded.position";
+            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+            statement.execute(params![consumer, position as i64]).map_err(fault).map(drop)
+        })
+    }
+
+    fn truncate_log(&self, through: u64) -> Result<(), Fault> {
+        while self.beside(|connection| log::drop_some(connection, through, DROPPED_AT_ONCE))? {}
+        self.beside(log::drop_movements)
+    }
+
+    fn secret(&self) -> [u8; 32] {
+        self.secret
+    }
+}
+
+/// The key of a noun's record.
+fn key_of(record: &Record) -> Result<Key, Fault> {
+    Ok(match record {
+        Record::Product(it) => Key::Product(it.id.clone()),
+        Record::Store(it) => Key::Store(it.id.clone()),
+        Record::Level(it) => Key::Level(it.key.clone()),
+        Record::Reservation(it) => Key::Reservation(it.id),
+        Record::Transfer(it) => Key::Transfer(it.id),
+        Record::Cart(it) => Key::Cart(it.id),
+        Record::ApiKey(it) => Key::ApiKey(it.id),
+        Record::ProductId(_)
+        | Record::ReservationId(_)
+        | Record::Stores(_)
+        | Record::ApiKeyId(_)
+        | Record::CartId(_)
+        | Record::Count(_) => return Err(Fault::corrupt("an index entry stands where a noun should")),
+    })
+}

@@ -1,0 +1,214 @@
+//! The write side: one connection, one transaction a batch, on the loop's own thread.
+
+use super::checkpoint::{Checkpointer, checkpoint};
+use super::fault::fault;
+use super::open::{Locked, SqliteOptions, connect, set_cache};
+use super::packed::Packer;
+use super::{kept, log, rows};
+use cartwright_app::Fault;
+use cartwright_app::kept::KeptReply;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_app::ports::{Batch, WriteStore};
+use cartwright_domain::{CartId, ReservationId, Time};
+use parking_lot::Mutex;
+use rusqlite::{Connection, params};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Batches of old replies dropped with each commit: more than are made, so that none pile up and none stalls the loop.
+const DROPPED_PER_COMMIT: usize = 8;
+
+/// The loop's own side of the store.
+pub(super) struct Writer {
+    /// `None` after a failed repair.
+    connection: Option<Connection>,
+    dir: PathBuf,
+    options: SqliteOptions,
+    /// Held while writing, so that the few writes of the read side wait here and not inside SQLite, which would nap.
+    writing: Arc<Mutex<()>>,
+    checkpointer: Checkpointer,
+    head: (u64, Time),
+    next_place: u64,
+    drop_before: Option<Time>,
+    json: Vec<u8>,
+    packer: Packer,
+    log_buffers: log::Buffers,
+    kept_buffers: kept::Buffers,
+    _locked: Arc<Locked>,
+}
+
+impl Writer {
+    pub(super) fn new(
+        connection: Connection,
+        dir: &Path,
+        options: &SqliteOptions,
+        writing: Arc<Mutex<()>>,
+        checkpointer: Checkpointer,
+        locked: Arc<Locked>,
+    ) -> rusqlite::Result<Self> {
+        set_cache(&connection, options.cache_mib)?;
+        let head = log::head(&connection).map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
+        let next_place = kept::next_place(&connection)?;
+        let packer = Packer::new().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        Ok(Self {
+            connection: Some(connection),
+            dir: dir.to_owned(),
+            options: options.clone(),
+            writing,
+            checkpointer,
+            head,
+            next_place,
+            drop_before: None,
+            json: Vec::new(),
+            packer,
+            log_buffers: log::Buffers::default(),
+            kept_buffers: kept::Buffers::default(),
+            _locked: locked,
+        })
+    }
+
+    fn connection(&self) -> Result<&Connection, Fault> {
+        self.connection.as_ref().ok_or_else(|| Fault::Unavailable("the database is closed after a failure".into()))
+    }
+
+    /// Everything of a batch, inside a transaction.
+    fn write(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        let connection = self.connection.as_ref().ok_or(Fault::ReadOnly)?;
+        let mut puts = rows::Puts::new(connection, &mut self.json);
+        for (key, value) in batch.changed {
+            puts.put(key, value.as_ref())?;
+        }
+        drop(puts);
+        if !batch.log.entries.is_empty() {
+            if batch.log.first_position != self.head.0 + 1 {
+                let (first, head) = (batch.log.first_position, self.head.0);
+                return Err(Fault::Unavailable(format!("a batch begins at {first}, but the log ends at {head}")));
+            }
+            log::insert(connection, &mut self.log_buffers, &mut self.packer, batch.log)?;
+        }
+        if !batch.kept.is_empty() {
+            kept::insert(connection, &mut self.kept_buffers, &mut self.packer, self.next_place, batch.kept)?;
+        }
+        if let Some(before) = self.drop_before {
+            if !kept::drop_some(connection, before, DROPPED_PER_COMMIT)? {
+                self.drop_before = None;
+            }
+        }
+        Ok(())
+    }
+
+    /// Copies the little that the checkpoint thread left and begins the WAL afresh. Not done when a reader is in the way.
+    fn restart_wal(&self) {
+        let copied = self.connection().and_then(|connection| {
+            connection.busy_timeout(std::time::Duration::ZERO).map_err(fault)?;
+            let copied = checkpoint(connection, "RESTART");
+            connection.busy_timeout(super::open::BUSY).map_err(fault)?;
+            copied.map_err(fault)
+        });
+        match copied {
+            Ok(copied) => tracing::debug!(?copied, "the WAL begins afresh"),
+            Err(fault) => tracing::debug!(%fault, "the WAL cannot begin afresh yet"),
+        }
+        self.checkpointer.finished();
+    }
+}
+
+/// Runs a statement without rows.
+fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
+    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(fault).map(drop)
+}
+
+impl WriteStore for Writer {
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        let connection = self.connection()?;
+        keys.iter().map(|key| rows::load(connection, key)).collect()
+    }
+
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        let writing = self.writing.clone();
+        let guard = writing.lock();
+        run(self.connection()?, "BEGIN IMMEDIATE")?;
+        let written = self.write(batch).and_then(|()| run(self.connection()?, "COMMIT"));
+        drop(guard);
+        if let Err(error) = written {
+            // What SQLite could not write it has rolled back itself already.
+            if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
+                run(connection, "ROLLBACK")?;
+            }
+            return Err(error);
+        }
+        if !batch.log.entries.is_empty() {
+            self.head = (log::last_position(batch.log), Time(batch.log.time_ms));
+        }
+        self.next_place += u64::from(!batch.kept.is_empty());
+        if self.checkpointer.committed() {
+            self.restart_wal();
+        }
+        Ok(())
+    }
+
+    fn recover(&mut self) -> Result<u64, Fault> {
+        let writing = self.writing.clone();
+        let _guard = writing.lock();
+        self.connection = None;
+        let connection = connect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
+        set_cache(&connection, self.options.cache_mib).map_err(fault)?;
+        let copied = checkpoint(&connection, "TRUNCATE").map_err(fault)?;
+        if copied.busy {
+            return Err(Fault::Unavailable("the WAL cannot be copied while a long read goes on".into()));
+        }
+        let probe = "INSERT INTO meta (name, value) VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        connection.execute(probe, params![&self.head.0.to_be_bytes()[..]]).map_err(fault)?;
+        let read = connection.query_row("SELECT value FROM meta WHERE name = 'probe'", [], |row| row.get::<_, [u8; 8]>(0));
+        if read.map_err(fault)? != self.head.0.to_be_bytes() {
+            return Err(Fault::corrupt("what was written does not read back"));
+        }
+        self.head = log::head(&connection)?;
+        self.next_place = kept::next_place(&connection).map_err(fault)?;
+        self.connection = Some(connection);
+        Ok(self.head.0)
+    }
+
+    fn head(&mut self) -> Result<(u64, Time), Fault> {
+        log::head(self.connection()?)
+    }
+
+    fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
+        kept::index(self.connection()?, now)
+    }
+
+    fn next_kept_place(&mut self) -> Result<u64, Fault> {
+        Ok(self.next_place)
+    }
+
+    fn kept(&mut self, place: u64, hash: &[u8; 16]) -> Result<Option<KeptReply>, Fault> {
+        kept::find(self.connection()?, place, hash)
+    }
+
+    fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
+        let more = {
+            let _guard = self.writing.lock();
+            kept::drop_some(self.connection()?, before, DROPPED_PER_COMMIT)?
+        };
+        self.drop_before = more.then_some(before);
+        Ok(())
+    }
+
+    fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault> {
+        let connection = self.connection()?;
+        let sql = "SELECT expires_at, id FROM reservations INDEXED BY pending_reservations WHERE state = 0";
+        let mut statement = connection.prepare(sql).map_err(fault)?;
+        let holds = statement.query_map([], |row| Ok((Time(row.get(0)?), ReservationId(rows::made_id(row, 1)?))));
+        holds.map_err(fault)?.collect::<Result<_, _>>().map_err(fault)
+    }
+
+    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        let connection = self.connection()?;
+        let sql = "SELECT id FROM carts WHERE state = 0 AND expires_hour <= ?1 AND expires_at <= ?2 \
+                   ORDER BY expires_hour, expires_at LIMIT ?3";
+        let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+        let key = params![rows::expires_hour(now), now.0, limit as i64];
+        let carts = statement.query_map(key, |row| rows::made_id(row, 0).map(CartId)).map_err(fault)?;
+        carts.collect::<Result<_, _>>().map_err(fault)
+    }
+}
