@@ -294,18 +294,32 @@ pub enum Notice {
     Shortage,
 }
 
+/// How a level stood before a movement, as far as notices care.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    available: i64,
+    short: bool,
+}
+
+impl Level {
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        Standing { available: self.available(), short: self.on_hand < self.promised() }
+    }
+}
+
 impl Notice {
-    /// What a change of a level is worth telling; at most one thing of each kind.
-    pub fn between(before: Option<&Level>, after: &Level) -> impl Iterator<Item = Self> {
-        let available = before.map_or(0, Level::available);
-        let short = before.is_some_and(|level| level.on_hand < level.promised());
-        let mark = after.settings.low_stock;
-        let low = mark.is_some_and(|mark| after.available() <= mark && available > mark);
+    /// What a change of a level is worth telling; at most one thing of each kind. `before`: `None` for a new level.
+    pub fn between(before: Option<Standing>, after: &Level) -> impl Iterator<Item = Self> {
+        let available = before.map_or(0, |standing| standing.available);
+        let was_short = before.is_some_and(|standing| standing.short);
+        let now = after.standing();
+        let low = after.settings.low_stock.is_some_and(|mark| now.available <= mark && available > mark);
         [
             low.then_some(Self::Low),
-            (available > 0 && after.available() == 0).then_some(Self::OutOfStock),
-            (before.is_some() && available == 0 && after.available() > 0).then_some(Self::BackInStock),
-            (!short && after.on_hand < after.promised()).then_some(Self::Shortage),
+            (available > 0 && now.available == 0).then_some(Self::OutOfStock),
+            (before.is_some() && available == 0 && now.available > 0).then_some(Self::BackInStock),
+            (!was_short && now.short).then_some(Self::Shortage),
         ]
         .into_iter()
         .flatten()

@@ -26,6 +26,99 @@ pub struct Money {
     #[prost(string, tag = "2")]
     pub currency: ::prost::alloc::string::String,
 }
+/// A cart was made, perhaps with its first lines. The token is nowhere: only its hash.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CartCreated {
+    #[prost(string, tag = "1")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub external_user: ::core::option::Option<ExternalUser>,
+    #[prost(bytes = "vec", optional, tag = "5")]
+    pub token_hash: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// A JSON object; empty for {}.
+    #[prost(string, tag = "6")]
+    pub metadata_json: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "7")]
+    pub lines: ::prost::alloc::vec::Vec<CartLine>,
+    #[prost(uint32, tag = "8")]
+    pub next_line: u32,
+    #[prost(int64, tag = "9")]
+    pub expires_at_ms: i64,
+}
+/// The user of a drop-in service.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ExternalUser {
+    #[prost(string, tag = "1")]
+    pub package: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub user: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartLine {
+    #[prost(uint32, tag = "1")]
+    pub id: u32,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub product_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "4")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "5")]
+    pub quantity: i64,
+    #[prost(message, optional, tag = "6")]
+    pub unit_price: ::core::option::Option<Money>,
+    #[prost(string, optional, tag = "7")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "8")]
+    pub note: ::core::option::Option<::prost::alloc::string::String>,
+    /// A JSON object; empty for {}.
+    #[prost(string, tag = "9")]
+    pub metadata_json: ::prost::alloc::string::String,
+}
+/// Lines were added, changed or removed.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CartLinesChanged {
+    /// Whole lines as they are now.
+    #[prost(message, repeated, tag = "1")]
+    pub set: ::prost::alloc::vec::Vec<CartLine>,
+    #[prost(uint32, repeated, tag = "2")]
+    pub removed: ::prost::alloc::vec::Vec<u32>,
+    #[prost(uint32, tag = "3")]
+    pub next_line: u32,
+    #[prost(int64, tag = "4")]
+    pub expires_at_ms: i64,
+}
+/// What is said of the cart was changed: every field as it is now.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CartUpdated {
+    #[prost(string, tag = "1")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "4")]
+    pub metadata_json: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "5")]
+    pub set: ::prost::alloc::vec::Vec<CartLine>,
+    #[prost(int64, tag = "6")]
+    pub expires_at_ms: i64,
+}
+/// Its lines went into another cart.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartMerged {
+    /// UUID version 7, big-endian.
+    #[prost(bytes = "vec", tag = "1")]
+    pub into: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartDeleted {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartExpired {}
 /// The product was created, or its data and all its variants were replaced.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProductPut {
