@@ -28,16 +28,34 @@ pub(super) fn rows(mut input: Input) -> impl Iterator<Item = Found> + Send {
         Err(_) => b',',
     };
     let allowance = Arc::new(AtomicUsize::new(0));
-    let bounded = Bounded { inner: Cursor::new(head).chain(input), allowance: Arc::clone(&allowance) };
-    let reader =
-        ReaderBuilder::new().has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 13).from_reader(bounded);
-    Products { reader, allowance, columns: Vec::new(), seen: HashSet::new(), open: None, ended: false }
+    let bounded = Bounded {
+        inner: Cursor::new(head).chain(input),
+        allowance: Arc::clone(&allowance),
+    };
+    let reader = ReaderBuilder::new()
+        .has_headers(false)
+        .flexible(true)
+        .delimiter(delimiter)
+        .buffer_capacity(1 << 13)
+        .from_reader(bounded);
+    Products {
+        reader,
+        allowance,
+        columns: Vec::new(),
+        seen: HashSet::new(),
+        open: None,
+        ended: false,
+    }
 }
 
 fn delimiter(head: &[u8]) -> u8 {
     let header = head.split(|byte| *byte == b'\n').next().unwrap_or_default();
     let count = |delimiter: u8| header.iter().filter(|byte| **byte == delimiter).count();
-    [b';', b'\t'].into_iter().filter(|other| count(*other) > count(b',')).max_by_key(|other| count(*other)).unwrap_or(b',')
+    [b';', b'\t']
+        .into_iter()
+        .filter(|other| count(*other) > count(b','))
+        .max_by_key(|other| count(*other))
+        .unwrap_or(b',')
 }
 
 /// A reader that fails once a record has taken more bytes than it may.
@@ -53,7 +71,8 @@ impl<R: Read> Read for Bounded<R> {
             return Err(io::ErrorKind::FileTooLarge.into());
         }
         let count = self.inner.read(buffer)?;
-        self.allowance.store(left.saturating_sub(count), Ordering::Relaxed);
+        self.allowance
+            .store(left.saturating_sub(count), Ordering::Relaxed);
         Ok(count)
     }
 }
@@ -71,7 +90,11 @@ enum Column {
     DeniedCountries,
     Option(String),
     Stock(String),
-    Price { field: &'static str, currency: Currency, decimal: bool },
+    Price {
+        field: &'static str,
+        currency: Currency,
+        decimal: bool,
+    },
 }
 
 impl Column {
@@ -98,10 +121,19 @@ impl Column {
             "multiple" => Self::Limit("multiple"),
             "denied_countries" => Self::DeniedCountries,
             _ => {
-                let (family, of) = name.split_once(':').filter(|(_, of)| !of.is_empty()).ok_or_else(unknown)?;
+                let (family, of) = name
+                    .split_once(':')
+                    .filter(|(_, of)| !of.is_empty())
+                    .ok_or_else(unknown)?;
                 let price = |field, decimal| {
-                    let currency = Currency::new(of).map_err(|_| format!("column `{name}`: {of} is not an ISO 4217 currency"))?;
-                    Ok::<_, String>(Self::Price { field, currency, decimal })
+                    let currency = Currency::new(of).map_err(|_| {
+                        format!("column `{name}`: {of} is not an ISO 4217 currency")
+                    })?;
+                    Ok::<_, String>(Self::Price {
+                        field,
+                        currency,
+                        decimal,
+                    })
                 };
                 match family {
                     "attribute" => Self::Attribute(of.to_owned()),
@@ -119,7 +151,10 @@ impl Column {
     }
 
     fn is_of_product(&self) -> bool {
-        matches!(self, Self::Product(_) | Self::ProductList(_) | Self::ProductJson(_) | Self::Attribute(_))
+        matches!(
+            self,
+            Self::Product(_) | Self::ProductList(_) | Self::ProductJson(_) | Self::Attribute(_)
+        )
     }
 }
 
@@ -155,22 +190,30 @@ impl<R: Read> Products<R> {
             Err(error) => {
                 self.ended = true;
                 return Err(match error.kind() {
-                    csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => Fault::too_large(before),
+                    csv::ErrorKind::Io(error) if error.kind() == io::ErrorKind::FileTooLarge => {
+                        Fault::too_large(before)
+                    }
                     csv::ErrorKind::Io(error) => Fault::unreadable(before, error),
                     _ => Fault::malformed(before, format!("not CSV: {error}")),
                 });
             }
         }
         let line = record.position().map_or(before, csv::Position::line);
-        let cells = record.iter().map(|cell| std::str::from_utf8(cell).map(str::to_owned));
+        let cells = record
+            .iter()
+            .map(|cell| std::str::from_utf8(cell).map(str::to_owned));
         let cells = cells.collect::<Result<_, _>>();
-        cells.map(|cells| Some((line, cells))).map_err(|error| Fault::malformed(line, format!("not UTF-8: {error}")))
+        cells
+            .map(|cells| Some((line, cells)))
+            .map_err(|error| Fault::malformed(line, format!("not UTF-8: {error}")))
     }
 
     /// Reads the header; a header with an unknown column ends the file, since every row would have it.
     fn header(&mut self) -> Result<bool, Fault> {
         let header = self.record().inspect_err(|_| self.ended = true)?;
-        let Some((line, cells)) = header else { return Ok(false) };
+        let Some((line, cells)) = header else {
+            return Ok(false);
+        };
         let mut wrong = Vec::new();
         for cell in cells {
             let name = cell.trim().to_owned();
@@ -197,10 +240,18 @@ impl<R: Read> Products<R> {
     /// Adds a record to its product; the product before it, when it ends that.
     fn take(&mut self, line: u64, cells: Vec<String>) -> Option<Found> {
         if cells.len() != self.columns.len() {
-            let detail = format!("{} cells under a header of {}: quote cells with separators", cells.len(), self.columns.len());
+            let detail = format!(
+                "{} cells under a header of {}: quote cells with separators",
+                cells.len(),
+                self.columns.len()
+            );
             return self.spoil(line, &detail);
         }
-        let id_at = self.columns.iter().position(|(name, _)| name == "id").unwrap_or(0);
+        let id_at = self
+            .columns
+            .iter()
+            .position(|(name, _)| name == "id")
+            .unwrap_or(0);
         let Some(id) = cells.get(id_at).filter(|id| !id.is_empty()).cloned() else {
             return self.spoil(line, "id: required in every record");
         };
@@ -212,7 +263,15 @@ impl<R: Read> Products<R> {
                 wrong.push(format!("the records of {id} do not stand together"));
             }
             let said = self.columns.iter().map(|_| None).collect();
-            self.open = Some(Open { line, id, said, product: Map::new(), variants: Vec::new(), wrong, bytes: 0 });
+            self.open = Some(Open {
+                line,
+                id,
+                said,
+                product: Map::new(),
+                variants: Vec::new(),
+                wrong,
+                bytes: 0,
+            });
         }
         if let Some(open) = &mut self.open {
             open.add(line, &cells, &self.columns);
@@ -286,7 +345,9 @@ impl Open {
             let added = match column.is_of_product() {
                 false => add_to_variant(&mut variant, column, cell),
                 true if self.said[at].as_ref().is_some_and(|said| said == cell) => Ok(()),
-                true if self.said[at].is_some() => Err("differs from the product's first record".to_owned()),
+                true if self.said[at].is_some() => {
+                    Err("differs from the product's first record".to_owned())
+                }
                 true => {
                     self.said[at] = Some(cell.clone());
                     add_to_product(&mut self.product, column, cell)
@@ -301,29 +362,47 @@ impl Open {
 
     fn finish(mut self) -> Found {
         if self.bytes > ROW_BYTES_LIMIT {
-            return Err(Fault { id: Some(self.id), ..Fault::too_large(self.line) });
+            return Err(Fault {
+                id: Some(self.id),
+                ..Fault::too_large(self.line)
+            });
         }
         if !self.wrong.is_empty() {
             self.wrong.truncate(10);
-            return Err(Fault::invalid(self.line, Some(self.id), self.wrong.join("; ")));
+            return Err(Fault::invalid(
+                self.line,
+                Some(self.id),
+                self.wrong.join("; "),
+            ));
         }
         if !self.product.contains_key("options") {
             let options = options_of(&self.variants);
             if !options.is_empty() {
-                self.product.insert("options".to_owned(), Value::Array(options));
+                self.product
+                    .insert("options".to_owned(), Value::Array(options));
             }
         }
-        self.product.insert("variants".to_owned(), Value::Array(self.variants));
-        Ok(Raw { line: self.line, content: Content::Json(Value::Object(self.product)) })
+        self.product
+            .insert("variants".to_owned(), Value::Array(self.variants));
+        Ok(Raw {
+            line: self.line,
+            content: Content::Json(Value::Object(self.product)),
+        })
     }
 }
 
-fn add_to_product(product: &mut Map<String, Value>, column: &Column, cell: &str) -> Result<(), String> {
+fn add_to_product(
+    product: &mut Map<String, Value>,
+    column: &Column,
+    cell: &str,
+) -> Result<(), String> {
     match column {
         Column::ProductList(field) => product.insert((*field).to_owned(), json!(split_list(cell))),
         Column::ProductJson(field) => {
             let value = strict_json::parse(cell).map_err(|error| format!("not JSON: {error}"))?;
-            if let (Value::Object(fields), Some(Value::Object(known))) = (&value, product.get_mut(*field)) {
+            if let (Value::Object(fields), Some(Value::Object(known))) =
+                (&value, product.get_mut(*field))
+            {
                 known.extend(fields.clone());
                 return Ok(());
             }
@@ -336,24 +415,44 @@ fn add_to_product(product: &mut Map<String, Value>, column: &Column, cell: &str)
     Ok(())
 }
 
-fn add_to_variant(variant: &mut Map<String, Value>, column: &Column, cell: &str) -> Result<(), String> {
+fn add_to_variant(
+    variant: &mut Map<String, Value>,
+    column: &Column,
+    cell: &str,
+) -> Result<(), String> {
     match column {
         Column::Sku => variant.insert("sku".to_owned(), json!(cell)),
         Column::Weight => variant.insert("weight_grams".to_owned(), integer(cell)?),
-        Column::Dimension(side) => nested(variant, "dimensions_mm").insert((*side).to_owned(), integer(cell)?),
-        Column::Limit(limit) => nested(variant, "limits").insert((*limit).to_owned(), integer(cell)?),
-        Column::DeniedCountries => variant.insert("denied_countries".to_owned(), json!(split_list(cell))),
+        Column::Dimension(side) => {
+            nested(variant, "dimensions_mm").insert((*side).to_owned(), integer(cell)?)
+        }
+        Column::Limit(limit) => {
+            nested(variant, "limits").insert((*limit).to_owned(), integer(cell)?)
+        }
+        Column::DeniedCountries => {
+            variant.insert("denied_countries".to_owned(), json!(split_list(cell)))
+        }
         Column::Option(name) => nested(variant, "options").insert(name.clone(), json!(cell)),
         Column::Stock(store) => nested(variant, "stock").insert(store.clone(), integer(cell)?),
-        Column::Price { field, currency, decimal } => {
+        Column::Price {
+            field,
+            currency,
+            decimal,
+        } => {
             let amount = match decimal {
                 true => json!(minor_from_text(cell, *currency)?),
                 false => integer(cell).map_err(|why| {
-                    let hint = if cell.contains('.') { ": decimal prices go to `price_decimal:` columns" } else { "" };
+                    let hint = if cell.contains('.') {
+                        ": decimal prices go to `price_decimal:` columns"
+                    } else {
+                        ""
+                    };
                     format!("{why} of minor units{hint}")
                 })?,
             };
-            let prices = variant.entry((*field).to_owned()).or_insert_with(|| json!([]));
+            let prices = variant
+                .entry((*field).to_owned())
+                .or_insert_with(|| json!([]));
             if let Value::Array(prices) = prices {
                 prices.push(json!({"amount": amount, "currency": currency.code()}));
             }
@@ -377,8 +476,14 @@ fn nested<'a>(fields: &'a mut Map<String, Value>, name: &str) -> &'a mut Map<Str
 
 fn integer(cell: &str) -> Result<Value, String> {
     let digits = cell.strip_prefix('-').unwrap_or(cell);
-    let number = digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| cell.parse::<i64>().ok()).flatten();
-    number.map(Value::from).ok_or_else(|| format!("{cell:?} is not an integer"))
+    let number = digits
+        .bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| cell.parse::<i64>().ok())
+        .flatten();
+    number
+        .map(Value::from)
+        .ok_or_else(|| format!("{cell:?} is not an integer"))
 }
 
 fn split_list(cell: &str) -> Vec<String> {
@@ -387,8 +492,14 @@ fn split_list(cell: &str) -> Vec<String> {
     while let Some(character) = characters.next() {
         match character {
             '|' => items.push(String::new()),
-            '\\' => items.last_mut().into_iter().for_each(|item| item.extend(characters.next())),
-            character => items.last_mut().into_iter().for_each(|item| item.push(character)),
+            '\\' => items
+                .last_mut()
+                .into_iter()
+                .for_each(|item| item.extend(characters.next())),
+            character => items
+                .last_mut()
+                .into_iter()
+                .for_each(|item| item.push(character)),
         }
     }
     items
@@ -397,12 +508,19 @@ fn split_list(cell: &str) -> Vec<String> {
 /// The options of a product as its variants have them: values in the order in which they come.
 fn options_of(variants: &[Value]) -> Vec<Value> {
     let mut options: Vec<(String, Vec<Value>)> = Vec::new();
-    for (name, value) in variants.iter().filter_map(|variant| variant.get("options")?.as_object()).flatten() {
+    for (name, value) in variants
+        .iter()
+        .filter_map(|variant| variant.get("options")?.as_object())
+        .flatten()
+    {
         match options.iter_mut().find(|(known, _)| known == name) {
             Some((_, values)) if values.contains(value) => {}
             Some((_, values)) => values.push(value.clone()),
             None => options.push((name.clone(), vec![value.clone()])),
         }
     }
-    options.into_iter().map(|(name, values)| json!({"name": name, "values": values})).collect()
+    options
+        .into_iter()
+        .map(|(name, values)| json!({"name": name, "values": values}))
+        .collect()
 }

@@ -9,18 +9,24 @@ use cartwright_domain::Currency;
 /// # Errors
 /// A sentence, when it is no such text or needs a fraction of a minor unit.
 pub(super) fn minor_from_text(text: &str, currency: Currency) -> Result<i64, String> {
-    let wrong = || format!("{text:?} is not a price in {currency}: write digits with at most one point");
+    let wrong =
+        || format!("{text:?} is not a price in {currency}: write digits with at most one point");
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let all_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    let all_digits =
+        |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
     if !all_digits(whole) || !all_digits(fraction) {
         return Err(wrong());
     }
     let fraction = fraction.trim_end_matches('0');
     let digits = currency.digits() as usize;
     if fraction.len() > digits {
-        return Err(format!("{text} {currency} is not a whole number of minor units ({digits} digits after the point)"));
+        return Err(format!(
+            "{text} {currency} is not a whole number of minor units ({digits} digits after the point)"
+        ));
     }
-    format!("{whole}{fraction:0<digits$}").parse().map_err(|_| format!("{text} {currency} is too large"))
+    format!("{whole}{fraction:0<digits$}")
+        .parse()
+        .map_err(|_| format!("{text} {currency} is too large"))
 }
 
 /// Minor units of proto money: `units` major units and `nanos` billionths of one.
@@ -29,12 +35,16 @@ pub(super) fn minor_from_text(text: &str, currency: Currency) -> Result<i64, Str
 /// A sentence, when it is negative, too large or needs a fraction of a minor unit.
 pub(super) fn minor_from_proto(units: i64, nanos: i64, currency: Currency) -> Result<i64, String> {
     if units < 0 || !(0..1_000_000_000).contains(&nanos) {
-        return Err(format!("units {units}, nanos {nanos}: a price is not negative and nanos are below 1,000,000,000"));
+        return Err(format!(
+            "units {units}, nanos {nanos}: a price is not negative and nanos are below 1,000,000,000"
+        ));
     }
     let digits = currency.digits();
     let nanos_per_minor = 10_i64.pow(9 - digits.min(9));
     if nanos % nanos_per_minor != 0 {
-        return Err(format!("units {units}, nanos {nanos} is not a whole number of minor units of {currency}"));
+        return Err(format!(
+            "units {units}, nanos {nanos} is not a whole number of minor units of {currency}"
+        ));
     }
     10_i64
         .checked_pow(digits)
@@ -71,7 +81,11 @@ mod tests {
         ];
         for (currency, text, minor) in rows {
             let currency = Currency::new(currency).expect("currency");
-            assert_eq!(minor_from_text(text, currency).ok(), minor, "{text} {currency}");
+            assert_eq!(
+                minor_from_text(text, currency).ok(),
+                minor,
+                "{text} {currency}"
+            );
         }
     }
 
@@ -92,7 +106,11 @@ mod tests {
         ];
         for (currency, units, nanos, minor) in rows {
             let currency = Currency::new(currency).expect("currency");
-            assert_eq!(minor_from_proto(units, nanos, currency).ok(), minor, "{units} {nanos} {currency}");
+            assert_eq!(
+                minor_from_proto(units, nanos, currency).ok(),
+                minor,
+                "{units} {nanos} {currency}"
+            );
         }
     }
 }

@@ -9,7 +9,9 @@ use serde_json::{Map, Value, json};
 
 /// Whether the row has a field that only this shape has.
 pub(super) fn is_it(row: &Map<String, Value>) -> bool {
-    ["priceUsd", "price_usd", "picture"].iter().any(|name| row.contains_key(*name))
+    ["priceUsd", "price_usd", "picture"]
+        .iter()
+        .any(|name| row.contains_key(*name))
 }
 
 /// The row in our shape.
@@ -30,16 +32,23 @@ pub(super) fn product(mut row: Map<String, Value>) -> Result<Value, String> {
     if let Some(picture) = take(&mut row, &["picture"])?.filter(|picture| picture != "") {
         product.insert("images".to_owned(), json!([picture]));
     }
-    product.insert("variants".to_owned(), json!([{"sku": id, "prices": [price]}]));
+    product.insert(
+        "variants".to_owned(),
+        json!([{"sku": id, "prices": [price]}]),
+    );
     none_left(&row)?;
     Ok(Value::Object(product))
 }
 
 fn money(value: Value) -> Result<Value, String> {
-    let Value::Object(mut money) = value else { return Err("not an object".to_owned()) };
-    let code = take(&mut money, &["currencyCode", "currency_code"])?.ok_or("currencyCode: required")?;
+    let Value::Object(mut money) = value else {
+        return Err("not an object".to_owned());
+    };
+    let code =
+        take(&mut money, &["currencyCode", "currency_code"])?.ok_or("currencyCode: required")?;
     let currency = code.as_str().and_then(|code| Currency::new(code).ok());
-    let currency = currency.ok_or_else(|| format!("currencyCode: {code} is not an ISO 4217 currency"))?;
+    let currency =
+        currency.ok_or_else(|| format!("currencyCode: {code} is not an ISO 4217 currency"))?;
     let units = integer(take(&mut money, &["units"])?, "units")?;
     let nanos = integer(take(&mut money, &["nanos"])?, "nanos")?;
     none_left(&money)?;
@@ -66,5 +75,8 @@ fn take(fields: &mut Map<String, Value>, names: &[&str]) -> Result<Option<Value>
 }
 
 fn none_left(fields: &Map<String, Value>) -> Result<(), String> {
-    fields.keys().next().map_or(Ok(()), |name| Err(format!("{name}: unknown field")))
+    fields
+        .keys()
+        .next()
+        .map_or(Ok(()), |name| Err(format!("{name}: unknown field")))
 }

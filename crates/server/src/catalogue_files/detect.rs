@@ -26,13 +26,22 @@ pub(super) fn detect(head: &[u8], name: Option<Format>) -> Result<Format, String
 
 fn object(start: &[u8], name: Option<Format>) -> Format {
     let first_key = start[1..].trim_ascii_start();
-    let first_line = start.split(|byte| *byte == b'\n').next().unwrap_or_default().trim_ascii();
-    let ends_on_its_line = skip_value(first_line, 0) == first_line.len() && first_line.ends_with(b"}");
+    let first_line = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default()
+        .trim_ascii();
+    let ends_on_its_line =
+        skip_value(first_line, 0) == first_line.len() && first_line.ends_with(b"}");
+    // A first line longer than what is looked at is no line of an indented document.
+    let ends_on_its_line = ends_on_its_line || !start.contains(&b'\n');
     let another_follows = start.windows(2).any(|pair| pair == b"\n{");
     match () {
         () if first_key.starts_with(b"\"products\"") => Format::Json,
         () if name == Some(Format::Json) && !another_follows => Format::Json,
-        () if ends_on_its_line || another_follows || name == Some(Format::JsonLines) => Format::JsonLines,
+        () if ends_on_its_line || another_follows || name == Some(Format::JsonLines) => {
+            Format::JsonLines
+        }
         () => Format::Json,
     }
 }
@@ -44,7 +53,10 @@ fn is_yaml(start: &[u8]) -> bool {
 }
 
 fn is_csv(start: &[u8]) -> bool {
-    let header = start.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let header = start
+        .split(|byte| *byte == b'\n')
+        .next()
+        .unwrap_or_default();
     let mut cells = header.split(|byte| matches!(byte, b',' | b';' | b'\t'));
     cells.any(|cell| matches!(cell.trim_ascii(), b"sku" | b"\"sku\""))
 }
@@ -60,6 +72,7 @@ mod tests {
             ("{\"id\": \"a\"}", None, Format::JsonLines),
             ("{\"id\": \"a\"\n{\"id\": \"b\"}", None, Format::JsonLines),
             ("{\n \"id\": \"a\"\n}", None, Format::Json),
+            ("{\"id\": \"a long li", None, Format::JsonLines),
             ("{\"products\": [", Some(Format::JsonLines), Format::Json),
             ("{\n  \"products\": []}", None, Format::Json),
             ("  [{}]", None, Format::Json),

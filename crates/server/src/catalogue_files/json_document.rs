@@ -10,11 +10,21 @@ use std::ops::Range;
 
 pub(super) fn rows(input: Input) -> impl Iterator<Item = Found> + Send {
     let mut bytes = Vec::new();
-    match input.take(DOCUMENT_BYTES_LIMIT as u64 + 1).read_to_end(&mut bytes) {
+    match input
+        .take(DOCUMENT_BYTES_LIMIT as u64 + 1)
+        .read_to_end(&mut bytes)
+    {
         Err(error) => Elements::refused(Fault::unreadable(1, &error)),
         Ok(length) if length > DOCUMENT_BYTES_LIMIT => {
-            let detail = format!("a JSON document may have {DOCUMENT_BYTES_LIMIT} bytes: bring larger ones as JSON lines");
-            Elements::refused(Fault { line: 1, id: None, code: "too_large", detail })
+            let detail = format!(
+                "a JSON document may have {DOCUMENT_BYTES_LIMIT} bytes: bring larger ones as JSON lines"
+            );
+            Elements::refused(Fault {
+                line: 1,
+                id: None,
+                code: "too_large",
+                detail,
+            })
         }
         Ok(_) => Elements::new(bytes),
     }
@@ -40,11 +50,23 @@ struct Elements {
 
 impl Elements {
     fn refused(fault: Fault) -> Self {
-        Self { bytes: Vec::new(), at: 0, line: 1, counted_to: 0, state: State::Faults(vec![fault]) }
+        Self {
+            bytes: Vec::new(),
+            at: 0,
+            line: 1,
+            counted_to: 0,
+            state: State::Faults(vec![fault]),
+        }
     }
 
     fn new(bytes: Vec<u8>) -> Self {
-        let mut this = Self { at: skip_space(&bytes, 0), bytes, line: 1, counted_to: 0, state: State::End };
+        let mut this = Self {
+            at: skip_space(&bytes, 0),
+            bytes,
+            line: 1,
+            counted_to: 0,
+            state: State::End,
+        };
         this.state = match this.bytes.get(this.at) {
             None => State::End,
             Some(b'[') => {
@@ -62,24 +84,38 @@ impl Elements {
         let (mut at, mut faults, mut list) = (self.at + 1, Vec::new(), None);
         while let Some((key, value)) = member(&self.bytes, at) {
             at = value.end;
-            if self.bytes[key.clone()] == *b"\"products\"" && self.bytes.get(value.start) == Some(&b'[') {
+            if self.bytes[key.clone()] == *b"\"products\""
+                && self.bytes.get(value.start) == Some(&b'[')
+            {
                 list = Some(value.start + 1);
                 if self.bytes.get(value.end - 1) != Some(&b']') {
                     break;
                 }
             } else {
-                let line = 1 + self.bytes[..key.start].iter().filter(|byte| **byte == b'\n').count() as u64;
+                let line = 1 + self.bytes[..key.start]
+                    .iter()
+                    .filter(|byte| **byte == b'\n')
+                    .count() as u64;
                 let name = String::from_utf8_lossy(&self.bytes[key]).into_owned();
-                faults.push(Fault::invalid(line, None, format!("{name}: unknown field beside the products")));
+                faults.push(Fault::invalid(
+                    line,
+                    None,
+                    format!("{name}: unknown field beside the products"),
+                ));
             }
         }
-        let Some(list) = list else { return State::Single };
+        let Some(list) = list else {
+            return State::Single;
+        };
         self.at = list;
         State::Faults(faults)
     }
 
     fn line_at(&mut self, at: usize) -> u64 {
-        self.line += self.bytes[self.counted_to..at].iter().filter(|byte| **byte == b'\n').count() as u64;
+        self.line += self.bytes[self.counted_to..at]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count() as u64;
         self.counted_to = at;
         self.line
     }
@@ -91,8 +127,12 @@ impl Elements {
         }
         let text = std::str::from_utf8(&self.bytes[range])
             .map_err(|error| Fault::malformed(line, format!("not UTF-8: {error}")))?;
-        let value = strict_json::parse(text).map_err(|error| Fault::malformed(line, format!("not JSON: {error}")))?;
-        Ok(Raw { line, content: Content::Json(value) })
+        let value = strict_json::parse(text)
+            .map_err(|error| Fault::malformed(line, format!("not JSON: {error}")))?;
+        Ok(Raw {
+            line,
+            content: Content::Json(value),
+        })
     }
 
     fn element(&mut self) -> Option<Found> {
@@ -109,7 +149,10 @@ impl Elements {
             _ => {
                 self.state = State::End;
                 let line = self.line_at(start);
-                return Some(Err(Fault::malformed(line, "not JSON: the list is broken off or lacks a comma here")));
+                return Some(Err(Fault::malformed(
+                    line,
+                    "not JSON: the list is broken off or lacks a comma here",
+                )));
             }
         }
         Some(self.parse(start..end))
@@ -161,7 +204,10 @@ fn member(bytes: &[u8], at: usize) -> Option<(Range<usize>, Range<usize>)> {
 }
 
 fn skip_space(bytes: &[u8], at: usize) -> usize {
-    at + bytes[at.min(bytes.len())..].iter().take_while(|byte| byte.is_ascii_whitespace()).count()
+    at + bytes[at.min(bytes.len())..]
+        .iter()
+        .take_while(|byte| byte.is_ascii_whitespace())
+        .count()
 }
 
 /// The end of the value that starts here, judged by quotes and brackets alone; the start if there is none.

@@ -16,13 +16,21 @@ fn row(line: &Line) -> Option<Found> {
     }
     let text = match std::str::from_utf8(&line.bytes) {
         Ok(text) => text.trim(),
-        Err(error) => return Some(Err(Fault::malformed(line.number, format!("not UTF-8: {error}")))),
+        Err(error) => {
+            return Some(Err(Fault::malformed(
+                line.number,
+                format!("not UTF-8: {error}"),
+            )));
+        }
     };
     if text.is_empty() {
         return None;
     }
     Some(match strict_json::parse(text) {
-        Ok(value) => Ok(Raw { line: line.number, content: Content::Json(value) }),
+        Ok(value) => Ok(Raw {
+            line: line.number,
+            content: Content::Json(value),
+        }),
         Err(error) => Err(Fault::malformed(line.number, format!("not JSON: {error}"))),
     })
 }

@@ -103,7 +103,11 @@ pub struct ReadOptions {
 impl ReadOptions {
     /// No prefix, stock in `main`, prices in this currency.
     pub fn new(currency: Currency) -> Self {
-        Self { id_prefix: String::new(), currency, store: "main".to_owned() }
+        Self {
+            id_prefix: String::new(),
+            currency,
+            store: "main".to_owned(),
+        }
     }
 }
 
@@ -165,19 +169,41 @@ struct Fault {
 
 impl Fault {
     fn malformed(line: u64, detail: impl Into<String>) -> Self {
-        Self { line, id: None, code: "malformed_row", detail: detail.into() }
+        Self {
+            line,
+            id: None,
+            code: "malformed_row",
+            detail: detail.into(),
+        }
     }
 
     fn invalid(line: u64, id: Option<String>, detail: impl Into<String>) -> Self {
-        Self { line, id, code: "invalid", detail: detail.into() }
+        Self {
+            line,
+            id,
+            code: "invalid",
+            detail: detail.into(),
+        }
     }
 
     fn too_large(line: u64) -> Self {
-        let detail = format!("the row is larger than {ROW_BYTES_LIMIT} bytes: split it, or close an open quote");
-        Self { line, id: None, code: "too_large", detail }
+        let detail = format!(
+            "the row is larger than {ROW_BYTES_LIMIT} bytes: split it, or close an open quote"
+        );
+        Self {
+            line,
+            id: None,
+            code: "too_large",
+            detail,
+        }
     }
 
     fn unreadable(line: u64, error: &std::io::Error) -> Self {
-        Self { line, id: None, code: "unreadable", detail: format!("the file cannot be read on: {error}") }
+        Self {
+            line,
+            id: None,
+            code: "unreadable",
+            detail: format!("the file cannot be read on: {error}"),
+        }
     }
 }

@@ -29,7 +29,9 @@ impl Progress {
 
     /// Shows nothing: for `--json` and other readers that are no people.
     pub fn silent() -> Self {
-        Self { bar: ProgressBar::hidden() }
+        Self {
+            bar: ProgressBar::hidden(),
+        }
     }
 
     /// Shows bytes read and rows dealt with; the bar limits how often it draws.

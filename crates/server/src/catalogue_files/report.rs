@@ -60,13 +60,21 @@ impl Report {
         let path = path.into();
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
-            _ => Ok(Self { counts: Counts::default(), path, file: None }),
+            _ => Ok(Self {
+                counts: Counts::default(),
+                path,
+                file: None,
+            }),
         }
     }
 
     /// A report of a run that goes on after an interruption: counts go on, and rows are added to the file.
     pub fn resume(path: impl Into<PathBuf>, counts: Counts) -> Self {
-        Self { counts, path: path.into(), file: None }
+        Self {
+            counts,
+            path: path.into(),
+            file: None,
+        }
     }
 
     /// Notes a row that did not fail, and how many stock levels it set and kept.
@@ -88,7 +96,12 @@ impl Report {
         self.counts.failed += 1;
         let file = match &mut self.file {
             Some(file) => file,
-            none => none.insert(BufWriter::new(OpenOptions::new().create(true).append(true).open(&self.path)?)),
+            none => none.insert(BufWriter::new(
+                OpenOptions::new()
+                    .create(true)
+                    .append(true)
+                    .open(&self.path)?,
+            )),
         };
         serde_json::to_writer(&mut *file, error)?;
         file.write_all(b"\n")

@@ -21,7 +21,13 @@ pub fn fingerprint(path: &Path) -> io::Result<String> {
     let mut buffer = vec![0; 1 << 16];
     loop {
         match file.read(&mut buffer)? {
-            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            0 => {
+                return Ok(hash
+                    .finalize()
+                    .iter()
+                    .map(|byte| format!("{byte:02x}"))
+                    .collect());
+            }
             count => hash.update(&buffer[..count]),
         }
     }
@@ -53,10 +59,16 @@ impl Resume {
     pub fn load(input: &Path, directory: Option<&Path>, options: &str) -> io::Result<Self> {
         let mut name = input.file_name().map_or_else(OsString::new, OsString::from);
         name.push(".cartwright-resume");
-        let path = directory.map_or_else(|| input.with_file_name(&name), |directory| directory.join(&name));
+        let path = directory.map_or_else(
+            || input.with_file_name(&name),
+            |directory| directory.join(&name),
+        );
         let input_sha256 = fingerprint(input)?;
-        let kept = fs::read(&path).ok().and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
-        let state = kept.filter(|state| state.input_sha256 == input_sha256 && state.options == options);
+        let kept = fs::read(&path)
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<State>(&bytes).ok());
+        let state =
+            kept.filter(|state| state.input_sha256 == input_sha256 && state.options == options);
         let state = state.unwrap_or_else(|| State {
             input_sha256,
             options: options.to_owned(),
@@ -91,7 +103,12 @@ impl Resume {
         if row <= self.state.row {
             return Ok(());
         }
-        let state = State { row, line, counts, ..self.state.clone() };
+        let state = State {
+            row,
+            line,
+            counts,
+            ..self.state.clone()
+        };
         let mut fresh = self.path.clone().into_os_string();
         fresh.push(".new");
         fs::write(&fresh, serde_json::to_vec(&state)?)?;

@@ -45,15 +45,27 @@ pub(super) fn product(fields: Vec<(String, Yaml)>, options: &ReadOptions) -> Res
                 product.insert("images".to_owned(), json!([text(&name, &value)?]));
             }
             "price" => {
-                let amount = minor_from_text(text(&name, &value)?, options.currency).map_err(|why| format!("price: {why}"))?;
-                variant.insert("prices".to_owned(), json!([{"amount": amount, "currency": options.currency.code()}]));
+                let amount = minor_from_text(text(&name, &value)?, options.currency)
+                    .map_err(|why| format!("price: {why}"))?;
+                variant.insert(
+                    "prices".to_owned(),
+                    json!([{"amount": amount, "currency": options.currency.code()}]),
+                );
             }
             "current_stock" => {
                 let quantity = match value {
                     Yaml::Plain(_) => value.resolve(),
-                    other => return Err(format!("current_stock: {} is not an integer", other.resolve())),
+                    other => {
+                        return Err(format!(
+                            "current_stock: {} is not an integer",
+                            other.resolve()
+                        ));
+                    }
                 };
-                variant.insert("stock".to_owned(), json!({ options.store.as_str(): quantity }));
+                variant.insert(
+                    "stock".to_owned(),
+                    json!({ options.store.as_str(): quantity }),
+                );
             }
             _ => match value.resolve() {
                 Value::Null => {}
@@ -79,6 +91,8 @@ fn text<'a>(name: &str, value: &'a Yaml) -> Result<&'a str, String> {
 
 /// Lower case, everything but letters and digits as single hyphens.
 fn slug(text: &str) -> String {
-    let words = text.split(|character: char| !character.is_alphanumeric()).filter(|word| !word.is_empty());
+    let words = text
+        .split(|character: char| !character.is_alphanumeric())
+        .filter(|word| !word.is_empty());
     words.map(str::to_lowercase).collect::<Vec<_>>().join("-")
 }

@@ -27,7 +27,10 @@ pub struct Rows {
 /// # Errors
 /// The file cannot be opened or read. A format that is not recognised is the first and only row, an error.
 pub fn open(path: &Path, format: Option<Format>, options: ReadOptions) -> io::Result<Rows> {
-    let name = path.extension().and_then(|extension| extension.to_str()).and_then(Format::from_name);
+    let name = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .and_then(Format::from_name);
     read_named(File::open(path)?, format, name, options)
 }
 
@@ -35,7 +38,11 @@ pub fn open(path: &Path, format: Option<Format>, options: ReadOptions) -> io::Re
 ///
 /// # Errors
 /// As [`open`].
-pub fn read(input: impl Read + Send + 'static, format: Option<Format>, options: ReadOptions) -> io::Result<Rows> {
+pub fn read(
+    input: impl Read + Send + 'static,
+    format: Option<Format>,
+    options: ReadOptions,
+) -> io::Result<Rows> {
     read_named(input, format, None, options)
 }
 
@@ -47,7 +54,10 @@ fn read_named(
 ) -> io::Result<Rows> {
     let (mut input, bytes) = Counted::new(input);
     let mut head = Vec::new();
-    input.by_ref().take(detect::HEAD_BYTES as u64).read_to_end(&mut head)?;
+    input
+        .by_ref()
+        .take(detect::HEAD_BYTES as u64)
+        .read_to_end(&mut head)?;
     if head.starts_with(b"\xEF\xBB\xBF") {
         head.drain(..3);
     }
@@ -59,11 +69,23 @@ fn read_named(
         Ok(Format::Yaml) => (format.ok(), Box::new(yaml_rows::rows(input))),
         Ok(Format::Csv) => (format.ok(), Box::new(csv_rows::rows(input))),
         Err(detail) => {
-            let fault = Fault { line: 1, id: None, code: "unrecognised_format", detail };
+            let fault = Fault {
+                line: 1,
+                id: None,
+                code: "unrecognised_format",
+                detail,
+            };
             (None, Box::new(std::iter::once(Err(fault))))
         }
     };
-    Ok(Rows { found, options, format, shape: None, row: 0, bytes })
+    Ok(Rows {
+        found,
+        options,
+        format,
+        shape: None,
+        row: 0,
+        bytes,
+    })
 }
 
 impl Rows {
@@ -94,7 +116,9 @@ impl Rows {
         let shape = self.shape.unwrap_or(Shape::Cartwright);
         let product = match (shape, content) {
             (Shape::Cartwright, Content::Json(value)) => shape::check(value, Scalars::Typed),
-            (Shape::Cartwright, Content::Yaml(value)) => shape::check(value.resolve(), Scalars::Untyped),
+            (Shape::Cartwright, Content::Yaml(value)) => {
+                shape::check(value.resolve(), Scalars::Untyped)
+            }
             (Shape::Demo, Content::Json(Value::Object(row))) => {
                 demo::product(row).and_then(|product| shape::check(product, Scalars::Typed))
             }
@@ -102,11 +126,18 @@ impl Rows {
                 retail_demo_store::product(fields, &self.options)
                     .and_then(|product| shape::check(product, Scalars::Untyped))
             }
-            (Shape::Demo | Shape::RetailDemoStore, _) => Err("not an object with the fields of a product".to_owned()),
+            (Shape::Demo | Shape::RetailDemoStore, _) => {
+                Err("not an object with the fields of a product".to_owned())
+            }
         };
         let mut product = product.map_err(|detail| Fault::invalid(line, id, detail))?;
         shape::prefix(&mut product, &self.options.id_prefix);
-        Ok(ImportRow { row: self.row, line, shape, product })
+        Ok(ImportRow {
+            row: self.row,
+            line,
+            shape,
+            product,
+        })
     }
 }
 
@@ -116,20 +147,26 @@ impl Iterator for Rows {
     fn next(&mut self) -> Option<Self::Item> {
         let found = self.found.next()?;
         self.row += 1;
-        Some(found.and_then(|raw| self.understand(raw)).map_err(|fault| RowError {
-            row: self.row,
-            line: fault.line,
-            id: fault.id,
-            code: fault.code.to_owned(),
-            detail: fault.detail,
-        }))
+        Some(
+            found
+                .and_then(|raw| self.understand(raw))
+                .map_err(|fault| RowError {
+                    row: self.row,
+                    line: fault.line,
+                    id: fault.id,
+                    code: fault.code.to_owned(),
+                    detail: fault.detail,
+                }),
+        )
     }
 }
 
 fn recognise(content: &Content) -> Option<Shape> {
     match content {
         Content::Json(Value::Object(fields)) if demo::is_it(fields) => Some(Shape::Demo),
-        Content::Yaml(Yaml::Map(fields)) if retail_demo_store::is_it(fields) => Some(Shape::RetailDemoStore),
+        Content::Yaml(Yaml::Map(fields)) if retail_demo_store::is_it(fields) => {
+            Some(Shape::RetailDemoStore)
+        }
         Content::Json(Value::Object(_)) | Content::Yaml(Yaml::Map(_)) => Some(Shape::Cartwright),
         Content::Json(_) | Content::Yaml(_) => None,
     }
@@ -139,9 +176,12 @@ fn recognise(content: &Content) -> Option<Shape> {
 fn id_of(content: &Content) -> Option<String> {
     match content {
         Content::Json(value) => value.get("id")?.as_str().map(str::to_owned),
-        Content::Yaml(Yaml::Map(fields)) => {
-            fields.iter().find(|(name, _)| name == "id")?.1.text().map(str::to_owned)
-        }
+        Content::Yaml(Yaml::Map(fields)) => fields
+            .iter()
+            .find(|(name, _)| name == "id")?
+            .1
+            .text()
+            .map(str::to_owned),
         Content::Yaml(_) => None,
     }
 }

@@ -34,11 +34,19 @@ struct Field {
 }
 
 const fn may(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, required: false }
+    Field {
+        name,
+        kind,
+        required: false,
+    }
 }
 
 const fn must(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, required: true }
+    Field {
+        name,
+        kind,
+        required: true,
+    }
 }
 
 const PRODUCT: Kind = Kind::Record(&[
@@ -55,7 +63,10 @@ const PRODUCT: Kind = Kind::Record(&[
     must("variants", Kind::List(&VARIANT)),
     may("stock", STOCK),
 ]);
-const OPTION: Kind = Kind::Record(&[must("name", Kind::Text), must("values", Kind::List(&Kind::Text))]);
+const OPTION: Kind = Kind::Record(&[
+    must("name", Kind::Text),
+    must("values", Kind::List(&Kind::Text)),
+]);
 const VARIANT: Kind = Kind::Record(&[
     must("sku", Kind::Text),
     may("options", Kind::Named(&Kind::Text)),
@@ -67,10 +78,20 @@ const VARIANT: Kind = Kind::Record(&[
     may("denied_countries", Kind::List(&Kind::Text)),
     may("stock", STOCK),
 ]);
-const MONEY: Kind = Kind::Record(&[must("amount", Kind::Whole), must("currency", Kind::Currency)]);
-const DIMENSIONS: Kind =
-    Kind::Record(&[must("length", Kind::Whole), must("width", Kind::Whole), must("height", Kind::Whole)]);
-const LIMITS: Kind = Kind::Record(&[may("min", Kind::Whole), may("max", Kind::Whole), may("multiple", Kind::Whole)]);
+const MONEY: Kind = Kind::Record(&[
+    must("amount", Kind::Whole),
+    must("currency", Kind::Currency),
+]);
+const DIMENSIONS: Kind = Kind::Record(&[
+    must("length", Kind::Whole),
+    must("width", Kind::Whole),
+    must("height", Kind::Whole),
+]);
+const LIMITS: Kind = Kind::Record(&[
+    may("min", Kind::Whole),
+    may("max", Kind::Whole),
+    may("multiple", Kind::Whole),
+]);
 const STOCK: Kind = Kind::Named(&Kind::Quantity);
 
 /// Whether scalars were written without types, so that a number in place of a text is that text.
@@ -88,7 +109,10 @@ pub(super) fn check(value: Value, scalars: Scalars) -> Result<Value, String> {
     if !value.is_object() {
         return Err("not an object with the fields of a product".to_owned());
     }
-    let mut check = Check { scalars, wrong: Vec::new() };
+    let mut check = Check {
+        scalars,
+        wrong: Vec::new(),
+    };
     let mut product = check.value(value, &PRODUCT, "");
     check.move_stock(&mut product);
     match check.wrong.is_empty() {
@@ -119,7 +143,9 @@ impl Check {
             (Kind::Open, value @ Value::Object(_)) => value,
             (Kind::List(kind), Value::Array(items)) => {
                 let items = items.into_iter().enumerate();
-                items.map(|(at, item)| self.value(item, kind, &format!("{path}[{at}]"))).collect()
+                items
+                    .map(|(at, item)| self.value(item, kind, &format!("{path}[{at}]")))
+                    .collect()
             }
             (Kind::Named(kind), Value::Object(fields)) => {
                 let fields = fields.into_iter().filter(|(_, value)| !value.is_null());
@@ -131,7 +157,9 @@ impl Check {
             }
             (Kind::Record(fields), Value::Object(given)) => self.record(given, fields, path),
             (Kind::List(_), value) => self.wrong_type(value, "a list", path),
-            (Kind::Open | Kind::Named(_) | Kind::Record(_), value) => self.wrong_type(value, "an object", path),
+            (Kind::Open | Kind::Named(_) | Kind::Record(_), value) => {
+                self.wrong_type(value, "an object", path)
+            }
         }
     }
 
@@ -160,14 +188,20 @@ impl Check {
             Value::Bool(truth) if self.scalars == Scalars::Untyped => truth.to_string(),
             other => return self.wrong_type(other, "text", path),
         };
-        if text.chars().any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t')) {
+        if text
+            .chars()
+            .any(|character| character.is_control() && !matches!(character, '\n' | '\r' | '\t'))
+        {
             self.refuse(path, "has a control character");
         }
         Value::String(text)
     }
 
     fn currency(&mut self, value: Value, path: &str) -> Value {
-        if value.as_str().is_none_or(|code| Currency::new(code).is_err()) {
+        if value
+            .as_str()
+            .is_none_or(|code| Currency::new(code).is_err())
+        {
             self.refuse(path, format_args!("{value} is not an ISO 4217 currency"));
         }
         value
@@ -196,19 +230,35 @@ impl Check {
 
     /// Stock beside the variants is that of the only one.
     fn move_stock(&mut self, product: &mut Value) {
-        let Some(stock) = product.as_object_mut().and_then(|fields| fields.remove("stock")) else { return };
-        match product.get_mut("variants").and_then(Value::as_array_mut).map(Vec::as_mut_slice) {
+        let Some(stock) = product
+            .as_object_mut()
+            .and_then(|fields| fields.remove("stock"))
+        else {
+            return;
+        };
+        match product
+            .get_mut("variants")
+            .and_then(Value::as_array_mut)
+            .map(Vec::as_mut_slice)
+        {
             Some([Value::Object(variant)]) if !variant.contains_key("stock") => {
                 variant.insert("stock".to_owned(), stock);
             }
             Some([_]) => self.refuse("stock", "said of the product and of its variant"),
-            _ => self.refuse("stock", "say it in each variant, the product has not just one"),
+            _ => self.refuse(
+                "stock",
+                "say it in each variant, the product has not just one",
+            ),
         }
     }
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
+    if path.is_empty() {
+        name.to_owned()
+    } else {
+        format!("{path}.{name}")
+    }
 }
 
 /// The fields of a product that a catalogue file has, of one that has more (a reply of the API): versions, times and
@@ -226,7 +276,9 @@ fn keep(value: Value, kind: &Kind) -> Value {
             });
             Value::Object(kept.collect())
         }
-        (Kind::List(kind), Value::Array(items)) => items.into_iter().map(|item| keep(item, kind)).collect(),
+        (Kind::List(kind), Value::Array(items)) => {
+            items.into_iter().map(|item| keep(item, kind)).collect()
+        }
         (_, value) => value,
     }
 }
@@ -253,7 +305,12 @@ pub(super) fn prefix(product: &mut Value, prefix: &str) {
     };
     put(product.get_mut("id"));
     put(product.get_mut("slug"));
-    for variant in product.get_mut("variants").and_then(Value::as_array_mut).into_iter().flatten() {
+    for variant in product
+        .get_mut("variants")
+        .and_then(Value::as_array_mut)
+        .into_iter()
+        .flatten()
+    {
         put(variant.get_mut("sku"));
     }
 }

@@ -17,7 +17,13 @@ pub(super) struct Counted<R> {
 impl<R> Counted<R> {
     pub(super) fn new(inner: R) -> (Self, Arc<AtomicU64>) {
         let bytes = Arc::new(AtomicU64::new(0));
-        (Self { inner, bytes: Arc::clone(&bytes) }, bytes)
+        (
+            Self {
+                inner,
+                bytes: Arc::clone(&bytes),
+            },
+            bytes,
+        )
     }
 }
 
@@ -46,11 +52,19 @@ pub(super) struct Lines {
 
 impl Lines {
     pub(super) fn new(input: Input) -> Self {
-        Self { input: BufReader::with_capacity(1 << 16, input), number: 0, failed: false }
+        Self {
+            input: BufReader::with_capacity(1 << 16, input),
+            number: 0,
+            failed: false,
+        }
     }
 
     fn read(&mut self) -> io::Result<Option<Line>> {
-        let mut line = Line { number: self.number + 1, bytes: Vec::new(), too_long: false };
+        let mut line = Line {
+            number: self.number + 1,
+            bytes: Vec::new(),
+            too_long: false,
+        };
         let mut read_any = false;
         loop {
             let chunk = self.input.fill_buf()?;
@@ -62,7 +76,8 @@ impl Lines {
             let content = &chunk[..end.unwrap_or(chunk.len())];
             let room = ROW_BYTES_LIMIT - line.bytes.len();
             line.too_long |= content.len() > room;
-            line.bytes.extend_from_slice(&content[..content.len().min(room)]);
+            line.bytes
+                .extend_from_slice(&content[..content.len().min(room)]);
             let used = end.map_or(chunk.len(), |end| end + 1);
             self.input.consume(used);
             if end.is_some() {

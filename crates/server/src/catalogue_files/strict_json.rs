@@ -23,7 +23,9 @@ struct Strict {
 impl Strict {
     fn deeper<E: Error>(&self) -> Result<Self, E> {
         match self.depth {
-            DEPTH_LIMIT => Err(E::custom(format!("nested deeper than {DEPTH_LIMIT} levels"))),
+            DEPTH_LIMIT => Err(E::custom(format!(
+                "nested deeper than {DEPTH_LIMIT} levels"
+            ))),
             depth => Ok(Self { depth: depth + 1 }),
         }
     }

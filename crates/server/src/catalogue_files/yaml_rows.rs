@@ -8,7 +8,13 @@ use super::yaml_value::{self, Yaml};
 use super::{Content, Fault, Found, ROW_BYTES_LIMIT, Raw};
 
 pub(super) fn rows(input: Input) -> impl Iterator<Item = Found> + Send {
-    Items { lines: Lines::new(input), dash_column: None, item: None, preface_refused: false, ended: false }
+    Items {
+        lines: Lines::new(input),
+        dash_column: None,
+        item: None,
+        preface_refused: false,
+        ended: false,
+    }
 }
 
 struct Item {
@@ -33,7 +39,11 @@ impl Items {
         }
         if self.starts_item(&line.bytes) {
             let finished = self.finish();
-            self.item = Some(Item { line: line.number, bytes: Vec::new(), too_long: false });
+            self.item = Some(Item {
+                line: line.number,
+                bytes: Vec::new(),
+                too_long: false,
+            });
             self.append(&line);
             return finished;
         }
@@ -45,12 +55,16 @@ impl Items {
             return None;
         }
         self.preface_refused = true;
-        Some(Err(Fault::malformed(line.number, "not an item: products come as a list, each with a dash before it")))
+        Some(Err(Fault::malformed(
+            line.number,
+            "not an item: products come as a list, each with a dash before it",
+        )))
     }
 
     fn starts_item(&mut self, line: &[u8]) -> bool {
         let column = line.iter().take_while(|byte| **byte == b' ').count();
-        let dash = line.get(column) == Some(&b'-') && line.get(column + 1).is_none_or(u8::is_ascii_whitespace);
+        let dash = line.get(column) == Some(&b'-')
+            && line.get(column + 1).is_none_or(u8::is_ascii_whitespace);
         dash && *self.dash_column.get_or_insert(column) == column
     }
 
@@ -99,7 +113,9 @@ fn is_preface(line: &[u8]) -> bool {
     line.is_empty()
         || line.starts_with(b"#")
         || line.starts_with(b"%")
-        || line.strip_prefix(b"products:").is_some_and(|rest| rest.is_empty() || rest.trim_ascii_start().starts_with(b"#"))
+        || line
+            .strip_prefix(b"products:")
+            .is_some_and(|rest| rest.is_empty() || rest.trim_ascii_start().starts_with(b"#"))
         || line == b"[]"
 }
 
@@ -109,12 +125,21 @@ fn parse(item: Item) -> Found {
     }
     let text = std::str::from_utf8(&item.bytes)
         .map_err(|error| Fault::malformed(item.line, format!("not UTF-8: {error}")))?;
-    let list = yaml_value::parse(text)
-        .map_err(|wrong| Fault::malformed(item.line, format!("line {}: {}", item.line + wrong.line as u64 - 1, wrong.detail)))?;
+    let list = yaml_value::parse(text).map_err(|wrong| {
+        Fault::malformed(
+            item.line,
+            format!(
+                "line {}: {}",
+                item.line + wrong.line as u64 - 1,
+                wrong.detail
+            ),
+        )
+    })?;
     match list {
-        Yaml::List(mut items) if items.len() == 1 => {
-            Ok(Raw { line: item.line, content: Content::Yaml(items.remove(0)) })
-        }
+        Yaml::List(mut items) if items.len() == 1 => Ok(Raw {
+            line: item.line,
+            content: Content::Yaml(items.remove(0)),
+        }),
         _ => Err(Fault::malformed(item.line, "not one item of a list")),
     }
 }

@@ -31,9 +31,12 @@ impl Yaml {
             Self::Plain(text) => resolve_plain(text),
             Self::Text(text) => Value::String(text),
             Self::List(items) => items.into_iter().map(Self::resolve).collect(),
-            Self::Map(fields) => {
-                Value::Object(fields.into_iter().map(|(key, value)| (key, value.resolve())).collect::<Map<_, _>>())
-            }
+            Self::Map(fields) => Value::Object(
+                fields
+                    .into_iter()
+                    .map(|(key, value)| (key, value.resolve()))
+                    .collect::<Map<_, _>>(),
+            ),
         }
     }
 
@@ -50,7 +53,10 @@ impl Yaml {
             + match self {
                 Self::Plain(text) | Self::Text(text) => text.len(),
                 Self::List(items) => items.iter().map(Self::weight).sum(),
-                Self::Map(fields) => fields.iter().map(|(key, value)| key.len() + value.weight()).sum(),
+                Self::Map(fields) => fields
+                    .iter()
+                    .map(|(key, value)| key.len() + value.weight())
+                    .sum(),
             }
     }
 
@@ -58,7 +64,13 @@ impl Yaml {
         match self {
             Self::Plain(_) | Self::Text(_) => 0,
             Self::List(items) => 1 + items.iter().map(Self::depth).max().unwrap_or(0),
-            Self::Map(fields) => 1 + fields.iter().map(|(_, value)| value.depth()).max().unwrap_or(0),
+            Self::Map(fields) => {
+                1 + fields
+                    .iter()
+                    .map(|(_, value)| value.depth())
+                    .max()
+                    .unwrap_or(0)
+            }
         }
     }
 }
@@ -87,7 +99,10 @@ pub(super) struct Wrong {
 pub(super) fn parse(text: &str) -> Result<Yaml, Wrong> {
     if let Some(at) = text.find('\0') {
         let line = 1 + text[..at].matches('\n').count();
-        return Err(Wrong { line, detail: "a NUL character".to_owned() });
+        return Err(Wrong {
+            line,
+            detail: "a NUL character".to_owned(),
+        });
     }
     let mut builder = Builder::default();
     let mut parser = Parser::new_from_str(text);
@@ -96,15 +111,28 @@ pub(super) fn parse(text: &str) -> Result<Yaml, Wrong> {
             line: error.marker().line(),
             detail: format!("not YAML: {}", error.info()),
         })?;
-        builder.take(event).map_err(|detail| Wrong { line: span.start.line(), detail })?;
+        builder.take(event).map_err(|detail| Wrong {
+            line: span.start.line(),
+            detail,
+        })?;
     }
-    builder.done.ok_or_else(|| Wrong { line: 1, detail: "nothing there".to_owned() })
+    builder.done.ok_or_else(|| Wrong {
+        line: 1,
+        detail: "nothing there".to_owned(),
+    })
 }
 
 /// A list or map whose end has not come yet.
 enum Open {
-    List { anchor: usize, items: Vec<Yaml> },
-    Map { anchor: usize, fields: Vec<(String, Yaml)>, key: Option<String> },
+    List {
+        anchor: usize,
+        items: Vec<Yaml>,
+    },
+    Map {
+        anchor: usize,
+        fields: Vec<(String, Yaml)>,
+        key: Option<String>,
+    },
 }
 
 #[derive(Default)]
@@ -122,7 +150,11 @@ impl Builder {
             Event::Nothing | Event::StreamStart | Event::StreamEnd | Event::DocumentEnd => Ok(()),
             Event::DocumentStart(_) => {
                 self.documents += 1;
-                if self.documents > 1 { Err("a second document inside of a row".to_owned()) } else { Ok(()) }
+                if self.documents > 1 {
+                    Err("a second document inside of a row".to_owned())
+                } else {
+                    Ok(())
+                }
             }
             Event::Scalar(text, style, anchor, tag) => {
                 let text = text.into_owned();
@@ -131,13 +163,27 @@ impl Builder {
                     Some(tag) if tag.is_yaml_core_schema() && tag.suffix == "str" => true,
                     Some(tag) => return Err(format!("tag {tag} is not understood: leave it out")),
                 };
-                self.put(if is_text { Yaml::Text(text) } else { Yaml::Plain(text) }, anchor)
+                self.put(
+                    if is_text {
+                        Yaml::Text(text)
+                    } else {
+                        Yaml::Plain(text)
+                    },
+                    anchor,
+                )
             }
             Event::SequenceStart(_, Some(tag)) | Event::MappingStart(_, Some(tag)) => {
                 Err(format!("tag {tag} is not understood: leave it out"))
             }
-            Event::SequenceStart(anchor, None) => self.enter(Open::List { anchor, items: Vec::new() }),
-            Event::MappingStart(anchor, None) => self.enter(Open::Map { anchor, fields: Vec::new(), key: None }),
+            Event::SequenceStart(anchor, None) => self.enter(Open::List {
+                anchor,
+                items: Vec::new(),
+            }),
+            Event::MappingStart(anchor, None) => self.enter(Open::Map {
+                anchor,
+                fields: Vec::new(),
+                key: None,
+            }),
             Event::SequenceEnd | Event::MappingEnd => self.leave(),
             Event::Alias(anchor) => {
                 let Some(value) = self.anchors.get(&anchor) else {
@@ -156,7 +202,9 @@ impl Builder {
     fn charge(&mut self, bytes: usize) -> Result<(), String> {
         self.bytes += bytes;
         match self.bytes > UNFOLDED_BYTES_LIMIT {
-            true => Err(format!("larger than {UNFOLDED_BYTES_LIMIT} bytes with its aliases written out")),
+            true => Err(format!(
+                "larger than {UNFOLDED_BYTES_LIMIT} bytes with its aliases written out"
+            )),
             false => Ok(()),
         }
     }
@@ -196,7 +244,14 @@ impl Builder {
             Some(Open::List { items, .. }) => items.push(value),
             Some(Open::Map { fields, key, .. }) => match key.take() {
                 Some(key) => fields.push((key, value)),
-                None => *key = Some(value.text().ok_or("a key that is a list or a map")?.to_owned()),
+                None => {
+                    *key = Some(
+                        value
+                            .text()
+                            .ok_or("a key that is a list or a map")?
+                            .to_owned(),
+                    )
+                }
             },
         }
         Ok(())
@@ -244,14 +299,29 @@ mod tests {
             bomb.push_str(&format!("a{level}: &a{level} [{refs}]\n"));
         }
         assert!(parse(&bomb).expect_err("bomb").detail.contains("aliases"));
-        for text in ["&a [*a]", "a: *nowhere", &"[".repeat(100_000), &"- ".repeat(5_000), &"{a: ".repeat(70)] {
+        for text in [
+            "&a [*a]",
+            "a: *nowhere",
+            &"[".repeat(100_000),
+            &"- ".repeat(5_000),
+            &"{a: ".repeat(70),
+        ] {
             assert!(parse(text).is_err(), "{:.20}", text);
         }
     }
 
     #[test]
     fn what_has_no_meaning_here_is_refused() {
-        for text in ["{a: 1, a: 2}", "? [a]\n: b", "a: !custom 1", "[a]: b", "a: 1\n---\nb: 2", "a\0b", "a: [1", "\"abc"] {
+        for text in [
+            "{a: 1, a: 2}",
+            "? [a]\n: b",
+            "a: !custom 1",
+            "[a]: b",
+            "a: 1\n---\nb: 2",
+            "a\0b",
+            "a: [1",
+            "\"abc",
+        ] {
             assert!(parse(text).is_err(), "{text:?}");
         }
     }

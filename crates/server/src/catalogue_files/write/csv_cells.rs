@@ -4,8 +4,18 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::io;
 
-const PRODUCT_COLUMNS: [&str; 10] =
-    ["id", "slug", "name", "description", "status", "brand", "categories", "images", "options", "attributes"];
+const PRODUCT_COLUMNS: [&str; 10] = [
+    "id",
+    "slug",
+    "name",
+    "description",
+    "status",
+    "brand",
+    "categories",
+    "images",
+    "options",
+    "attributes",
+];
 const VARIANT_COLUMNS: [(&str, &str); 9] = [
     ("sku", "/sku"),
     ("weight_grams", "/weight_grams"),
@@ -43,11 +53,21 @@ impl Columns {
     }
 
     pub(super) fn header(&self) -> Vec<String> {
-        let own = PRODUCT_COLUMNS.into_iter().chain(VARIANT_COLUMNS.into_iter().map(|(name, _)| name));
+        let own = PRODUCT_COLUMNS
+            .into_iter()
+            .chain(VARIANT_COLUMNS.into_iter().map(|(name, _)| name));
         let mut header: Vec<String> = own.map(str::to_owned).collect();
         header.extend(self.options.iter().map(|name| format!("option:{name}")));
-        header.extend(self.prices.iter().map(|currency| format!("price:{currency}")));
-        header.extend(self.compare_at.iter().map(|currency| format!("compare_at:{currency}")));
+        header.extend(
+            self.prices
+                .iter()
+                .map(|currency| format!("price:{currency}")),
+        );
+        header.extend(
+            self.compare_at
+                .iter()
+                .map(|currency| format!("compare_at:{currency}")),
+        );
         header.extend(self.stores.iter().map(|store| format!("stock:{store}")));
         header
     }
@@ -57,22 +77,48 @@ impl Columns {
         let mut needed = self.clone();
         needed.observe(product);
         if needed != *self {
-            return Err(refused("the product has an option, currency or store that no column was made for"));
+            return Err(refused(
+                "the product has an option, currency or store that no column was made for",
+            ));
         }
-        if product.get("id").and_then(Value::as_str).is_none_or(str::is_empty) {
-            return Err(refused("CSV keeps the records of a product together by its id: it needs one"));
+        if product
+            .get("id")
+            .and_then(Value::as_str)
+            .is_none_or(str::is_empty)
+        {
+            return Err(refused(
+                "CSV keeps the records of a product together by its id: it needs one",
+            ));
         }
         let records = variants(product).iter().enumerate().map(|(at, variant)| {
             let own = PRODUCT_COLUMNS.into_iter().map(|name| match (at, name) {
                 (0, _) | (_, "id") => own_cell(product, name),
                 _ => String::new(),
             });
-            let of_variant = VARIANT_COLUMNS.into_iter().map(|(_, path)| cell(variant.pointer(path)));
+            let of_variant = VARIANT_COLUMNS
+                .into_iter()
+                .map(|(_, path)| cell(variant.pointer(path)));
             let mut record: Vec<String> = own.chain(of_variant).collect();
-            record.extend(self.options.iter().map(|name| cell(get(variant, "options", name))));
-            record.extend(self.prices.iter().map(|currency| amount(variant, "prices", currency)));
-            record.extend(self.compare_at.iter().map(|currency| amount(variant, "compare_at", currency)));
-            record.extend(self.stores.iter().map(|store| cell(get(variant, "stock", store))));
+            record.extend(
+                self.options
+                    .iter()
+                    .map(|name| cell(get(variant, "options", name))),
+            );
+            record.extend(
+                self.prices
+                    .iter()
+                    .map(|currency| amount(variant, "prices", currency)),
+            );
+            record.extend(
+                self.compare_at
+                    .iter()
+                    .map(|currency| amount(variant, "compare_at", currency)),
+            );
+            record.extend(
+                self.stores
+                    .iter()
+                    .map(|store| cell(get(variant, "stock", store))),
+            );
             record
         });
         Ok(records.collect())
@@ -84,19 +130,31 @@ fn refused(why: &str) -> io::Error {
 }
 
 fn variants(product: &Value) -> &[Value] {
-    product.get("variants").and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    product
+        .get("variants")
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 fn keys<'a>(variant: &'a Value, field: &str) -> impl Iterator<Item = &'a String> {
-    variant.get(field).and_then(Value::as_object).into_iter().flat_map(|fields| fields.keys())
+    variant
+        .get(field)
+        .and_then(Value::as_object)
+        .into_iter()
+        .flat_map(|fields| fields.keys())
 }
 
 fn prices<'a>(variant: &'a Value, field: &str) -> &'a [Value] {
-    variant.get(field).and_then(Value::as_array).map_or(&[], Vec::as_slice)
+    variant
+        .get(field)
+        .and_then(Value::as_array)
+        .map_or(&[], Vec::as_slice)
 }
 
 fn currencies(variant: &Value, field: &str) -> impl Iterator<Item = String> {
-    prices(variant, field).iter().filter_map(|price| Some(price.get("currency")?.as_str()?.to_owned()))
+    prices(variant, field)
+        .iter()
+        .filter_map(|price| Some(price.get("currency")?.as_str()?.to_owned()))
 }
 
 fn get<'a>(variant: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
@@ -104,7 +162,12 @@ fn get<'a>(variant: &'a Value, field: &str, name: &str) -> Option<&'a Value> {
 }
 
 fn amount(variant: &Value, field: &str, currency: &str) -> String {
-    cell(prices(variant, field).iter().find(|price| price["currency"] == currency).and_then(|price| price.get("amount")))
+    cell(
+        prices(variant, field)
+            .iter()
+            .find(|price| price["currency"] == currency)
+            .and_then(|price| price.get("amount")),
+    )
 }
 
 fn own_cell(product: &Value, name: &str) -> String {
@@ -118,7 +181,11 @@ fn cell(value: Option<&Value>) -> String {
     match value {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text.clone(),
-        Some(Value::Array(items)) => items.iter().map(|item| escape(&cell(Some(item)))).collect::<Vec<_>>().join("|"),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| escape(&cell(Some(item))))
+            .collect::<Vec<_>>()
+            .join("|"),
         Some(other) => other.to_string(),
     }
 }

@@ -56,7 +56,10 @@ impl<W: Write> Writer<W> {
             Form::JsonLines(output) => writeln!(output, "{product}"),
             Form::Json(output) => write!(output, "{}\n{product}", if first { "" } else { "," }),
             Form::Yaml(output) => output.write_all(yaml_text::item(product).as_bytes()),
-            Form::Csv(output, columns) => columns.records(product)?.iter().try_for_each(|record| Ok(output.write_record(record)?)),
+            Form::Csv(output, columns) => columns
+                .records(product)?
+                .iter()
+                .try_for_each(|record| Ok(output.write_record(record)?)),
         }
     }
 
@@ -77,7 +80,9 @@ impl<W: Write> Writer<W> {
                 }
                 output
             }
-            Form::Csv(output, _) => output.into_inner().map_err(csv::IntoInnerError::into_error)?,
+            Form::Csv(output, _) => output
+                .into_inner()
+                .map_err(csv::IntoInnerError::into_error)?,
         };
         output.flush()?;
         Ok(output)

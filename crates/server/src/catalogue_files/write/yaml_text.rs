@@ -13,7 +13,9 @@ pub(super) fn item(product: &Value) -> String {
 fn block_item(text: &mut String, value: &Value, indent: usize) {
     let _ = write!(text, "{:indent$}- ", "");
     match value {
-        Value::Object(fields) if !fields.is_empty() && !fits_a_line(value) => fields_of(text, fields, indent + 2, true),
+        Value::Object(fields) if !fields.is_empty() && !fits_a_line(value) => {
+            fields_of(text, fields, indent + 2, true)
+        }
         value => {
             flow(text, value);
             text.push('\n');
@@ -51,14 +53,15 @@ fn is_compound(value: &Value) -> bool {
 }
 
 fn fits_a_line(value: &Value) -> bool {
-    match value {
-        Value::Object(fields) => fields.len() <= 4 && fields.values().all(|value| value.is_number()),
-        _ => false,
-    } || is_money(value)
+    let small =
+        |fields: &Map<String, Value>| fields.len() <= 4 && fields.values().all(Value::is_number);
+    is_money(value) || value.as_object().is_some_and(small)
 }
 
 fn is_money(value: &Value) -> bool {
-    value.as_object().is_some_and(|fields| fields.len() == 2 && fields.contains_key("amount") && fields.contains_key("currency"))
+    value.as_object().is_some_and(|fields| {
+        fields.len() == 2 && fields.contains_key("amount") && fields.contains_key("currency")
+    })
 }
 
 fn flow(text: &mut String, value: &Value) {
@@ -90,9 +93,13 @@ fn flow(text: &mut String, value: &Value) {
 
 /// Text without quotes where no reader of YAML could take it for anything else, quoted otherwise.
 fn scalar(text: &mut String, string: &str) {
-    const TAKEN: [&str; 11] = ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan"];
+    const TAKEN: [&str; 11] = [
+        "true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan",
+    ];
     let starts_plain = string.starts_with(|character: char| character.is_ascii_alphabetic());
-    let plain = |character: char| character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.' | '/' | ' ');
+    let plain = |character: char| {
+        character.is_ascii_alphanumeric() || matches!(character, '_' | '-' | '.' | '/' | ' ')
+    };
     if starts_plain
         && !string.ends_with(' ')
         && string.chars().all(plain)
@@ -120,5 +127,9 @@ fn scalar(text: &mut String, string: &str) {
 
 /// Characters that stand for themselves between double quotes; line separators and marks are escaped.
 fn is_printable(character: char) -> bool {
-    !character.is_control() && !matches!(character, '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}')
+    !character.is_control()
+        && !matches!(
+            character,
+            '\u{2028}' | '\u{2029}' | '\u{FEFF}' | '\u{FFFE}' | '\u{FFFF}'
+        )
 }
