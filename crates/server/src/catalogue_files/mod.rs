@@ -4,6 +4,7 @@
 //! `stock: {store: quantity}` in its variants; a row that cannot be read is a [`RowError`] and the next one follows.
 //! What a row means for the shop (slugs, known ids, unknown stores) is decided by the server, not here.
 
+mod csv_columns;
 mod csv_rows;
 mod decimal;
 mod demo;

@@ -83,7 +83,7 @@ fn resolve_plain(text: String) -> Value {
         _ => {}
     }
     match serde_json::from_str::<Value>(&text) {
-        Ok(value @ Value::Number(_)) if value.to_string() == text => value,
+        Ok(Value::Number(number)) if number.to_string() == text => Value::Number(number),
         _ => Value::String(text),
     }
 }
