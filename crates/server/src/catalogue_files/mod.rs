@@ -43,6 +43,13 @@ pub const DOCUMENT_BYTES_LIMIT: usize = 64 << 20;
 /// How deep lists and maps of a row may nest.
 pub const DEPTH_LIMIT: usize = 64;
 
+/// The one value of a small YAML text, with the numbers and words of JSON where it spells them so.
+pub(crate) fn yaml_value(text: &str) -> Result<Value, String> {
+    let value = yaml_value::parse(text)
+        .map_err(|wrong| format!("line {}: {}", wrong.line, wrong.detail))?;
+    Ok(value.resolve())
+}
+
 /// How a file holds its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Format {
