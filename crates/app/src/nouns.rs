@@ -229,12 +229,12 @@ fn product_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut 
 
 fn cart_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
     let user = |record: Option<&Record>| match record {
-        Some(Record::Cart(cart)) if cart.state.is_live() => cart.external_user.clone().map(|user| (user, cart.id)),
+        Some(Record::Cart(cart)) => cart.external_user.clone().map(|user| (Key::UserCart(user.package, user.user), cart.id)),
         _ => None,
     };
     match (user(before), user(after)) {
-        (Some(((package, name), _)), None) => visit(IndexChange::Drop(Key::UserCart(package, name))),
-        (None, Some(((package, name), id))) => visit(IndexChange::Set(Key::UserCart(package, name), Record::CartId(id))),
+        (Some((key, _)), None) => visit(IndexChange::Drop(key)),
+        (None, Some((key, id))) => visit(IndexChange::Set(key, Record::CartId(id))),
         _ => {}
     }
 }

@@ -3,6 +3,7 @@
 //! Every generator writes below a directory it is given, at the paths the files have in the
 //! repository. `--check` gives it an empty one and compares.
 
+mod cartwright;
 mod protobuf;
 
 use std::collections::BTreeSet;
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::workspace;
+
+/// Where generated code lies that no rule for handwritten code applies to.
+pub(crate) const PROTOBUF: &str = protobuf::DIRECTORY;
 
 /// Arguments of `generate`.
 #[derive(clap::Args)]
@@ -36,11 +40,34 @@ enum Outcome {
     Skipped(&'static str),
 }
 
-const GENERATORS: &[Generator] = &[Generator {
-    name: "protobuf",
-    write: protobuf::write,
-    owns: &[protobuf::DIRECTORY],
-}];
+const GENERATORS: &[Generator] = &[
+    Generator {
+        name: "protobuf",
+        write: protobuf::write,
+        owns: &[protobuf::DIRECTORY],
+    },
+    Generator {
+        name: "openapi",
+        write: cartwright::openapi,
+        owns: &[],
+    },
+    Generator {
+        name: "configuration",
+        write: cartwright::configuration,
+        owns: &[],
+    },
+];
+
+/// Compares all that is generated with what is committed.
+///
+/// # Errors
+/// When a generator fails or a committed file differs.
+pub(crate) fn check() -> anyhow::Result<()> {
+    run(&Arguments {
+        check: true,
+        only: Vec::new(),
+    })
+}
 
 /// Runs the generators in order.
 ///
