@@ -16,7 +16,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Bench(commands::bench::BenchArgs),
+    Bench(Box<commands::bench::BenchArgs>),
     /// The yardstick of `bench`: a bare JSON handler.
     #[command(name = commands::bench::bare::SUBCOMMAND, hide = true)]
     BenchBare,
@@ -25,7 +25,7 @@ enum Command {
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
-        Command::Bench(args) => commands::bench::run(args).await,
+        Command::Bench(args) => commands::bench::run(*args).await,
         Command::BenchBare => commands::bench::bare::serve().await,
     }
 }

@@ -28,12 +28,6 @@ const STEADY_RATE: u32 = 10_000;
 const AIM_PER_SECOND: f64 = 100_000.0;
 const AIM_P99_MS: f64 = 0.35;
 
-#[derive(Clone, PartialEq, Message)]
-struct LookupRequest {
-    #[prost(string, tag = "1")]
-    sku: String,
-}
-
 /// The part of the reply that shows that the right product was found.
 #[derive(Clone, PartialEq, Message)]
 struct LookupReply {
@@ -132,7 +126,7 @@ async fn once(
     Ok(all.finish(begun.elapsed(), &usage))
 }
 
-/// The message of [`LookupRequest`] by hand: field 1 as text of less than 128 bytes.
+/// A `LookupRequest` by hand: field 1 as text of less than 128 bytes.
 fn write_lookup(sku: &str, sequence: u64, out: &mut Vec<u8>) {
     use std::io::Write as _;
     out.extend_from_slice(&[0x0a, 0]);
@@ -155,6 +149,12 @@ fn check_reply(channel: &Channel, sku: &str, product: &str) -> anyhow::Result<()
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[derive(Clone, PartialEq, Message)]
+    struct LookupRequest {
+        #[prost(string, tag = "1")]
+        sku: String,
+    }
 
     #[test]
     fn the_message_by_hand_is_the_message() {
