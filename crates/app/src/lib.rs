@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The use cases of the shop: the write loop, the services of each noun, and the ports to the outside.
+//!
+//! `app` loads and commits; `domain` decides; adapters keep. Every write goes through [`commit::Shop::submit`].
+
+pub mod commit;
+pub mod committed;
+pub mod events;
+pub mod fault;
+pub mod ids;
+pub mod kept;
+pub mod nouns;
+pub mod ports;
+pub mod shop;
+pub mod work;
+
+pub mod inventory;
+pub mod keys;
+pub mod stores;
+
+pub use fault::Fault;
+pub use nouns::{Event, Key, Record};
+pub use shop::{Reply, Shop};

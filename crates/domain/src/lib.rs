@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The rules of the shop: pure values and decisions.
+//!
+//! Nothing here is async, does I/O, reads a clock or draws a random number: time and identifiers are arguments.
+//! A decision takes loaded values and a request and returns events, or a [`Refusal`]; `apply` turns events into state.
+
+pub mod catalog;
+pub mod cart;
+pub mod entity;
+pub mod id;
+pub mod inventory;
+pub mod key;
+pub mod location;
+pub mod money;
+pub mod place;
+pub mod refusal;
+pub mod time;
+
+pub use id::{ApiKeyId, CartId, EventId, ProductId, ReservationId, Sku, Slug, StoreId, TransferId};
+pub use money::{Currency, Money};
+pub use place::Country;
+pub use refusal::Refusal;
+pub use time::Time;

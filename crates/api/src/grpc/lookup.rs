@@ -1,0 +1,446 @@
+//! `ProductLookup`, the latency-critical read: replies are kept encoded and only framed here.
+//!
+//! It stands before tonic's codec, which takes two 8 KiB buffers and a boxed body a call. A reply
+//! is one allocation: the 5-byte gRPC prefix and a copy of the kept bytes. Answers come from
+//! memory within the first poll, so deadlines and cancellation have nothing to interrupt.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+use cartwright_proto::v1::{LookupManyRequest, LookupRequest};
+use hyper::body::{Body, Frame};
+use prost::Message;
+use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
+use tonic::Status;
+
+use super::status::status;
+
+/// Most SKUs of one `LookupMany`.
+pub const MAX_SKUS: usize = 200;
+
+/// Most bytes of a request message; 200 SKUs of 64 characters take 13,200.
+pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
+
+/// Bytes before each gRPC message: a compression flag and the length.
+const PREFIX: usize = 5;
+
+/// Where encoded replies come from. The caller is the request path: no blocking, no I/O.
+pub trait Lookup: Send + Sync + 'static {
+    /// The encoded `cartwright.v1.LookupReply` of what is sold under `sku`, if anything is.
+    fn find(&self, sku: &str) -> Option<Bytes>;
+}
+
+/// The service `cartwright.v1.ProductLookup` over a [`Lookup`].
+///
+/// A `tower::Service` that takes any HTTP body. Mount it at [`PATH`] of an axum router, or before
+/// the router when every microsecond counts.
+pub struct ProductLookup<L> {
+    lookup: Arc<L>,
+}
+
+/// The start of the paths that [`ProductLookup`] answers.
+pub const PATH: &str = "/cartwright.v1.ProductLookup/";
+
+impl<L: Lookup> ProductLookup<L> {
+    /// Serves what `lookup` finds.
+    pub fn new(lookup: Arc<L>) -> Self {
+        Self { lookup }
+    }
+
+    fn answer(&self, method: Method, body: Bytes) -> Result<Bytes, Status> {
+        let message = unframe(body)?;
+        match method {
+            Method::Lookup => self.one(&decode::<LookupRequest>(message)?.sku),
+            Method::LookupMany => self.many(&decode::<LookupManyRequest>(message)?.skus),
+            Method::Unknown => Err(Status::unimplemented("ProductLookup has no such method")),
+        }
+    }
+
+    fn one(&self, sku: &str) -> Result<Bytes, Status> {
+        let reply = self.lookup.find(sku).ok_or_else(|| not_found(sku))?;
+        Ok(frame(reply.len(), |framed| framed.put_slice(&reply)))
+    }
+
+    fn many(&self, skus: &[String]) -> Result<Bytes, Status> {
+        if skus.len() > MAX_SKUS {
+            return Err(invalid(&format!(
+                "skus has {} entries; ask for at most {MAX_SKUS} at once",
+                skus.len()
+            )));
+        }
+        let found: Vec<_> = skus.iter().map(|sku| self.lookup.find(sku)).collect();
+        let sized = |len: usize| 1 + encoded_len_varint(len as u64) + len;
+        let fields = skus.iter().zip(&found);
+        let len = fields
+            .clone()
+            .map(|(sku, reply)| sized(reply.as_ref().map_or(sku.len(), Bytes::len)))
+            .sum();
+        Ok(frame(len, |framed| {
+            // Field 1 is `items`, field 2 is `missing`; either keeps the order asked for.
+            for (sku, reply) in fields {
+                let (field, bytes) = match reply {
+                    Some(reply) => (1, &reply[..]),
+                    None => (2, sku.as_bytes()),
+                };
+                encode_key(field, WireType::LengthDelimited, framed);
+                encode_varint(bytes.len() as u64, framed);
+                framed.put_slice(bytes);
+            }
+        }))
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Method {
+    Lookup,
+    LookupMany,
+    Unknown,
+}
+
+impl Method {
+    fn of(path: &str) -> Self {
+        match path.strip_prefix(PATH) {
+            Some("Lookup") => Self::Lookup,
+            Some("LookupMany") => Self::LookupMany,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+fn not_found(sku: &str) -> Status {
+    let detail = format!("no variant has the SKU {sku}; check the spelling, SKUs are exact");
+    let fields = [("resource", "variant"), ("id", sku)];
+    status("not_found", 404, &detail, fields)
+}
+
+fn invalid(detail: &str) -> Status {
+    status("invalid", 422, detail, [])
+}
+
+fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
+    M::decode(message).map_err(|error| {
+        let detail = format!("the request is not the message its method takes: {error}");
+        status("malformed_request", 400, &detail, [])
+    })
+}
+
+/// The one message of a unary request's body.
+fn unframe(mut body: Bytes) -> Result<Bytes, Status> {
+    if body.len() < PREFIX {
+        return Err(status(
+            "malformed_request",
+            400,
+            "the request has no message",
+            [],
+        ));
+    }
+    if body.get_u8() != 0 {
+        return Err(Status::unimplemented(
+            "the request is compressed; send it uncompressed",
+        ));
+    }
+    if body.get_u32() as usize != body.len() {
+        let detail = "the request is not exactly one message of the length it announces";
+        return Err(status("malformed_request", 400, detail, []));
+    }
+    Ok(body)
+}
+
+fn frame(len: usize, write: impl FnOnce(&mut BytesMut)) -> Bytes {
+    let mut framed = BytesMut::with_capacity(PREFIX + len);
+    framed.put_u8(0);
+    framed.put_u32(u32::try_from(len).expect("at most 200 replies of some hundred bytes"));
+    write(&mut framed);
+    framed.freeze()
+}
+
+impl<L> Clone for ProductLookup<L> {
+    fn clone(&self) -> Self {
+        Self {
+            lookup: Arc::clone(&self.lookup),
+        }
+    }
+}
+
+impl<L> tonic::server::NamedService for ProductLookup<L> {
+    const NAME: &'static str = "cartwright.v1.ProductLookup";
+}
+
+impl<L, B> tower::Service<Request<B>> for ProductLookup<L>
+where
+    L: Lookup,
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    type Future = Answering<L, B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Answering<L, B> {
+        Answering {
+            service: self.clone(),
+            method: Method::of(request.uri().path()),
+            body: request.into_body(),
+            read: Bytes::new(),
+        }
+    }
+}
+
+/// Reads one request and answers it.
+pub struct Answering<L, B> {
+    service: ProductLookup<L>,
+    method: Method,
+    body: B,
+    read: Bytes,
+}
+
+impl<L, B> Future for Answering<L, B>
+where
+    L: Lookup,
+    B: Body<Data = Bytes> + Unpin,
+{
+    type Output = Result<Response<ReplyBody>, Infallible>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        while !this.body.is_end_stream() {
+            let frame = match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
+                Some(Ok(frame)) => frame,
+                Some(Err(_)) => {
+                    let gone = Status::cancelled("the request ended before its message");
+                    return Poll::Ready(Ok(refusal(&gone)));
+                }
+                None => break,
+            };
+            let Ok(data) = frame.into_data() else {
+                continue;
+            };
+            if this.read.len() + data.len() > PREFIX + MAX_REQUEST_BYTES {
+                return Poll::Ready(Ok(refusal(&too_large())));
+            }
+            this.read = joined(std::mem::take(&mut this.read), data);
+        }
+        let body = std::mem::take(&mut this.read);
+        Poll::Ready(Ok(match this.service.answer(this.method, body) {
+            Ok(framed) => success(framed),
+            Err(status) => refusal(&status),
+        }))
+    }
+}
+
+fn too_large() -> Status {
+    let limit = MAX_REQUEST_BYTES.to_string();
+    let detail = format!("the request is larger than {limit} bytes; ask for fewer SKUs at once");
+    status("too_large", 413, &detail, [("limit", limit.as_str())])
+}
+
+fn joined(read: Bytes, data: Bytes) -> Bytes {
+    if read.is_empty() {
+        return data;
+    }
+    let mut both = BytesMut::from(read);
+    both.extend_from_slice(&data);
+    both.freeze()
+}
+
+fn success(framed: Bytes) -> Response<ReplyBody> {
+    with_content_type(Response::new(ReplyBody::Message(framed)))
+}
+
+/// A reply of headers alone, which gRPC calls trailers-only.
+fn refusal(status: &Status) -> Response<ReplyBody> {
+    let mut response = with_content_type(Response::new(ReplyBody::End));
+    if status.add_header(response.headers_mut()).is_err() {
+        let internal = const { HeaderValue::from_static("13") };
+        response.headers_mut().insert(Status::GRPC_STATUS, internal);
+    }
+    response
+}
+
+fn with_content_type(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+    let grpc = const { HeaderValue::from_static("application/grpc") };
+    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
+    response
+}
+
+/// A framed message followed by `grpc-status: 0`, or nothing.
+pub enum ReplyBody {
+    /// The message is to be sent, then the trailers.
+    Message(Bytes),
+    /// The trailers are to be sent.
+    Trailers,
+    /// Nothing is left.
+    End,
+}
+
+impl Body for ReplyBody {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        let (frame, next) = match std::mem::replace(&mut *self, Self::End) {
+            Self::Message(framed) => (Frame::data(framed), Self::Trailers),
+            Self::Trailers => (Frame::trailers(ok()), Self::End),
+            Self::End => return Poll::Ready(None),
+        };
+        *self = next;
+        Poll::Ready(Some(Ok(frame)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        matches!(self, Self::End)
+    }
+}
+
+fn ok() -> HeaderMap {
+    let mut trailers = HeaderMap::with_capacity(1);
+    let ok = const { HeaderValue::from_static("0") };
+    trailers.insert(Status::GRPC_STATUS, ok);
+    trailers
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, VecDeque};
+
+    use cartwright_proto::v1::product_lookup_client::ProductLookupClient;
+    use cartwright_proto::v1::{LookupReply, Money};
+    use tonic::Code;
+    use tower::ServiceExt;
+
+    use super::super::status::error_info;
+    use super::*;
+
+    struct Kept(BTreeMap<String, Bytes>);
+
+    impl Lookup for Kept {
+        fn find(&self, sku: &str) -> Option<Bytes> {
+            self.0.get(sku).cloned()
+        }
+    }
+
+    fn reply(sku: &str) -> LookupReply {
+        LookupReply {
+            sku: sku.to_owned(),
+            product_id: "shirt".to_owned(),
+            name: "Shirt".repeat(40),
+            options: [("size".to_owned(), "M".to_owned())].into(),
+            prices: vec![Money {
+                amount: 1299,
+                currency: "USD".to_owned(),
+            }],
+            limits: None,
+            version: 3,
+        }
+    }
+
+    fn service() -> ProductLookup<Kept> {
+        let kept = ["A", "B"].map(|sku| (sku.to_owned(), reply(sku).encode_to_vec().into()));
+        ProductLookup::new(Arc::new(Kept(kept.into())))
+    }
+
+    /// The generated client, so that the hand-made frames are read by those who did not write them.
+    fn client() -> ProductLookupClient<ProductLookup<Kept>> {
+        ProductLookupClient::new(service())
+    }
+
+    struct Pieces(VecDeque<Vec<u8>>);
+
+    impl Body for Pieces {
+        type Data = Bytes;
+        type Error = Infallible;
+
+        fn poll_frame(
+            mut self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+            let piece = self.0.pop_front();
+            Poll::Ready(piece.map(|it| Ok(Frame::data(it.into()))))
+        }
+    }
+
+    async fn raw(path: &str, pieces: Vec<Vec<u8>>) -> Status {
+        let request = Request::builder().uri(path).body(Pieces(pieces.into()));
+        let response = service().oneshot(request.expect("valid"));
+        let response = response.await.expect("infallible");
+        Status::from_header_map(response.headers()).unwrap_or_else(|| Status::ok(""))
+    }
+
+    #[tokio::test]
+    async fn answers_the_kept_reply() {
+        let request = LookupRequest { sku: "A".into() };
+        let answer = client().lookup(request).await.expect("A is sold");
+        assert_eq!(answer.into_inner(), reply("A"));
+    }
+
+    #[tokio::test]
+    async fn names_the_sku_that_is_not_sold() {
+        let request = LookupRequest { sku: "C".into() };
+        let refusal = client().lookup(request).await.expect_err("C is unknown");
+        assert_eq!(refusal.code(), Code::NotFound);
+        let (reason, fields) = error_info(&refusal).expect("has ErrorInfo");
+        assert_eq!((reason.as_str(), fields["id"].as_str()), ("not_found", "C"));
+    }
+
+    #[tokio::test]
+    async fn answers_many_in_the_order_asked_for() {
+        let skus = ["B", "X", "A", "Y", "B"].map(String::from).to_vec();
+        let answer = client().lookup_many(LookupManyRequest { skus }).await;
+        let answer = answer.expect("many").into_inner();
+        assert_eq!(answer.items, [reply("B"), reply("A"), reply("B")]);
+        assert_eq!(answer.missing, ["X", "Y"]);
+    }
+
+    #[tokio::test]
+    async fn answers_none_when_asked_for_none() {
+        let answer = client().lookup_many(LookupManyRequest::default()).await;
+        assert_eq!(answer.expect("none").into_inner(), Default::default());
+    }
+
+    #[tokio::test]
+    async fn refuses_more_skus_than_it_promises() {
+        let skus = vec!["A".to_owned(); MAX_SKUS + 1];
+        let refusal = client().lookup_many(LookupManyRequest { skus }).await;
+        assert_eq!(refusal.expect_err("201").code(), Code::InvalidArgument);
+    }
+
+    #[tokio::test]
+    async fn refuses_what_is_no_request_of_its_own() {
+        let one = format!("{PATH}Lookup");
+        let huge = vec![0; PREFIX + MAX_REQUEST_BYTES + 1];
+        let rows = [
+            (one.as_str(), vec![], Code::InvalidArgument),
+            (&one, vec![vec![0, 0, 0, 0, 9, 1]], Code::InvalidArgument),
+            (&one, vec![vec![0, 0, 0, 0, 1, 0xff]], Code::InvalidArgument),
+            (&one, vec![vec![1, 0, 0, 0, 0]], Code::Unimplemented),
+            (&one, vec![huge], Code::ResourceExhausted),
+            (
+                "/cartwright.v1.ProductLookup/Other",
+                vec![vec![0; 5]],
+                Code::Unimplemented,
+            ),
+        ];
+        for (path, frames, expected) in rows {
+            let status = raw(path, frames.clone()).await;
+            assert_eq!(status.code(), expected, "{path} {:?}", status.message());
+        }
+    }
+
+    #[tokio::test]
+    async fn reads_a_request_that_comes_in_pieces() {
+        let pieces = vec![vec![0, 0], vec![0, 0, 3, 0x0a], vec![1, b'A']];
+        let status = raw("/cartwright.v1.ProductLookup/Lookup", pieces).await;
+        assert_eq!(status.code(), Code::Ok);
+    }
+}

@@ -1,0 +1,4 @@
+//! gRPC: `cartwright.v1` and what its services share.
+
+pub mod lookup;
+pub mod status;

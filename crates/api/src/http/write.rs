@@ -1,0 +1,167 @@
+//! From a handler to the write loop and back: keys, kept replies, secrets.
+
+use super::endpoint::{Call, Reply};
+use crate::problem::Problem;
+use bytes::{Bytes, BytesMut};
+use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
+use cartwright_app::keys::SECRET_LEN;
+use cartwright_app::shop::{Answer, Command, Keyed, Outcome, Shelf, Submission};
+use cartwright_app::{Key, Record, Reply as Decision};
+use cartwright_domain::catalog::Product;
+use cartwright_domain::{Refusal, Sku};
+use smol_str::SmolStr;
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// How long an anonymous caller's reply is kept: it may hold a token.
+const ANONYMOUS_KEEP_MS: i64 = 3_600_000;
+
+/// What a decided command looks like to the caller. Runs in the loop for keyed writes, else at the edge.
+pub type Render = Arc<dyn Fn(&Outcome, Shelf<'_>) -> KeptReply + Send + Sync>;
+
+/// Which products a reply shows: they are loaded before it is rendered at the edge.
+pub type Shows = fn(&Outcome) -> Vec<Sku>;
+
+/// A reply that shows no products.
+pub fn shows_none(_: &Outcome) -> Vec<Sku> {
+    Vec::new()
+}
+
+impl Call {
+    /// Submits a command and renders what it came to. With an `Idempotency-Key` the reply is kept; a repeat gets the same bytes.
+    pub async fn write(&self, command: impl Command + 'static, render: Render) -> Result<Reply, Problem> {
+        self.write_showing(command, shows_none, render).await
+    }
+
+    /// As [`Self::write`], for a reply that shows products.
+    pub async fn write_showing(
+        &self,
+        command: impl Command + 'static,
+        shows: Shows,
+        render: Render,
+    ) -> Result<Reply, Problem> {
+        let keyed = self.keyed(render.clone())?;
+        let deadline_ns = self.edge.shop.clock().monotonic_ns() + self.edge.options.wait_ns;
+        let submission = Submission {
+            command: Box::new(command),
+            keyed,
+            actor: self.who.principal.clone(),
+            correlation: self.request_id.clone(),
+            deadline_ns,
+        };
+        let Answer { reply, position } = self.edge.shop.submit(submission).await?;
+        let mut reply = match reply {
+            Decision::Kept(kept, replayed) => self.kept(&kept, replayed),
+            Decision::KeyReused => {
+                let detail = "this Idempotency-Key was used with another query or body; use a new key for a new request";
+                return Err(Problem::new("idempotency_key_reused", detail));
+            }
+            Decision::Decided(Err(refusal)) => return Err(refusal.into()),
+            Decision::Decided(Ok(outcome)) => {
+                let shelf = self.shelf(shows(&outcome)).await?;
+                let mut find = |sku: &Sku| shelf.get(sku).cloned();
+                self.kept(&render(&outcome, &mut find), false)
+            }
+        };
+        reply.position = Some(position);
+        Ok(reply)
+    }
+
+    /// The products of some SKUs, from committed state.
+    pub async fn shelf(&self, skus: Vec<Sku>) -> Result<HashMap<Sku, Arc<Product>>, Problem> {
+        let mut shelf = HashMap::with_capacity(skus.len());
+        for sku in skus {
+            if let Some(product) = self.product_of(&sku).await? {
+                shelf.insert(sku, product);
+            }
+        }
+        Ok(shelf)
+    }
+
+    /// The product that has a SKU, whatever its status.
+    pub async fn product_of(&self, sku: &Sku) -> Result<Option<Arc<Product>>, Problem> {
+        let Some(Record::ProductId(id)) = self.edge.shop.find(&Key::Sku(sku.clone())).await? else { return Ok(None) };
+        match self.edge.shop.find(&Key::Product(id)).await? {
+            Some(Record::Product(product)) => Ok(Some(product)),
+            _ => Ok(None),
+        }
+    }
+
+    fn kept(&self, kept: &KeptReply, replayed: bool) -> Reply {
+        let body = match &kept.secret {
+            Some((offset, of)) => splice(&kept.body, *offset, &self.edge.secrets.derive(of)),
+            None => kept.body.clone(),
+        };
+        let mut reply = Reply { status: kept.status, headers: kept.headers.clone(), body, position: None };
+        if replayed {
+            reply.headers.push(("idempotent-replayed", "true".to_owned()));
+        }
+        reply
+    }
+
+    fn keyed(&self, render: Render) -> Result<Option<Keyed>, Problem> {
+        let Some(key) = self.idempotency_key()? else { return Ok(None) };
+        let anonymous = self.who.principal.is_empty();
+        let path = self.parts.uri.path();
+        Ok(Some(Keyed {
+            hash: key_hash(&self.who.principal, self.endpoint.method.as_str(), path, &key),
+            payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.body),
+            keep_ms: if anonymous { ANONYMOUS_KEEP_MS } else { self.edge.options.keep_replies_ms },
+            render: Box::new(move |decided, shelf| match decided {
+                Ok(outcome) => render(outcome, shelf),
+                Err(refusal) => refused(refusal),
+            }),
+        }))
+    }
+
+    fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
+        let mut values = self.headers().get_all("idempotency-key").iter();
+        let Some(value) = values.next() else { return Ok(None) };
+        let malformed = || Problem::new("malformed_request", "an Idempotency-Key is 1-255 visible ASCII characters, sent once");
+        let key = value.to_str().map_err(|_| malformed())?;
+        let visible = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
+        if !visible || values.next().is_some() {
+            return Err(malformed());
+        }
+        if self.who.principal.is_empty() && !is_uuid(key) {
+            let detail = "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
+            return Err(Problem::new("malformed_request", detail));
+        }
+        Ok(Some(key.into()))
+    }
+}
+
+/// A kept refusal: the same problem every time.
+fn refused(refusal: &Refusal) -> KeptReply {
+    let problem = Problem::from(refusal.clone());
+    KeptReply {
+        status: problem.status(),
+        headers: vec![("content-type", "application/problem+json".to_owned())],
+        body: problem.body(),
+        ..KeptReply::default()
+    }
+}
+
+fn is_uuid(key: &str) -> bool {
+    key.len() == 36
+        && key.bytes().enumerate().all(|(place, byte)| match place {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
+}
+
+/// Puts a secret into a body that was kept without it.
+fn splice(body: &Bytes, offset: usize, secret: &str) -> Bytes {
+    let mut whole = BytesMut::with_capacity(body.len() + SECRET_LEN);
+    whole.extend_from_slice(&body[..offset.min(body.len())]);
+    whole.extend_from_slice(secret.as_bytes());
+    whole.extend_from_slice(&body[offset.min(body.len())..]);
+    whole.freeze()
+}
+
+/// The reply of a write whose answer is one resource: status, ETag, Location of what was created, JSON body.
+pub fn resource(status: u16, version: u64, location: Option<String>, body: Bytes) -> KeptReply {
+    let mut headers = vec![("etag", format!("\"{version}\""))];
+    headers.extend(location.map(|location| ("location", location)));
+    KeptReply { status, headers, body, ..KeptReply::default() }
+}

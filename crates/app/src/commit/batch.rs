@@ -1,0 +1,280 @@
+//! Deciding one batch: load, replay or decide, apply. No write happens here.
+
+use super::{Loop, MAX_ROUNDS, is_due};
+use crate::events;
+use crate::fault::Fault;
+use crate::inventory;
+use crate::kept::KeptReply;
+use crate::nouns::{Event, Key, Record};
+use crate::ports::Keep;
+use crate::shop::{Command, Keyed, Moment, Outcome, Reply, Submission, Waiting};
+use crate::work::{Stop, Work};
+use cartwright_domain::catalog::Product;
+use cartwright_domain::{Refusal, ReservationId, Sku, Time};
+use cartwright_proto::events as proto;
+use hashbrown::HashMap;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// A decided batch, ready to be written.
+pub(super) struct Prepared {
+    pub(super) log: proto::Batch,
+    pub(super) events: Vec<Event>,
+    pub(super) changed: Vec<(Key, Option<Record>)>,
+    pub(super) kept: Vec<Keep>,
+    pub(super) replies: Vec<Result<Reply, Fault>>,
+    fresh: Vec<(Key, Option<Record>)>,
+    head: u64,
+}
+
+impl Prepared {
+    pub(super) fn is_empty(&self) -> bool {
+        self.log.entries.is_empty() && self.kept.is_empty()
+    }
+
+    /// Position of the log after it.
+    pub(super) fn last_position(&self) -> u64 {
+        self.head + self.log.entries.len() as u64
+    }
+
+    /// What was read from the store and did not change: worth keeping in memory.
+    pub(super) fn loaded(&self) -> impl Iterator<Item = (Key, Option<Record>)> + '_ {
+        self.fresh.iter().cloned()
+    }
+}
+
+/// What is gathered while the commands of a batch are decided.
+struct Gathered {
+    work: Work,
+    log: proto::Batch,
+    events: Vec<Event>,
+    kept: Vec<Keep>,
+    in_batch: HashMap<[u8; 16], Arc<KeptReply>>,
+    fresh: Vec<Key>,
+}
+
+struct Author<'a> {
+    actor: &'a SmolStr,
+    correlation: &'a SmolStr,
+}
+
+impl Loop {
+    pub(super) fn prepare(&mut self, waiting: &[Waiting], now: Time) -> Result<Prepared, Fault> {
+        let mut gathered = self.gather(now);
+        let mut keys = Vec::with_capacity(waiting.len() * 4);
+        waiting.iter().for_each(|w| w.submission.command.plan(&mut keys));
+        self.load(&mut gathered, keys)?;
+        let mut replies = Vec::with_capacity(waiting.len());
+        for waiting in waiting {
+            replies.push(self.one(&mut gathered, &waiting.submission, now)?);
+        }
+        Ok(self.finish(gathered, replies))
+    }
+
+    pub(super) fn prepare_expired(&mut self, due: &[ReservationId], now: Time) -> Result<Prepared, Fault> {
+        let mut gathered = self.gather(now);
+        self.load(&mut gathered, due.iter().map(|id| Key::Reservation(*id)).collect())?;
+        let system = SmolStr::new_static("system");
+        let author = Author { actor: &system, correlation: &system };
+        for id in due {
+            if is_due(gathered.work.value(&Key::Reservation(*id)), now) {
+                let command = inventory::Expire { id: *id };
+                let decided = self.decide(&mut gathered, &command, &author, now)?;
+                if let Ok(Err(refusal)) = decided {
+                    tracing::error!(%refusal, reservation = %id, "an expired hold refuses to end");
+                }
+            }
+        }
+        Ok(self.finish(gathered, Vec::new()))
+    }
+
+    fn gather(&mut self, now: Time) -> Gathered {
+        let log = proto::Batch {
+            first_position: self.position + 1,
+            batch_id: self.ids.fresh(now).to_be_bytes().to_vec(),
+            time_ms: now.0,
+            origin: self.options.origin.clone(),
+            entries: Vec::new(),
+        };
+        Gathered {
+            work: Work::default(),
+            log,
+            events: Vec::new(),
+            kept: Vec::new(),
+            in_batch: HashMap::new(),
+            fresh: Vec::new(),
+        }
+    }
+
+    fn finish(&self, gathered: Gathered, replies: Vec<Result<Reply, Fault>>) -> Prepared {
+        let changed = gathered.work.changed();
+        let unchanged = |key: &Key| changed.binary_search_by(|(k, _)| k.cmp(key)).is_err();
+        let fresh = gathered.fresh.iter().filter(|key| unchanged(key));
+        let fresh = fresh.map(|key| (key.clone(), gathered.work.value(key).cloned())).collect();
+        Prepared {
+            log: gathered.log,
+            events: gathered.events,
+            changed,
+            kept: gathered.kept,
+            replies,
+            fresh,
+            head: self.position,
+        }
+    }
+
+    /// Takes what is missing from memory, and the rest from the store in sorted order.
+    fn load(&mut self, gathered: &mut Gathered, mut keys: Vec<Key>) -> Result<(), Fault> {
+        keys.sort_unstable();
+        keys.dedup();
+        keys.retain(|key| !gathered.work.has(key));
+        let mut absent = Vec::new();
+        for key in keys {
+            match self.committed.get(&key) {
+                Some(value) => gathered.work.put(key, value),
+                None => absent.push(key),
+            }
+        }
+        if absent.is_empty() {
+            return Ok(());
+        }
+        let values = self.store.load(&absent)?;
+        for (key, value) in absent.into_iter().zip(values) {
+            gathered.fresh.push(key.clone());
+            gathered.work.put(key, value);
+        }
+        Ok(())
+    }
+
+    fn one(&mut self, gathered: &mut Gathered, submission: &Submission, now: Time) -> Result<Result<Reply, Fault>, Fault> {
+        if let Some(keyed) = &submission.keyed {
+            if let Some(kept) = self.find_kept(gathered, keyed, now)? {
+                let same = kept.payload_hash == keyed.payload_hash;
+                return Ok(Ok(if same { Reply::Kept(kept, true) } else { Reply::KeyReused }));
+            }
+            if !self.kept.has_room(gathered.kept.len()) {
+                return Ok(Err(Fault::Overloaded));
+            }
+        }
+        let author = Author { actor: &submission.actor, correlation: &submission.correlation };
+        let decided = match self.decide(gathered, &*submission.command, &author, now)? {
+            Ok(decided) => decided,
+            Err(fault) => return Ok(Err(fault)),
+        };
+        match &submission.keyed {
+            Some(keyed) if !matches!(decided, Err(Refusal::VersionConflict { .. })) => {
+                self.keep(gathered, keyed, &decided, now).map(Ok)
+            }
+            _ => Ok(Ok(Reply::Decided(decided))),
+        }
+    }
+
+    fn find_kept(&mut self, gathered: &Gathered, keyed: &Keyed, now: Time) -> Result<Option<Arc<KeptReply>>, Fault> {
+        if let Some(reply) = gathered.in_batch.get(&keyed.hash) {
+            return Ok(Some(reply.clone()));
+        }
+        let Some(place) = self.kept.find(&keyed.hash, now) else { return Ok(None) };
+        let reply = self.store.kept(place, &keyed.hash)?;
+        reply.map(|reply| Some(Arc::new(reply))).ok_or_else(|| Fault::corrupt("a kept reply is not where it was put"))
+    }
+
+    /// Renders the reply now: what is kept is byte for byte what is sent.
+    fn keep(
+        &mut self,
+        gathered: &mut Gathered,
+        keyed: &Keyed,
+        decided: &Result<Outcome, Refusal>,
+        now: Time,
+    ) -> Result<Reply, Fault> {
+        let mut fault = None;
+        let mut shelf = |sku: &Sku| self.product_of(gathered, sku).unwrap_or_else(|failed| {
+            fault = Some(failed);
+            None
+        });
+        let mut reply = (keyed.render)(decided, &mut shelf);
+        if let Some(fault) = fault {
+            return Err(fault);
+        }
+        reply.payload_hash = keyed.payload_hash;
+        let until = Time(now.0.saturating_add(keyed.keep_ms));
+        gathered.kept.push(Keep { hash: keyed.hash, until, reply: reply.encode(&keyed.hash, until) });
+        let reply = Arc::new(reply);
+        gathered.in_batch.insert(keyed.hash, reply.clone());
+        Ok(Reply::Kept(reply, false))
+    }
+
+    fn product_of(&mut self, gathered: &mut Gathered, sku: &Sku) -> Result<Option<Arc<Product>>, Fault> {
+        loop {
+            let found = match gathered.work.product_of(sku) {
+                Ok(None) => return Ok(None),
+                Ok(Some(id)) => gathered.work.product(id).map(|product| product.cloned()),
+                Err(stop) => Err(stop),
+            };
+            match found {
+                Ok(product) => return Ok(product),
+                Err(Stop::Need(keys)) => self.load(gathered, keys)?,
+                Err(Stop::Refuse(_)) => return Ok(None),
+            }
+        }
+    }
+
+    /// Decides one command and applies what it decided; asks again after loading what it needs.
+    #[allow(clippy::type_complexity, reason = "a fault of the batch, a fault of the command, a refusal")]
+    fn decide(
+        &mut self,
+        gathered: &mut Gathered,
+        command: &dyn Command,
+        author: &Author<'_>,
+        now: Time,
+    ) -> Result<Result<Result<Outcome, Refusal>, Fault>, Fault> {
+        for _ in 0..MAX_ROUNDS {
+            let needed = match command.decide(&gathered.work, &mut Moment { now, ids: &mut self.ids }) {
+                Ok(decided) => {
+                    let mut missing = gathered.work.missing_for(&decided.events);
+                    if missing.is_empty() && !gathered.work.has(&decided.answer) && decided.events.is_empty() {
+                        missing.push(decided.answer.clone());
+                    }
+                    if missing.is_empty() {
+                        self.apply(gathered, decided.events, author, now);
+                        let record = gathered.work.value(&decided.answer).cloned();
+                        return Ok(Ok(Ok(Outcome { record, created: decided.created })));
+                    }
+                    missing
+                }
+                Err(Stop::Refuse(refusal)) => return Ok(Ok(Err(refusal))),
+                Err(Stop::Need(keys)) => keys,
+            };
+            self.load(gathered, needed)?;
+        }
+        tracing::error!(?command, rounds = MAX_ROUNDS, "a command keeps asking for more");
+        Ok(Err(Fault::Overloaded))
+    }
+
+    fn apply(&mut self, gathered: &mut Gathered, events: Vec<Event>, author: &Author<'_>, now: Time) {
+        let mut notices = Vec::new();
+        for event in events {
+            let version = gathered.work.apply(&event, now, &mut notices);
+            self.log(gathered, &event, version, author, now);
+            gathered.events.push(event);
+        }
+        for notice in notices {
+            let version = gathered.work.value(&notice.key()).map_or(0, Record::version);
+            self.log(gathered, &notice, version, author, now);
+        }
+    }
+
+    fn log(&mut self, gathered: &mut Gathered, event: &Event, version: u64, author: &Author<'_>, now: Time) {
+        gathered.log.entries.push(proto::Entry {
+            stream: events::stream(&event.key()),
+            stream_version: version,
+            kind: proto::entry::Kind::Event as i32,
+            event_id: self.ids.fresh(now).to_be_bytes().to_vec(),
+            r#type: events::type_of(event).to_owned(),
+            schema_version: 0,
+            actor: author.actor.to_string(),
+            correlation_id: author.correlation.to_string(),
+            causation_id: String::new(),
+            traceparent: String::new(),
+            payload: events::encode(event),
+        });
+    }
+}

@@ -1,0 +1,90 @@
+//! How the loop is doing: counters anybody may read at any time.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// Counters of the loop since start.
+#[derive(Debug, Default)]
+pub struct Health {
+    closing: AtomicBool,
+    read_only: AtomicBool,
+    next_repair_ns: AtomicU64,
+    shed: AtomicU64,
+    batches: AtomicU64,
+    commands: AtomicU64,
+    events: AtomicU64,
+    busy_ns: AtomicU64,
+    kept: AtomicU64,
+}
+
+/// How often a broken store is tried.
+const REPAIR_EVERY_NS: u64 = 500_000_000;
+
+/// A reading of [`Health`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counts {
+    /// Commands refused because too many waited.
+    pub shed: u64,
+    /// Transactions.
+    pub batches: u64,
+    /// Commands decided.
+    pub commands: u64,
+    /// Entries written to the log.
+    pub events: u64,
+    /// Nanoseconds from taking a batch to its commit, summed.
+    pub busy_ns: u64,
+    /// Kept replies that memory finds.
+    pub kept: u64,
+}
+
+impl Health {
+    /// All counters.
+    pub fn counts(&self) -> Counts {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        Counts {
+            shed: read(&self.shed),
+            batches: read(&self.batches),
+            commands: read(&self.commands),
+            events: read(&self.events),
+            busy_ns: read(&self.busy_ns),
+            kept: read(&self.kept),
+        }
+    }
+
+    /// Whether writes are switched off until the store works again.
+    pub fn is_read_only(&self) -> bool {
+        self.read_only.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_read_only(&self, read_only: bool) {
+        self.read_only.store(read_only, Ordering::Release);
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Acquire)
+    }
+
+    pub(super) fn set_closing(&self) {
+        self.closing.store(true, Ordering::Release);
+    }
+
+    pub(crate) fn shed(&self) {
+        self.shed.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Whether it is time to try the store again; then notes when the next time is.
+    pub(super) fn may_repair(&self, now_ns: u64) -> bool {
+        let due = now_ns >= self.next_repair_ns.load(Ordering::Relaxed);
+        if due {
+            self.next_repair_ns.store(now_ns + REPAIR_EVERY_NS, Ordering::Relaxed);
+        }
+        due
+    }
+
+    pub(super) fn batch(&self, commands: usize, events: usize, nanos: u64, kept: usize) {
+        self.batches.fetch_add(1, Ordering::Relaxed);
+        self.commands.fetch_add(commands as u64, Ordering::Relaxed);
+        self.events.fetch_add(events as u64, Ordering::Relaxed);
+        self.busy_ns.fetch_add(nanos, Ordering::Relaxed);
+        self.kept.store(kept as u64, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,332 @@
+//! The write loop. Every change of every noun goes through here: read, then decide without I/O, then write once.
+//!
+//! One thread takes all commands that wait, loads what they touch, decides them in order, writes rows, events and kept
+//! replies in one transaction, and only after that commit answers anybody. A lone command goes at once.
+
+mod batch;
+mod health;
+mod kept_index;
+
+pub use health::Health;
+
+use crate::committed::Committed;
+use crate::fault::Fault;
+use crate::ids::Ids;
+use crate::nouns::{Event, Record};
+use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
+use crate::shop::{Answer, Shop, Waiting};
+use batch::Prepared;
+use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::{ReservationId, Time};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use kept_index::KeptIndex;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// Limits of the loop. All are configurable; see the configuration reference.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Most commands in one transaction.
+    pub max_batch: usize,
+    /// Most commands waiting; more are shed.
+    pub max_waiting: usize,
+    /// Most kept replies that memory finds; beyond it keyed writes are shed.
+    pub max_kept: usize,
+    /// About how many bytes of committed state stay in memory.
+    pub cache_bytes: u64,
+    /// Name of this node in the log.
+    pub origin: String,
+}
+
+/// How long an idle loop sleeps at most: holds expire within this of their time.
+const IDLE: Duration = Duration::from_millis(200);
+/// Holds ended by time in one transaction at most.
+const MAX_EXPIRED: usize = 4096;
+/// Loads a single command may ask for after its plan.
+const MAX_ROUNDS: usize = 64;
+
+/// The running loop; closing it answers what waits and then ends the thread.
+#[derive(Debug)]
+pub struct Running {
+    thread: JoinHandle<()>,
+    health: Arc<Health>,
+}
+
+impl Running {
+    /// Takes no more commands, finishes those that wait, and returns when all is durable.
+    pub fn close(self) {
+        self.health.set_closing();
+        if self.thread.join().is_err() {
+            tracing::error!("the write loop ended by a panic; what it had acknowledged is durable");
+        }
+    }
+}
+
+/// Starts the loop on its own thread.
+///
+/// Errors: [`Fault`] when the store cannot say where its log ends.
+pub fn start(
+    parts: StoreParts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: Options,
+) -> Result<(Shop, Running), Fault> {
+    let StoreParts { mut write, read } = parts;
+    let (position, last) = write.head()?;
+    let (queue, waiting) = bounded(options.max_waiting);
+    let (head_sender, head) = watch::channel(position);
+    let health = Arc::new(Health::default());
+    let committed = Arc::new(Committed::new(options.cache_bytes));
+    let shop = Shop {
+        queue,
+        committed: committed.clone(),
+        store: read,
+        clock: clock.clone(),
+        head,
+        health: health.clone(),
+    };
+    let mut this = Loop {
+        kept: KeptIndex::new(options.max_kept),
+        store: write,
+        committed,
+        queue: waiting,
+        clock,
+        ids: Ids::new(random),
+        position,
+        last,
+        expiring: BinaryHeap::new(),
+        kept_place: 0,
+        head: head_sender,
+        health: health.clone(),
+        options,
+    };
+    this.reload()?;
+    let thread = std::thread::Builder::new().name("write-loop".into()).spawn(move || this.run());
+    let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    Ok((shop, Running { thread, health }))
+}
+
+struct Loop {
+    store: Box<dyn WriteStore>,
+    committed: Arc<Committed>,
+    queue: Receiver<Waiting>,
+    clock: Arc<dyn Clock>,
+    ids: Ids,
+    position: u64,
+    last: Time,
+    kept: KeptIndex,
+    kept_place: u64,
+    expiring: BinaryHeap<Reverse<(Time, ReservationId)>>,
+    head: watch::Sender<u64>,
+    health: Arc<Health>,
+    options: Options,
+}
+
+impl Loop {
+    fn run(mut self) {
+        while let Some(waiting) = self.take() {
+            self.sweep_all();
+            if !waiting.is_empty() {
+                self.process(waiting);
+            }
+        }
+    }
+
+    /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.
+    fn take(&mut self) -> Option<Vec<Waiting>> {
+        let first = match self.queue.recv_timeout(IDLE) {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) if !self.health.is_closing() => return Some(Vec::new()),
+            Err(_) => return None,
+        };
+        let mut waiting = Vec::with_capacity(64);
+        waiting.push(first);
+        waiting.extend(self.queue.try_iter().take(self.options.max_batch - 1));
+        Some(waiting)
+    }
+
+    /// The time of the next batch: never earlier than any before, across restarts too.
+    fn now(&mut self) -> Time {
+        self.last = self.last.max(Time(self.clock.now_ms()));
+        self.last
+    }
+
+    /// Ends every hold whose time is over, before anything else is decided: its units are free for the next command.
+    fn sweep_all(&mut self) {
+        let now = self.now();
+        self.kept_clean(now);
+        loop {
+            let mut due = Vec::new();
+            while due.len() < MAX_EXPIRED && self.expiring.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+                due.extend(self.expiring.pop().map(|Reverse((_, id))| id));
+            }
+            if due.is_empty() {
+                return;
+            }
+            if let Err(fault) = self.expire(&due, now) {
+                tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
+                self.expiring.extend(due.into_iter().map(|id| Reverse((now, id))));
+                self.repair(None);
+                return;
+            }
+        }
+    }
+
+    fn expire(&mut self, due: &[ReservationId], now: Time) -> Result<(), Fault> {
+        let prepared = self.prepare_expired(due, now)?;
+        self.write(&prepared, now)?;
+        self.publish(&prepared);
+        Ok(())
+    }
+
+    fn kept_clean(&mut self, now: Time) {
+        if self.kept.drop_before(now) {
+            if let Err(fault) = self.store.drop_kept(now) {
+                tracing::warn!(%fault, "old kept replies could not be dropped; trying again next hour");
+            }
+        }
+    }
+
+    /// Decides, writes, publishes, answers.
+    fn process(&mut self, waiting: Vec<Waiting>) {
+        let nanos = self.clock.monotonic_ns();
+        let (waiting, late): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|w| w.submission.deadline_ns > nanos);
+        late.into_iter().for_each(|w| answer(w, Err(Fault::Overloaded)));
+        if self.health.is_read_only() && !self.repair(None) {
+            waiting.into_iter().for_each(|w| answer(w, Err(Fault::ReadOnly)));
+            return;
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        let now = self.now();
+        let started = self.clock.monotonic_ns();
+        let written = self.prepare(&waiting, now).and_then(|prepared| {
+            let written = self.write(&prepared, now);
+            Ok((prepared, written))
+        });
+        match written {
+            Ok((prepared, Ok(()))) => self.done(waiting, prepared, started),
+            Ok((_, Err(Fault::Rejected(reason)))) => self.split(waiting, &reason),
+            Ok((prepared, Err(fault))) => {
+                tracing::error!(%fault, "a batch could not be committed");
+                if self.repair(Some(&prepared)) && self.position == prepared.last_position() {
+                    self.done(waiting, prepared, started);
+                } else {
+                    let fault = if self.health.is_read_only() { Fault::ReadOnly } else { fault };
+                    waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+                }
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "a batch could not be loaded");
+                self.repair(None);
+                waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+            }
+        }
+    }
+
+    /// A batch that fails for one command's sake: halves are tried until that one stands alone.
+    fn split(&mut self, mut waiting: Vec<Waiting>, reason: &str) {
+        if waiting.len() == 1 {
+            tracing::error!(reason, command = ?waiting[0].submission.command, "the store refuses this command");
+            let fault = Fault::Rejected(reason.to_owned());
+            waiting.into_iter().for_each(|w| answer(w, Err(fault.clone())));
+            return;
+        }
+        let second = waiting.split_off(waiting.len() / 2);
+        self.process(waiting);
+        self.process(second);
+    }
+
+    fn write(&mut self, prepared: &Prepared, now: Time) -> Result<(), Fault> {
+        if prepared.is_empty() {
+            return Ok(());
+        }
+        let batch = Batch { log: &prepared.log, changed: &prepared.changed, kept: &prepared.kept, now };
+        self.store.commit(&batch)
+    }
+
+    /// The transaction is durable: memory follows, then everybody learns it.
+    fn publish(&mut self, prepared: &Prepared) {
+        self.position = prepared.last_position();
+        for (key, value) in &prepared.changed {
+            self.committed.publish(key.clone(), value.clone());
+        }
+        for (key, value) in prepared.loaded() {
+            self.committed.publish(key, value);
+        }
+        for event in &prepared.events {
+            if let Event::Reservation(id, ReservationEvent::Held { expires_at, .. } | ReservationEvent::Extended { expires_at }) = event {
+                self.expiring.push(Reverse((*expires_at, *id)));
+            }
+        }
+        if !prepared.kept.is_empty() {
+            prepared.kept.iter().for_each(|keep| self.kept.insert(keep.hash, self.kept_place, keep.until));
+            self.kept_place += 1;
+        }
+        if !prepared.log.entries.is_empty() {
+            self.head.send_replace(self.position);
+        }
+    }
+
+    fn done(&mut self, waiting: Vec<Waiting>, mut prepared: Prepared, started: u64) {
+        self.publish(&prepared);
+        let nanos = self.clock.monotonic_ns().saturating_sub(started);
+        self.health.batch(waiting.len(), prepared.log.entries.len(), nanos, self.kept.len());
+        let position = self.position;
+        for (waiting, reply) in waiting.into_iter().zip(prepared.replies.drain(..)) {
+            answer(waiting, reply.map(|reply| Answer { reply, position }));
+        }
+    }
+
+    /// After a failure: reopen, check, and read back; read-only until that succeeds. `failed` is the batch whose fate is open.
+    fn repair(&mut self, failed: Option<&Prepared>) -> bool {
+        if !self.health.may_repair(self.clock.monotonic_ns()) && failed.is_none() {
+            return false;
+        }
+        let repaired = self.store.recover().and_then(|position| {
+            self.position = position;
+            self.committed.clear();
+            self.reload()
+        });
+        match repaired {
+            Ok(()) => {
+                tracing::info!(position = self.position, "the store works again");
+                self.health.set_read_only(false);
+                true
+            }
+            Err(fault) => {
+                tracing::error!(%fault, "the store does not work; the shop is read-only and keeps trying");
+                self.health.set_read_only(true);
+                false
+            }
+        }
+    }
+
+    /// What memory must know of the store.
+    fn reload(&mut self) -> Result<(), Fault> {
+        let now = self.now();
+        self.expiring = self.store.pending_holds()?.into_iter().map(Reverse).collect();
+        self.kept.clear();
+        for (hash, place, until) in self.store.kept_index(now)? {
+            self.kept.insert(hash, place, until);
+        }
+        self.kept_place = self.store.next_kept_place()?;
+        Ok(())
+    }
+}
+
+fn answer(waiting: Waiting, reply: Result<Answer, Fault>) {
+    // Nobody waits any more when the caller went away; the write stands all the same.
+    drop(waiting.reply.send(reply));
+}
+
+/// Whether a hold of this record is pending and its time is over.
+fn is_due(record: Option<&Record>, now: Time) -> bool {
+    use cartwright_domain::inventory::State;
+    matches!(record, Some(Record::Reservation(hold)) if hold.state == State::Pending && hold.expires_at <= now)
+}

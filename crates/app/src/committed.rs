@@ -1,0 +1,87 @@
+//! Committed state in memory, shared by readers and the loop. Never stale: the loop puts every change here before it
+//! answers, and a reader's own load gives way to it (the placeholder of `quick_cache` is gone when the loop has written).
+
+use crate::nouns::{Key, Record};
+use crate::ports::ReadStore;
+use crate::Fault;
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+#[derive(Debug, Clone)]
+struct Bytes;
+
+impl Weighter<Key, Option<Record>> for Bytes {
+    fn weight(&self, _: &Key, value: &Option<Record>) -> u64 {
+        value.as_ref().map_or(120, Record::weight)
+    }
+}
+
+/// Committed state, as much of it as fits. A missing thing is remembered too.
+#[derive(Debug)]
+pub struct Committed {
+    entries: Cache<Key, Option<Record>, Bytes>,
+    catalog_epoch: AtomicU64,
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+/// Guessed bytes of one entry, to size the table.
+const TYPICAL_ENTRY: u64 = 600;
+
+impl Committed {
+    /// Holds about `bytes` of state.
+    pub fn new(bytes: u64) -> Self {
+        Self {
+            entries: Cache::with_weighter((bytes / TYPICAL_ENTRY) as usize, bytes, Bytes),
+            catalog_epoch: AtomicU64::new(0),
+            hits: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        }
+    }
+
+    /// What is committed under a key, if it is in memory.
+    pub fn get(&self, key: &Key) -> Option<Option<Record>> {
+        self.entries.get(key)
+    }
+
+    /// What is committed under a key; loads it off the async threads when it is not in memory. One load a key at a time.
+    pub async fn load(&self, key: &Key, store: &Arc<dyn ReadStore>) -> Result<Option<Record>, Fault> {
+        if let Some(found) = self.entries.get(key) {
+            self.hits.fetch_add(1, Ordering::Relaxed);
+            return Ok(found);
+        }
+        self.misses.fetch_add(1, Ordering::Relaxed);
+        let load = async {
+            let (store, key) = (store.clone(), key.clone());
+            let loaded = tokio::task::spawn_blocking(move || store.load(&key)).await;
+            loaded.map_err(|error| Fault::Unavailable(error.to_string()))?
+        };
+        self.entries.get_or_insert_async(key, load).await
+    }
+
+    /// The loop's own: what a key holds from now on.
+    pub(crate) fn publish(&self, key: Key, value: Option<Record>) {
+        if matches!(key, Key::Product(_)) {
+            self.catalog_epoch.fetch_add(1, Ordering::Release);
+        }
+        self.entries.insert(key, value);
+    }
+
+    /// The loop's own: forget everything, after a failure or when another process wrote.
+    pub(crate) fn clear(&self) {
+        self.entries.clear();
+        self.catalog_epoch.fetch_add(1, Ordering::Release);
+    }
+
+    /// Rises with every change of a product: what was rendered from prices is good while it stays.
+    pub fn catalog_epoch(&self) -> u64 {
+        self.catalog_epoch.load(Ordering::Acquire)
+    }
+
+    /// `(hits, misses)` of readers.
+    pub fn counts(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}

@@ -1,0 +1,171 @@
+//! Events to protobuf and back. The only place that knows both sides.
+
+mod api_key;
+mod cart;
+mod catalog;
+mod inventory;
+mod location;
+
+use crate::fault::Fault;
+use crate::nouns::{Event, Key};
+use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
+use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, TransferId};
+use cartwright_domain::{cart as carts, catalog as products, inventory::LevelKey, key as keys, location as stores};
+use cartwright_proto::events as proto;
+use prost::Message;
+
+/// The stream of a thing, as the log names it.
+pub fn stream(key: &Key) -> String {
+    match key {
+        Key::Product(id) => format!("product:{id}"),
+        Key::Store(id) => format!("store:{id}"),
+        Key::Level(key) => format!("level:{}@{}", key.sku, key.store),
+        Key::Reservation(id) => format!("reservation:{id}"),
+        Key::Transfer(id) => format!("transfer:{id}"),
+        Key::Cart(id) => format!("cart:{id}"),
+        Key::ApiKey(id) => format!("api_key:{id}"),
+        Key::Sku(..)
+        | Key::Slug(..)
+        | Key::Reference(..)
+        | Key::StoresOf(..)
+        | Key::KeyHash(..)
+        | Key::UserCart(..)
+        | Key::OpenHolds(..) => String::new(),
+    }
+}
+
+/// The key that a stream's name stands for.
+pub fn key_of(stream: &str) -> Option<Key> {
+    let (noun, id) = stream.split_once(':')?;
+    Some(match noun {
+        "product" => Key::Product(ProductId::new(id).ok()?),
+        "store" => Key::Store(StoreId::new(id).ok()?),
+        "level" => {
+            let (sku, store) = id.split_once('@')?;
+            Key::Level(LevelKey { sku: Sku::new(sku).ok()?, store: StoreId::new(store).ok()? })
+        }
+        "reservation" => Key::Reservation(id.parse::<ReservationId>().ok()?),
+        "transfer" => Key::Transfer(id.parse::<TransferId>().ok()?),
+        "cart" => Key::Cart(id.parse::<CartId>().ok()?),
+        "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
+        _ => return None,
+    })
+}
+
+/// The type of an event, as the log names it.
+pub fn type_of(event: &Event) -> &'static str {
+    match event {
+        Event::Product(_, products::Event::Put { .. }) => "product.put",
+        Event::Product(_, products::Event::PriceSet { .. }) => "product.price_set",
+        Event::Store(_, stores::Event::Put(_)) => "store.put",
+        Event::Level(_, movement) => LEVEL_TYPES[movement.kind as usize],
+        Event::Reservation(_, event) => match event {
+            ReservationEvent::Held { .. } => "reservation.held",
+            ReservationEvent::Extended { .. } => "reservation.extended",
+            ReservationEvent::Filled { .. } => "reservation.filled",
+            ReservationEvent::Ended(State::Confirmed) => "reservation.confirmed",
+            ReservationEvent::Ended(State::Released) => "reservation.released",
+            ReservationEvent::Ended(State::Expired | State::Pending) => "reservation.expired",
+        },
+        Event::Transfer(_, TransferEvent::Started { .. }) => "transfer.started",
+        Event::Transfer(_, TransferEvent::Received) => "transfer.received",
+        Event::Transfer(_, TransferEvent::Cancelled) => "transfer.cancelled",
+        Event::Cart(_, event) => match event {
+            carts::Event::Created(_) => "cart.created",
+            carts::Event::LinesChanged(_) => "cart.lines_changed",
+            carts::Event::Updated(_) => "cart.updated",
+            carts::Event::Merged { .. } => "cart.merged",
+            carts::Event::Deleted => "cart.deleted",
+            carts::Event::Expired => "cart.expired",
+        },
+        Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
+        Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
+        Event::Notice(_, notice) => notice.as_str(),
+    }
+}
+
+/// In the order of [`MovementKind::ALL`].
+const LEVEL_TYPES: [&str; MovementKind::ALL.len()] = [
+    "level.adjusted",
+    "level.counted",
+    "level.configured",
+    "level.reserved",
+    "level.released",
+    "level.confirmed",
+    "level.expired",
+    "level.allocated",
+    "level.shipped",
+    "level.restocked",
+    "level.transfer_out",
+    "level.transfer_in",
+    "level.granted",
+    "level.grant_returned",
+];
+
+/// The payload of an event.
+pub fn encode(event: &Event) -> Vec<u8> {
+    match event {
+        Event::Product(_, event) => catalog::encode(event),
+        Event::Store(_, stores::Event::Put(details)) => location::put(details).encode_to_vec(),
+        Event::Level(_, movement) => inventory::moved(movement).encode_to_vec(),
+        Event::Reservation(_, event) => inventory::reservation(event),
+        Event::Transfer(_, event) => inventory::transfer(event),
+        Event::Cart(_, event) => cart::encode(event),
+        Event::ApiKey(_, event) => api_key::encode(event),
+        Event::Notice(level, _) => proto::StockNotice {
+            available: level.available(),
+            on_hand: level.on_hand,
+            promised: level.promised(),
+        }
+        .encode_to_vec(),
+    }
+}
+
+/// The event of an entry; `None` for one that changes no state (a notice).
+///
+/// Errors: [`Fault::Corrupt`] naming the entry's stream and type.
+pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
+    let bad = |why: &dyn std::fmt::Display| {
+        Fault::Corrupt(format!("{} of {} version {}: {why}", entry.r#type, entry.stream, entry.stream_version))
+    };
+    if entry.r#type.starts_with("stock.") {
+        return Ok(None);
+    }
+    let key = key_of(&entry.stream).ok_or_else(|| bad(&"unknown stream"))?;
+    let (kind, payload) = (entry.r#type.as_str(), entry.payload.as_slice());
+    let event = match key {
+        Key::Product(id) => catalog::decode(kind, payload).map(|event| Event::Product(id, event)),
+        Key::Store(id) => location::decode(payload).map(|details| Event::Store(id, stores::Event::Put(details))),
+        Key::Level(key) => inventory::decode_moved(kind, payload).map(|movement| Event::Level(key, movement)),
+        Key::Reservation(id) => inventory::decode_reservation(kind, payload).map(|event| Event::Reservation(id, event)),
+        Key::Transfer(id) => inventory::decode_transfer(kind, payload).map(|event| Event::Transfer(id, event)),
+        Key::Cart(id) => cart::decode(kind, payload).map(|event| Event::Cart(id, event)),
+        Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
+        Key::Sku(..)
+        | Key::Slug(..)
+        | Key::Reference(..)
+        | Key::StoresOf(..)
+        | Key::KeyHash(..)
+        | Key::UserCart(..)
+        | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
+    };
+    event.map(Some).map_err(|error| bad(&error.0))
+}
+
+/// Why a payload is not an event.
+#[derive(Debug)]
+struct Bad(String);
+
+impl<E: std::error::Error> From<E> for Bad {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
+    }
+}
+
+fn missing(what: &str) -> Bad {
+    Bad(format!("{what} is missing"))
+}
+
+fn unknown_type(kind: &str) -> Bad {
+    Bad(format!("unknown type {kind}; was it written by a newer version?"))
+}

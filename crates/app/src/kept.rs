@@ -1,0 +1,102 @@
+//! Replies kept for retries (API-8): what a key finds, and how a secret stays out of what is kept.
+
+use bytes::Bytes;
+use cartwright_domain::Time;
+use cartwright_proto::events as proto;
+use prost::Message;
+use sha2::{Digest, Sha256};
+
+/// A reply as it goes over the wire.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptReply {
+    /// SHA-256 of query and body of the request it answers.
+    pub payload_hash: [u8; 32],
+    /// HTTP status.
+    pub status: u16,
+    /// Headers that belong to the reply itself (ETag, Location).
+    pub headers: Vec<(&'static str, String)>,
+    /// Body, with the secret left out.
+    pub body: Bytes,
+    /// Where a derived secret belongs into the body, and what it is derived from: secrets are never kept.
+    pub secret: Option<(usize, String)>,
+}
+
+/// The headers a kept reply may have.
+const HEADERS: [&str; 3] = ["etag", "location", "content-type"];
+
+impl KeptReply {
+    /// For the store.
+    pub fn encode(&self, hash: &[u8; 16], until: Time) -> Bytes {
+        let header = |(name, value): &(&'static str, String)| proto::Header { name: (*name).to_owned(), value: value.clone() };
+        let secret = self.secret.as_ref().map(|(offset, of)| proto::Secret { offset: *offset as u32, of: of.clone() });
+        let message = proto::KeptReply {
+            key_hash: hash.to_vec(),
+            payload_hash: self.payload_hash.to_vec(),
+            status: u32::from(self.status),
+            headers: self.headers.iter().map(header).collect(),
+            body: self.body.to_vec(),
+            secret,
+            until_ms: until.0,
+        };
+        message.encode_to_vec().into()
+    }
+
+    /// From the store; `None` for what is no kept reply.
+    pub fn decode(message: proto::KeptReply) -> Option<Self> {
+        let header = |header: proto::Header| {
+            let name = HEADERS.iter().find(|known| **known == header.name)?;
+            Some((*name, header.value))
+        };
+        Some(Self {
+            payload_hash: message.payload_hash.try_into().ok()?,
+            status: u16::try_from(message.status).ok()?,
+            headers: message.headers.into_iter().filter_map(header).collect(),
+            body: message.body.into(),
+            secret: message.secret.map(|secret| (secret.offset as usize, secret.of)),
+        })
+    }
+}
+
+/// What finds a kept reply: principal, method, path with its ids, and the caller's key.
+pub fn key_hash(principal: &str, method: &str, path: &str, key: &str) -> [u8; 16] {
+    let mut hasher = Sha256::new();
+    for part in [principal, method, path, key] {
+        hasher.update((part.len() as u64).to_le_bytes());
+        hasher.update(part);
+    }
+    let mut hash = [0; 16];
+    hash.copy_from_slice(&hasher.finalize()[..16]);
+    hash
+}
+
+/// What tells two payloads apart: query and body bytes.
+pub fn payload_hash(query: &str, body: &[u8]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    hasher.update((query.len() as u64).to_le_bytes());
+    hasher.update(query);
+    hasher.update(body);
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kept_reply_reads_back() {
+        let reply = KeptReply {
+            payload_hash: [7; 32],
+            status: 201,
+            headers: vec![("etag", "\"1\"".into()), ("location", "/v1/carts/x".into())],
+            body: Bytes::from_static(b"{}"),
+            secret: Some((1, "car_x".into())),
+        };
+        let message = proto::KeptReply::decode(reply.encode(&[1; 16], Time(5))).ok();
+        assert_eq!(message.and_then(KeptReply::decode), Some(reply));
+    }
+
+    #[test]
+    fn parts_of_a_key_cannot_run_into_each_other() {
+        assert_ne!(key_hash("a", "bc", "d", "e"), key_hash("ab", "c", "d", "e"));
+    }
+}

@@ -1,0 +1,240 @@
+//! The list of nouns: what can be looked up, what is kept, what can happen. A new noun is a line in each list.
+
+use cartwright_domain::cart::Cart;
+use cartwright_domain::catalog::Product;
+use cartwright_domain::entity::Entity;
+use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
+use cartwright_domain::key::ApiKey;
+use cartwright_domain::location::Store;
+use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId};
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// What a thing is found by. Sorted keys are the order in which rows are locked.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[allow(missing_docs, reason = "one a noun, named like it")]
+pub enum Key {
+    Product(ProductId),
+    Store(StoreId),
+    Level(LevelKey),
+    Reservation(ReservationId),
+    Transfer(TransferId),
+    Cart(CartId),
+    ApiKey(ApiKeyId),
+    /// Which product has a SKU.
+    Sku(Sku),
+    /// Which product has a slug.
+    Slug(Slug),
+    /// Which reservation a principal calls so.
+    Reference(SmolStr, SmolStr),
+    /// Which locations have a level of a SKU.
+    StoresOf(Sku),
+    /// Which API key has this hash.
+    KeyHash([u8; 32]),
+    /// Which cart a package's user has.
+    UserCart(SmolStr, SmolStr),
+    /// How many open reservations a principal has.
+    OpenHolds(SmolStr),
+}
+
+/// What is kept under a key.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "one a noun, named like it")]
+pub enum Record {
+    Product(Arc<Product>),
+    Store(Arc<Store>),
+    Level(Arc<Level>),
+    Reservation(Arc<Reservation>),
+    Transfer(Arc<Transfer>),
+    Cart(Arc<Cart>),
+    ApiKey(Arc<ApiKey>),
+    /// Under [`Key::Sku`] and [`Key::Slug`].
+    ProductId(ProductId),
+    /// Under [`Key::Reference`].
+    ReservationId(ReservationId),
+    /// Under [`Key::StoresOf`].
+    Stores(Arc<Vec<StoreId>>),
+    /// Under [`Key::KeyHash`].
+    ApiKeyId(ApiKeyId),
+    /// Under [`Key::UserCart`].
+    CartId(CartId),
+    /// Under [`Key::OpenHolds`].
+    Count(u64),
+}
+
+/// What happened, to which thing.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "one a noun, named like it")]
+pub enum Event {
+    Product(ProductId, <Product as Entity>::Event),
+    Store(StoreId, <Store as Entity>::Event),
+    Level(LevelKey, Movement),
+    Reservation(ReservationId, <Reservation as Entity>::Event),
+    Transfer(TransferId, <Transfer as Entity>::Event),
+    Cart(CartId, <Cart as Entity>::Event),
+    ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
+    /// Told beside a movement; changes nothing.
+    Notice(Arc<Level>, Notice),
+}
+
+/// Runs `$body` with the noun's own types for every noun that has events.
+macro_rules! each_noun {
+    ($event:expr, $state:expr, $at:expr; $($noun:ident),*) => {
+        match $event {
+            $(Event::$noun(key, event) => {
+                let mut value = match $state.take() {
+                    Some(Record::$noun(value)) => Some(value),
+                    _ => None,
+                };
+                Entity::apply(&mut value, key, event, $at);
+                *$state = value.map(Record::$noun);
+            })*
+            Event::Notice(..) => {}
+        }
+    };
+}
+
+impl Event {
+    /// The key of the thing it happened to.
+    pub fn key(&self) -> Key {
+        match self {
+            Self::Product(id, _) => Key::Product(id.clone()),
+            Self::Store(id, _) => Key::Store(id.clone()),
+            Self::Level(key, _) => Key::Level(key.clone()),
+            Self::Reservation(id, _) => Key::Reservation(*id),
+            Self::Transfer(id, _) => Key::Transfer(*id),
+            Self::Cart(id, _) => Key::Cart(*id),
+            Self::ApiKey(id, _) => Key::ApiKey(*id),
+            Self::Notice(level, _) => Key::Level(level.key.clone()),
+        }
+    }
+
+    /// Changes the state of that thing. Live writes and replay both come through here.
+    pub fn apply(&self, state: &mut Option<Record>, at: Time) {
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, ApiKey);
+    }
+}
+
+impl Record {
+    /// The version of a versioned thing; 0 for an index entry.
+    pub fn version(&self) -> u64 {
+        match self {
+            Self::Product(it) => it.version,
+            Self::Store(it) => it.version,
+            Self::Level(it) => it.version,
+            Self::Reservation(it) => it.version,
+            Self::Transfer(it) => it.version,
+            Self::Cart(it) => it.version,
+            Self::ApiKey(it) => it.version,
+            Self::ProductId(_)
+            | Self::ReservationId(_)
+            | Self::Stores(_)
+            | Self::ApiKeyId(_)
+            | Self::CartId(_)
+            | Self::Count(_) => 0,
+        }
+    }
+
+    /// About how many bytes it takes in memory: what the cache counts.
+    pub fn weight(&self) -> u64 {
+        const OVERHEAD: usize = 160;
+        let own = match self {
+            Self::Product(it) => {
+                let attributes = it.data.attributes.len() * 120;
+                let variants: usize = it.variants.iter().map(|v| 280 + 16 * v.data.prices.len() + 48 * v.data.options.len()).sum();
+                400 + it.data.description.len() + attributes + variants
+            }
+            Self::Cart(it) => 400 + it.lines.len() * 260,
+            Self::Reservation(it) => 160 + it.lines.len() * 140,
+            Self::Level(it) => 200 + it.waiting.len() * 32,
+            Self::Stores(it) => 24 + it.len() * 24,
+            Self::Store(_) | Self::Transfer(_) | Self::ApiKey(_) => 240,
+            Self::ProductId(_) | Self::ReservationId(_) | Self::ApiKeyId(_) | Self::CartId(_) | Self::Count(_) => 0,
+        };
+        (OVERHEAD + own) as u64
+    }
+}
+
+/// The index entries that follow from a change of a noun: new value under each key, `None` where it goes.
+pub fn index_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
+    match (before, after) {
+        (before @ (None | Some(Record::Product(_))), after @ Some(Record::Product(_))) => {
+            product_changes(before, after, visit);
+        }
+        (None, Some(Record::Reservation(hold))) => {
+            let key = Key::Reference(hold.principal.clone(), hold.reference.clone());
+            visit(IndexChange::Set(key, Record::ReservationId(hold.id)));
+            visit(IndexChange::Add(Key::OpenHolds(hold.principal.clone()), 1));
+        }
+        (Some(Record::Reservation(was)), Some(Record::Reservation(is))) if was.state != is.state => {
+            visit(IndexChange::Add(Key::OpenHolds(is.principal.clone()), -1));
+        }
+        (None, Some(Record::Level(level))) => {
+            visit(IndexChange::Join(Key::StoresOf(level.key.sku.clone()), level.key.store.clone()));
+        }
+        (None, Some(Record::ApiKey(key))) => {
+            visit(IndexChange::Set(Key::KeyHash(key.hash), Record::ApiKeyId(key.id)));
+        }
+        (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
+        (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
+        _ => {}
+    }
+}
+
+/// One change of an index.
+#[derive(Debug, Clone, PartialEq)]
+pub enum IndexChange {
+    /// This key now finds this.
+    Set(Key, Record),
+    /// This key finds nothing any more.
+    Drop(Key),
+    /// A counter moves.
+    Add(Key, i64),
+    /// A location joins a list.
+    Join(Key, StoreId),
+}
+
+impl IndexChange {
+    /// Which index entry changes.
+    pub fn key(&self) -> &Key {
+        match self {
+            Self::Set(key, _) | Self::Drop(key) | Self::Add(key, _) | Self::Join(key, _) => key,
+        }
+    }
+}
+
+fn product_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
+    let (Some(Record::Product(after)), before) = (after, before) else { return };
+    let before = match before {
+        Some(Record::Product(before)) => Some(before),
+        _ => None,
+    };
+    let id = || Record::ProductId(after.id.clone());
+    if let Some(before) = before {
+        if before.data.slug != after.data.slug {
+            visit(IndexChange::Drop(Key::Slug(before.data.slug.clone())));
+        }
+        let gone = before.variants.iter().filter(|variant| after.variant(&variant.data.sku).is_none());
+        gone.for_each(|variant| visit(IndexChange::Drop(Key::Sku(variant.data.sku.clone()))));
+    }
+    if before.is_none_or(|before| before.data.slug != after.data.slug) {
+        visit(IndexChange::Set(Key::Slug(after.data.slug.clone()), id()));
+    }
+    for variant in &after.variants {
+        if before.is_none_or(|before| before.variant(&variant.data.sku).is_none()) {
+            visit(IndexChange::Set(Key::Sku(variant.data.sku.clone()), id()));
+        }
+    }
+}
+
+fn cart_changes(before: Option<&Record>, after: Option<&Record>, visit: &mut dyn FnMut(IndexChange)) {
+    let user = |record: Option<&Record>| match record {
+        Some(Record::Cart(cart)) => cart.external_user.clone().map(|user| (Key::UserCart(user.package, user.user), cart.id)),
+        _ => None,
+    };
+    match (user(before), user(after)) {
+        (Some((key, _)), None) => visit(IndexChange::Drop(key)),
+        (None, Some((key, id))) => visit(IndexChange::Set(key, Record::CartId(id))),
+        _ => {}
+    }
+}

@@ -1,0 +1,135 @@
+//! Where everything is kept. The write side belongs to the loop's own thread; the read side serves everybody.
+
+use crate::nouns::{Key, Record};
+use crate::{Fault, kept::KeptReply};
+use bytes::Bytes;
+use cartwright_domain::{CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_proto::events as proto;
+use std::sync::Arc;
+
+/// Everything that one transaction changes.
+#[derive(Debug)]
+pub struct Batch<'a> {
+    /// The log entries, with their position; none for a batch that only keeps replies.
+    pub log: &'a proto::Batch,
+    /// New state of every key that changed; `None`: it is gone.
+    pub changed: &'a [(Key, Option<Record>)],
+    /// Replies to keep for retries, with what finds them.
+    pub kept: &'a [Keep],
+    /// When.
+    pub now: Time,
+}
+
+/// A kept reply as the store sees it.
+#[derive(Debug, Clone)]
+pub struct Keep {
+    /// What finds it.
+    pub hash: [u8; 16],
+    /// Until when it must be found.
+    pub until: Time,
+    /// The reply, encoded.
+    pub reply: Bytes,
+}
+
+/// Where a list goes on: the last key of the page before.
+pub type Cursor = Option<String>;
+
+/// One page of a list, in the order of its key.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// The items.
+    pub items: Vec<T>,
+    /// Where the next page starts; `None` at the end.
+    pub next: Cursor,
+}
+
+/// The write side. Not shared: it belongs to the loop.
+pub trait WriteStore: Send {
+    /// The committed state of each key, in the order of the keys. One statement a noun.
+    fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault>;
+
+    /// All of the batch, durable, or nothing. [`Fault::Rejected`] when what is in it breaks a constraint.
+    fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault>;
+
+    /// After a failed commit: reopens, checks that writing works, and returns the position of the last entry that is kept.
+    fn recover(&mut self) -> Result<u64, Fault>;
+
+    /// The position and time of the last entry; zeros for an empty log.
+    fn head(&mut self) -> Result<(u64, Time), Fault>;
+
+    /// Every kept reply that still counts: hash, where it is, until when.
+    fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault>;
+
+    /// Where the replies of the next batch will be kept.
+    fn next_kept_place(&mut self) -> Result<u64, Fault>;
+
+    /// A kept reply at a place.
+    fn kept(&mut self, place: u64, hash: &[u8; 16]) -> Result<Option<KeptReply>, Fault>;
+
+    /// Drops replies that no longer count.
+    fn drop_kept(&mut self, before: Time) -> Result<(), Fault>;
+
+    /// Every pending hold and when it expires.
+    fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault>;
+
+    /// Open carts whose time is over, oldest first.
+    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
+}
+
+/// The read side: committed state only, from any thread. Calls block; run them off the async threads.
+pub trait ReadStore: Send + Sync {
+    /// The committed state of a key.
+    fn load(&self, key: &Key) -> Result<Option<Record>, Fault>;
+
+    /// Products in the order of their ids.
+    fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// Locations in the order of their ids.
+    fn list_stores(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// Levels of a location in the order of their SKUs.
+    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// Carts of a customer, oldest first.
+    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// API keys, oldest first.
+    fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// Log entries of one level after a version, as `(position, time, entry)`.
+    #[allow(clippy::type_complexity, reason = "an entry with where and when it stands")]
+    fn movements(
+        &self,
+        sku: &Sku,
+        store: &StoreId,
+        after_version: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, Time, proto::Entry)>, Fault>;
+
+    /// Whole batches of the log that have entries after a position, up to about `limit` entries.
+    fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault>;
+
+    /// Calls `visit` with the state of every noun, all at one position, which is returned.
+    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault>;
+
+    /// How far a durable consumer has read.
+    fn cursor(&self, consumer: &str) -> Result<Option<u64>, Fault>;
+
+    /// Remembers how far a durable consumer has read.
+    fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault>;
+
+    /// Drops log entries up to and including a position.
+    fn truncate_log(&self, through: u64) -> Result<(), Fault>;
+
+    /// Bytes a key's secret is derived from; made once, kept with the data.
+    fn secret(&self) -> [u8; 32];
+}
+
+/// Both sides of one store.
+#[allow(missing_debug_implementations, reason = "trait objects of the outside world")]
+pub struct StoreParts {
+    /// For the loop.
+    pub write: Box<dyn WriteStore>,
+    /// For everybody.
+    pub read: Arc<dyn ReadStore>,
+}

@@ -1,0 +1,198 @@
+//! The shop as the surfaces see it: submit a command, read what is committed.
+
+use crate::committed::Committed;
+use crate::fault::Fault;
+use crate::kept::KeptReply;
+use crate::nouns::{Event, Key, Record};
+use crate::ids::Ids;
+use crate::ports::{Clock, ReadStore};
+use crate::work::{Stop, Work};
+use cartwright_domain::catalog::Product;
+use cartwright_domain::{Refusal, Sku, Time};
+use crossbeam_channel::{Sender, TrySendError};
+use smol_str::SmolStr;
+use std::fmt::Debug;
+use std::sync::Arc;
+use tokio::sync::{oneshot, watch};
+
+/// What a decision may use beside the loaded values.
+#[derive(Debug)]
+pub struct Moment<'a> {
+    /// The time of the batch: the same for all its decisions, never earlier than any before.
+    pub now: Time,
+    /// Fresh identifiers.
+    pub ids: &'a mut Ids,
+}
+
+/// What a decision came to.
+#[derive(Debug)]
+pub struct Decided {
+    /// What happens, in order. Empty: nothing changes.
+    pub events: Vec<Event>,
+    /// What the caller gets to see: the state under this key after the events.
+    pub answer: Key,
+    /// Whether the answer was made by this command.
+    pub created: bool,
+}
+
+/// One change of the shop. It decides on loaded values only and may be asked several times.
+pub trait Command: Debug + Send {
+    /// What it will surely touch. What it finds out later it asks for by [`Stop::Need`].
+    fn plan(&self, keys: &mut Vec<Key>);
+
+    /// Decides. Must depend on its arguments alone.
+    fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop>;
+}
+
+/// What a command came to, after the commit.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The state under the answer's key; `None` when it is gone.
+    pub record: Option<Record>,
+    /// Whether it was made by this command.
+    pub created: bool,
+}
+
+/// Finds the product of a SKU while a reply is rendered.
+pub type Shelf<'a> = &'a mut dyn FnMut(&Sku) -> Option<Arc<Product>>;
+
+/// Makes the reply that is kept for retries. Runs in the loop, so it is quick and never fails.
+pub type Render = Box<dyn Fn(&Result<Outcome, Refusal>, Shelf<'_>) -> KeptReply + Send>;
+
+/// A command with an idempotency key.
+#[allow(missing_debug_implementations, reason = "holds a closure")]
+pub struct Keyed {
+    /// What finds the kept reply.
+    pub hash: [u8; 16],
+    /// What tells this payload from another.
+    pub payload_hash: [u8; 32],
+    /// How long the reply is kept, in milliseconds.
+    pub keep_ms: i64,
+    /// Makes the reply.
+    pub render: Render,
+}
+
+/// A command on its way to the loop.
+#[allow(missing_debug_implementations, reason = "holds a closure")]
+pub struct Submission {
+    /// What is asked.
+    pub command: Box<dyn Command>,
+    /// Its idempotency key, if it has one.
+    pub keyed: Option<Keyed>,
+    /// Principal that asks.
+    pub actor: SmolStr,
+    /// Request id.
+    pub correlation: SmolStr,
+    /// Monotonic nanoseconds after which nobody waits for it any more.
+    pub deadline_ns: u64,
+}
+
+/// What the loop answers.
+#[derive(Debug, Clone)]
+pub enum Reply {
+    /// Decided now; the surface renders it.
+    Decided(Result<Outcome, Refusal>),
+    /// The reply that is kept under the key, and whether it was made by an earlier request.
+    Kept(Arc<KeptReply>, bool),
+    /// The key was used with another payload.
+    KeyReused,
+}
+
+/// A reply and the position of the log it can be read at.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// What was decided.
+    pub reply: Reply,
+    /// Head of the log after it.
+    pub position: u64,
+}
+
+pub(crate) struct Waiting {
+    pub(crate) submission: Submission,
+    pub(crate) reply: oneshot::Sender<Result<Answer, Fault>>,
+}
+
+/// The shop. Cheap to clone.
+#[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "holds trait objects")]
+pub struct Shop {
+    pub(crate) queue: Sender<Waiting>,
+    pub(crate) committed: Arc<Committed>,
+    pub(crate) store: Arc<dyn ReadStore>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) head: watch::Receiver<u64>,
+    pub(crate) health: Arc<crate::commit::Health>,
+}
+
+impl Shop {
+    /// Hands a command to the loop and waits for what it comes to. The write is durable when this returns.
+    ///
+    /// Errors: [`Fault::Overloaded`] when too much waits already, [`Fault::ReadOnly`] and [`Fault::Unavailable`] when the
+    /// store fails; the last one leaves open whether it was written.
+    pub async fn submit(&self, submission: Submission) -> Result<Answer, Fault> {
+        let (reply, answer) = oneshot::channel();
+        self.queue.try_send(Waiting { submission, reply }).map_err(|error| match error {
+            TrySendError::Full(_) => {
+                self.health.shed();
+                Fault::Overloaded
+            }
+            TrySendError::Disconnected(_) => Fault::Unavailable("the shop is closing".into()),
+        })?;
+        answer.await.map_err(|_| Fault::Unavailable("the write loop ended".into()))?
+    }
+
+    /// What is committed under a key.
+    pub async fn find(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        self.committed.load(key, &self.store).await
+    }
+
+    /// What is committed under a key, if it is in memory: never waits.
+    pub fn peek(&self, key: &Key) -> Option<Option<Record>> {
+        self.committed.get(key)
+    }
+
+    /// Runs a blocking read off the async threads.
+    pub async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&dyn ReadStore) -> Result<T, Fault> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let store = self.store.clone();
+        let done = tokio::task::spawn_blocking(move || read(&*store)).await;
+        done.map_err(|error| Fault::Unavailable(error.to_string()))?
+    }
+
+    /// The read side of the store, for consumers on threads of their own.
+    pub fn store(&self) -> &Arc<dyn ReadStore> {
+        &self.store
+    }
+
+    /// The clock.
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+
+    /// Position of the last committed entry; changes wake those who watch.
+    pub fn head(&self) -> watch::Receiver<u64> {
+        self.head.clone()
+    }
+
+    /// How the loop is doing.
+    pub fn health(&self) -> &crate::commit::Health {
+        &self.health
+    }
+
+    /// Rises with every change of a product.
+    pub fn catalog_epoch(&self) -> u64 {
+        self.committed.catalog_epoch()
+    }
+
+    /// `(hits, misses)` of the committed cache.
+    pub fn cache_counts(&self) -> (u64, u64) {
+        self.committed.counts()
+    }
+
+    /// Commands waiting for the loop.
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+}

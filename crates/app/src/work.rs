@@ -1,0 +1,213 @@
+//! The values that one batch has loaded, as its decisions see them: committed state plus what the batch decided so far.
+
+use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
+use cartwright_domain::cart::Cart;
+use cartwright_domain::catalog::Product;
+use cartwright_domain::inventory::{Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer};
+use cartwright_domain::key::ApiKey;
+use cartwright_domain::location::Store;
+use cartwright_domain::{
+    ApiKeyId, CartId, ProductId, Refusal, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+};
+use hashbrown::HashMap;
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// Why a decision did not come to events.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Stop {
+    /// These must be loaded first; then it is asked again. Nothing happened.
+    Need(Vec<Key>),
+    /// The business says no. Nothing happened.
+    Refuse(Refusal),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refuse(refusal)
+    }
+}
+
+#[derive(Debug)]
+struct Slot {
+    now: Option<Record>,
+    changed: bool,
+}
+
+/// Loaded values. Reading what is not loaded asks for it.
+#[derive(Debug, Default)]
+pub struct Work {
+    slots: HashMap<Key, Slot>,
+}
+
+macro_rules! reader {
+    ($(#[$doc:meta])* $name:ident, $key:ident($($arg:ident: $type:ty),*), $record:ident($value:ty)) => {
+        $(#[$doc])*
+        pub fn $name(&self, $($arg: $type),*) -> Result<Option<&$value>, Stop> {
+            match self.get(Key::$key($($arg.clone()),*))? {
+                Some(Record::$record(value)) => Ok(Some(value)),
+                _ => Ok(None),
+            }
+        }
+    };
+}
+
+impl Work {
+    fn get(&self, key: Key) -> Result<Option<&Record>, Stop> {
+        match self.slots.get(&key) {
+            Some(slot) => Ok(slot.now.as_ref()),
+            None => Err(Stop::Need(vec![key])),
+        }
+    }
+
+    reader!(
+        /// A product.
+        product, Product(id: &ProductId), Product(Arc<Product>)
+    );
+    reader!(
+        /// A location.
+        store, Store(id: &StoreId), Store(Arc<Store>)
+    );
+    reader!(
+        /// A stock level.
+        level, Level(key: &LevelKey), Level(Arc<Level>)
+    );
+    reader!(
+        /// A hold.
+        reservation, Reservation(id: &ReservationId), Reservation(Arc<Reservation>)
+    );
+    reader!(
+        /// A transfer.
+        transfer, Transfer(id: &TransferId), Transfer(Arc<Transfer>)
+    );
+    reader!(
+        /// A cart.
+        cart, Cart(id: &CartId), Cart(Arc<Cart>)
+    );
+    reader!(
+        /// An API key.
+        api_key, ApiKey(id: &ApiKeyId), ApiKey(Arc<ApiKey>)
+    );
+    reader!(
+        /// The product that has a SKU.
+        product_of, Sku(sku: &Sku), ProductId(ProductId)
+    );
+    reader!(
+        /// The product that has a slug.
+        product_called, Slug(slug: &Slug), ProductId(ProductId)
+    );
+    reader!(
+        /// The hold that a principal calls so.
+        reservation_called, Reference(principal: &SmolStr, reference: &SmolStr), ReservationId(ReservationId)
+    );
+    reader!(
+        /// The locations that have a level of a SKU.
+        stores_of, StoresOf(sku: &Sku), Stores(Arc<Vec<StoreId>>)
+    );
+    reader!(
+        /// The cart of a package's user.
+        cart_of, UserCart(package: &SmolStr, user: &SmolStr), CartId(CartId)
+    );
+    reader!(
+        /// How many open reservations a principal has.
+        open_holds, OpenHolds(principal: &SmolStr), Count(u64)
+    );
+
+    /// Whether a key is loaded.
+    pub fn has(&self, key: &Key) -> bool {
+        self.slots.contains_key(key)
+    }
+
+    /// Takes a committed value in.
+    pub(crate) fn put(&mut self, key: Key, value: Option<Record>) {
+        self.slots.insert(key, Slot { now: value, changed: false });
+    }
+
+    /// The value of a loaded key.
+    pub fn value(&self, key: &Key) -> Option<&Record> {
+        self.slots.get(key).and_then(|slot| slot.now.as_ref())
+    }
+
+    /// What must be loaded before these events can be applied: their own things, and the counters and lists that follow.
+    pub(crate) fn missing_for(&self, events: &[Event]) -> Vec<Key> {
+        let mut missing = Vec::new();
+        for event in events {
+            let key = event.key();
+            let follows = match (event, self.value(&key)) {
+                (Event::Reservation(_, ReservationEvent::Held { principal, .. }), _) => Some(Key::OpenHolds(principal.clone())),
+                (Event::Reservation(_, ReservationEvent::Ended(_)), Some(Record::Reservation(hold))) => {
+                    Some(Key::OpenHolds(hold.principal.clone()))
+                }
+                (Event::Level(level, _), None) => Some(Key::StoresOf(level.sku.clone())),
+                _ => None,
+            };
+            missing.extend(follows.into_iter().chain([key]).filter(|key| !self.has(key)));
+        }
+        missing
+    }
+
+    /// Applies an event and what follows from it for the indexes; what is worth telling beside it goes to `notices`.
+    /// Returns the version of its thing after it.
+    pub(crate) fn apply(&mut self, event: &Event, now: Time, notices: &mut Vec<Event>) -> u64 {
+        let slot = self.slots.entry(event.key()).or_insert(Slot { now: None, changed: false });
+        slot.changed = true;
+        let standing = match (event, &slot.now) {
+            (Event::Notice(..), now) => return now.as_ref().map_or(0, Record::version),
+            (Event::Level(..), Some(Record::Level(level))) => Some(level.standing()),
+            _ => None,
+        };
+        // A second reference to the state would make `apply` copy it, so it is only kept where an index can change.
+        let before = if standing.is_some() || is_plain_cart(slot.now.as_ref()) { None } else { slot.now.clone() };
+        let was = slot.now.as_ref().map_or(0, Record::version);
+        event.apply(&mut slot.now, now);
+        if let (Event::Level(..), Some(Record::Level(level))) = (event, &slot.now) {
+            notices.extend(Notice::between(standing, level).map(|notice| Event::Notice(level.clone(), notice)));
+        }
+        let version = slot.now.as_ref().map_or(was + 1, Record::version);
+        if standing.is_none() && !(was > 0 && before.is_none()) {
+            let after = slot.now.clone();
+            index_changes(before.as_ref(), after.as_ref(), &mut |change| self.index(change));
+        }
+        version
+    }
+
+    fn index(&mut self, change: IndexChange) {
+        let slot = self.slots.entry(change.key().clone()).or_insert(Slot { now: None, changed: false });
+        slot.changed = true;
+        match change {
+            IndexChange::Set(_, record) => slot.now = Some(record),
+            IndexChange::Drop(_) => slot.now = None,
+            IndexChange::Add(_, delta) => {
+                let count = match slot.now {
+                    Some(Record::Count(count)) => count,
+                    _ => 0,
+                };
+                slot.now = Some(Record::Count(count.saturating_add_signed(delta)));
+            }
+            IndexChange::Join(_, store) => {
+                let mut stores = match slot.now.take() {
+                    Some(Record::Stores(stores)) => stores,
+                    _ => Arc::default(),
+                };
+                let list = Arc::make_mut(&mut stores);
+                if let Err(place) = list.binary_search(&store) {
+                    list.insert(place, store);
+                }
+                slot.now = Some(Record::Stores(stores));
+            }
+        }
+    }
+
+    /// Everything that changed, in the order of the keys.
+    pub(crate) fn changed(&self) -> Vec<(Key, Option<Record>)> {
+        let changed = self.slots.iter().filter(|(_, slot)| slot.changed);
+        let mut changed: Vec<_> = changed.map(|(key, slot)| (key.clone(), slot.now.clone())).collect();
+        changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        changed
+    }
+}
+
+/// A cart that no index finds: most of them.
+fn is_plain_cart(record: Option<&Record>) -> bool {
+    matches!(record, Some(Record::Cart(cart)) if cart.external_user.is_none())
+}

@@ -1,0 +1,91 @@
+//! What the shop answers when the business says no: a closed list with stable codes.
+
+use crate::{Country, Currency, Sku};
+use serde::Serialize;
+
+/// One line of a request that could not be filled.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ShortLine {
+    /// Which SKU.
+    pub sku: Sku,
+    /// How many were asked for.
+    pub requested: i64,
+    /// How many could be had.
+    pub available: i64,
+}
+
+/// A value that is not allowed, named by its field.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FieldError {
+    /// Path in the request (`lines[2].quantity`).
+    pub field: String,
+    /// A stable word for the kind of error.
+    pub code: &'static str,
+    /// What is allowed.
+    pub detail: String,
+}
+
+/// The business says no. Nothing has changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[allow(missing_docs, reason = "the fields are named and printed by the variant's message")]
+pub enum Refusal {
+    /// There is no such thing, or the caller may not know of it.
+    #[error("no {resource} {id}")]
+    NotFound { resource: &'static str, id: String },
+    /// Not enough stock. One entry a SKU, never empty.
+    #[error("not enough stock")]
+    InsufficientStock { lines: Vec<ShortLine> },
+    /// The resource changed since the caller read it.
+    #[error("the version is {current}")]
+    VersionConflict { current: u64 },
+    /// An absolute write without a version.
+    #[error("a version is required")]
+    VersionRequired,
+    /// The principal holds as many open reservations as it may.
+    #[error("at most {limit} open reservations")]
+    ReservationLimit { limit: u64 },
+    /// The reservation has ended otherwise.
+    #[error("the reservation is {state}")]
+    ReservationFinal { state: &'static str },
+    /// The cart takes no more changes.
+    #[error("cart {id} is {state}")]
+    CartClosed { id: String, state: &'static str },
+    /// The name is taken by something else.
+    #[error("{resource} {id} exists already")]
+    AlreadyExists { resource: &'static str, id: String },
+    /// The thing is in a state that forbids this.
+    #[error("{detail}")]
+    InvalidState { state: &'static str, detail: String },
+    /// Values that are not allowed. Never empty.
+    #[error("invalid values")]
+    Invalid { errors: Vec<FieldError> },
+    /// Outside a SKU's own limits.
+    #[error("quantity outside the limits of the SKU")]
+    QuantityLimit { min: Option<i64>, max: Option<i64>, multiple: Option<i64> },
+    /// The cart would grow beyond a configured limit.
+    #[error("{detail}")]
+    CartLimit { detail: String },
+    /// No price in the cart's currency.
+    #[error("{sku} has no price in {currency}")]
+    CurrencyMismatch { sku: Sku, currency: Currency },
+    /// The SKU is not sold in that country.
+    #[error("{sku} is not sold in {country}")]
+    NotSoldHere { sku: Sku, country: Country },
+}
+
+impl Refusal {
+    /// A thing that is not there.
+    pub fn not_found(resource: &'static str, id: impl ToString) -> Self {
+        Self::NotFound { resource, id: id.to_string() }
+    }
+
+    /// One value that is not allowed.
+    pub fn invalid(field: impl Into<String>, code: &'static str, detail: impl Into<String>) -> Self {
+        Self::Invalid { errors: vec![FieldError { field: field.into(), code, detail: detail.into() }] }
+    }
+
+    /// One SKU short of stock.
+    pub fn short(sku: &Sku, requested: i64, available: i64) -> Self {
+        Self::InsufficientStock { lines: vec![ShortLine { sku: sku.clone(), requested, available }] }
+    }
+}

@@ -1,0 +1,27 @@
+//! The HTTP contract, tried on the real binary: one module per noun of the routes, each test a sentence of the
+//! contract.
+
+mod support;
+
+mod availability;
+mod carts;
+mod edge;
+mod expiry;
+mod keys;
+mod legacy;
+mod levels;
+mod lines;
+mod merge;
+mod operation;
+mod pages;
+mod products;
+mod refusals;
+mod reservations;
+mod restart;
+mod retries;
+mod search;
+mod stores;
+mod transfers;
+mod variants;
+mod versions;
+mod who;

@@ -1,0 +1,18 @@
+//! What the tests stand on: the real binary, a small HTTP client, and a shop to set scenes in.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "two test binaries share this module and neither uses all of it"
+)]
+
+pub(crate) mod check;
+pub(crate) mod client;
+pub(crate) mod process;
+pub(crate) mod race;
+pub(crate) mod shop;
+
+pub(crate) use check::{check, instant, money, text, whole};
+pub(crate) use client::{Request, Response, exchange_raw};
+pub(crate) use process::{ADMIN_KEY, Process, Setup, TempDir, eventually};
+pub(crate) use race::race;
+pub(crate) use shop::{Cart, Item, Level, Shop, fresh, shop, uuid};
