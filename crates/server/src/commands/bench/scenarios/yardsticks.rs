@@ -1,0 +1,55 @@
+//! What the machine can do without a shop: the measures that the scenarios are divided by.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::super::{
+    Bench,
+    bare::{self, Bare},
+    client::Caller,
+    load::{Pattern, Pool, Requests},
+    measure::medians,
+    report::Row,
+    shop::DataDirectory,
+    sqlite::Sqlite,
+};
+
+/// Requests per second of a bare axum JSON handler, over as many connections as the scenarios use.
+pub(super) async fn bare(bench: &mut Bench) -> anyhow::Result<()> {
+    let server = Bare::start(&bench.source.binary)?;
+    let caller = Caller::new(server.address, None);
+    let requests = Arc::new(Requests {
+        write: move |_, out: &mut Vec<u8>| caller.get(out, format_args!("{}", bare::PATH)),
+        expected: &[200],
+    });
+    let connections = bench.settings.connections;
+    let mut pool = Pool::open(server.address, connections).await?;
+    let figures = bench
+        .settings
+        .measure(&mut pool, &requests, Pattern::Closed, Some(server.pid()))
+        .await?;
+    bench.bare = Some(figures.throughput);
+    let case = format!("axum JSON, {connections} connections");
+    bench
+        .report
+        .rows
+        .push(Row::new("bare", case).with_figures(figures));
+    Ok(())
+}
+
+/// Commits per second of raw SQLite on the disk that the shops use.
+pub(super) async fn sqlite(bench: &mut Bench) -> anyhow::Result<()> {
+    let directory = DataDirectory::new(&bench.source.directory)?;
+    let sqlite = Sqlite::open(directory.path())?;
+    sqlite.run(bench.settings.warm_up).await?;
+    let mut runs = Vec::new();
+    for _ in 0..bench.settings.runs {
+        runs.push(sqlite.run(bench.settings.duration).await?);
+    }
+    let figures = medians(&runs).context("no runs")?;
+    bench.sqlite = Some(figures.throughput);
+    let row = Row::new("sqlite", "one row per commit, WAL, FULL").with_figures(figures);
+    bench.report.rows.push(row);
+    Ok(())
+}
