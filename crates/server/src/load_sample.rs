@@ -1,11 +1,15 @@
 //! Loading the sample catalogue into an empty shop.
 
+use crate::importing::{Options, Target};
 use crate::sample;
+use anyhow::Context as _;
+use cartwright_adapters::system::SystemRandom;
 use cartwright_api::wire::stock::PutStore as Body;
 use cartwright_app::shop::{Command, Reply, Submission};
 use cartwright_app::stores::PutStore;
 use cartwright_app::{Shop, ports::ReadStore};
-use cartwright_domain::StoreId;
+use cartwright_domain::{Country, StoreId};
+use std::sync::Arc;
 
 /// Whether the shop has no locations and no products yet.
 ///
