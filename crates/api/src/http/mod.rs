@@ -13,9 +13,14 @@ mod serve;
 mod write;
 
 mod availability;
+mod cart_lines;
+mod cart_merge;
+mod cart_reply;
+mod carts;
 mod keys;
 mod levels;
 mod operation;
+mod rendered_carts;
 mod reservations;
 mod stores;
 mod transfers;

@@ -1,7 +1,10 @@
 //! Every route, noun by noun. Reading this list shows the product.
 
 use super::Endpoint;
-use super::{availability, keys, levels, operation, reservations, stores, transfers};
+use super::{
+    availability, cart_lines, cart_merge, carts, keys, levels, operation, reservations, stores,
+    transfers,
+};
 
 /// All routes.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
@@ -11,6 +14,9 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         reservations::ROUTES,
         transfers::ROUTES,
         availability::ROUTES,
+        carts::ROUTES,
+        cart_lines::ROUTES,
+        cart_merge::ROUTES,
         keys::ROUTES,
         operation::ROUTES,
     ]
