@@ -4,6 +4,7 @@ use super::auth::{Who, identify};
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
 use super::metrics::Metrics;
 use super::rate::Rates;
+use super::rendered_carts::RenderedCarts;
 use super::{query, routes};
 use crate::problem::Problem;
 use crate::rendered::Rendered;
@@ -86,6 +87,7 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Answers `/health/readiness` with 503 while false.
     pub ready: std::sync::atomic::AtomicBool,
+    pub(super) rendered_carts: RenderedCarts,
     ids: Mutex<Ids>,
     rates: Rates,
     router: matchit::Router<Vec<(usize, &'static Endpoint)>>,
@@ -123,6 +125,7 @@ impl Edge {
             ready: std::sync::atomic::AtomicBool::new(true),
             request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
             requests: AtomicU64::new(0),
+            rendered_carts: RenderedCarts::default(),
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,

@@ -13,11 +13,16 @@ mod serve;
 mod write;
 
 mod availability;
+mod cart_lines;
+mod cart_merge;
+mod cart_reply;
+mod carts;
 mod imports;
 mod keys;
 mod levels;
 mod operation;
 mod products;
+mod rendered_carts;
 mod reservations;
 mod search;
 mod stores;

@@ -2,8 +2,7 @@
 
 use super::Endpoint;
 use super::{
-    availability, imports, keys, levels, operation, products, reservations, search, stores,
-    transfers, variants,
+    availability, cart_lines, cart_merge, carts, imports, keys, levels, operation, products, reservations, search, stores, transfers, variants,
 };
 
 /// All routes.
@@ -18,6 +17,9 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         reservations::ROUTES,
         transfers::ROUTES,
         availability::ROUTES,
+        carts::ROUTES,
+        cart_lines::ROUTES,
+        cart_merge::ROUTES,
         keys::ROUTES,
         operation::ROUTES,
     ]
