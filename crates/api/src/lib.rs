@@ -4,4 +4,5 @@ pub mod codes;
 pub mod grpc;
 pub mod http;
 pub mod problem;
+pub mod rendered;
 pub mod wire;

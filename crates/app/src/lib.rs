@@ -13,6 +13,8 @@ pub mod ports;
 pub mod shop;
 pub mod work;
 
+pub mod catalog;
+pub mod consumers;
 pub mod inventory;
 pub mod keys;
 pub mod stores;

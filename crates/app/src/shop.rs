@@ -51,6 +51,8 @@ pub struct Outcome {
     pub record: Option<Record>,
     /// Whether it was made by this command.
     pub created: bool,
+    /// Whether the command changed anything.
+    pub changed: bool,
 }
 
 /// Finds the product of a SKU while a reply is rendered.

@@ -6,6 +6,7 @@ use super::metrics::Metrics;
 use super::rate::Rates;
 use super::{query, routes};
 use crate::problem::Problem;
+use crate::rendered::Rendered;
 use bytes::Bytes;
 use cartwright_app::Shop;
 use cartwright_app::ids::Ids;
@@ -77,6 +78,8 @@ pub struct Edge {
     pub secrets: Secrets,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
+    /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
+    pub rendered: Arc<Rendered>,
     /// Configuration.
     pub options: Options,
     /// Counters.
@@ -124,6 +127,7 @@ impl Edge {
             shop,
             secrets,
             search,
+            rendered: Arc::default(),
             options,
             router,
         }

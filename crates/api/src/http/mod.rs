@@ -13,12 +13,16 @@ mod serve;
 mod write;
 
 mod availability;
+mod imports;
 mod keys;
 mod levels;
 mod operation;
+mod products;
 mod reservations;
+mod search;
 mod stores;
 mod transfers;
+mod variants;
 
 pub use auth::{ROOT_NAME, Who};
 pub use edge::{Edge, Options};

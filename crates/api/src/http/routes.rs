@@ -1,11 +1,18 @@
 //! Every route, noun by noun. Reading this list shows the product.
 
 use super::Endpoint;
-use super::{availability, keys, levels, operation, reservations, stores, transfers};
+use super::{
+    availability, imports, keys, levels, operation, products, reservations, search, stores,
+    transfers, variants,
+};
 
 /// All routes.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
     [
+        products::ROUTES,
+        variants::ROUTES,
+        search::ROUTES,
+        imports::ROUTES,
         stores::ROUTES,
         levels::ROUTES,
         reservations::ROUTES,

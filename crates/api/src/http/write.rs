@@ -138,7 +138,7 @@ impl Call {
         }))
     }
 
-    fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
+    pub(super) fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
         let mut values = self.headers().get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);

@@ -18,6 +18,7 @@ mod lookup_grpc;
 mod reads;
 mod reserve_hot;
 mod start;
+mod write_loop;
 mod yardsticks;
 
 /// What can be measured. The order is the order of a run: yardsticks first, since the others are compared with them.
@@ -31,6 +32,8 @@ pub(crate) enum Scenario {
     AddItem,
     /// Reserve units of one SKU, then check that nothing was oversold.
     ReserveHot,
+    /// Reserve units of one SKU in process, without a network.
+    ReserveInProcess,
     /// Read a product.
     GetProduct,
     /// Read a cart of five lines.
@@ -51,6 +54,7 @@ impl Scenario {
             Self::Sqlite => "sqlite",
             Self::AddItem => "add-item",
             Self::ReserveHot => "reserve-hot",
+            Self::ReserveInProcess => "reserve-in-process",
             Self::GetProduct => "get-product",
             Self::GetCart => "get-cart",
             Self::LookupGrpc => "lookup-grpc",
@@ -62,7 +66,7 @@ impl Scenario {
     /// The yardsticks that its figures are divided by.
     fn yardsticks(self) -> &'static [Self] {
         match self {
-            Self::AddItem | Self::ReserveHot => &[Self::Bare, Self::Sqlite],
+            Self::AddItem | Self::ReserveHot | Self::ReserveInProcess => &[Self::Bare, Self::Sqlite],
             Self::GetProduct | Self::GetCart | Self::LookupGrpc => &[Self::Bare],
             Self::Bare | Self::Sqlite | Self::Growth | Self::Start => &[],
         }
@@ -91,6 +95,7 @@ pub(crate) async fn run(bench: &mut Bench, only: &[Scenario]) -> anyhow::Result<
             Scenario::Sqlite => yardsticks::sqlite(bench).await?,
             Scenario::AddItem => add_item::run(bench).await?,
             Scenario::ReserveHot => reserve_hot::run(bench).await?,
+            Scenario::ReserveInProcess => write_loop::run(bench).await?,
             Scenario::GetProduct => reads::product(bench).await?,
             Scenario::GetCart => reads::cart(bench).await?,
             Scenario::LookupGrpc => lookup_grpc::run(bench).await?,

@@ -1,0 +1,9 @@
+//! The contract of the store, run on every technology, and what the write loop promises on each.
+
+mod contract;
+mod desk;
+mod lists;
+mod looped;
+mod on_disk;
+mod replies;
+mod samples;
