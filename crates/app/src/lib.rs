@@ -13,6 +13,7 @@ pub mod ports;
 pub mod shop;
 pub mod work;
 
+pub mod carts;
 pub mod catalog;
 pub mod consumers;
 pub mod inventory;

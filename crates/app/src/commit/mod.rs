@@ -285,7 +285,7 @@ impl Loop {
             self.committed.publish(key.clone(), value.clone());
         }
         for (key, value) in prepared.loaded() {
-            self.committed.publish(key, value);
+            self.committed.remember(key, value);
         }
         for event in &prepared.events {
             if let Event::Reservation(
