@@ -142,7 +142,8 @@ impl Edge {
         self.ids.lock().fresh(now)
     }
 
-    fn request_id(&self, headers: &HeaderMap) -> SmolStr {
+    /// The caller's request id if it is a sane one, else a fresh one.
+    pub(crate) fn request_id(&self, headers: &HeaderMap) -> SmolStr {
         let given = headers
             .get("request-id")
             .and_then(|value| value.to_str().ok());
@@ -249,9 +250,7 @@ impl Edge {
         let limit = self.body_limit(endpoint);
         self.check_sizes(&parts, &body, limit)?;
         check_media(endpoint, &parts.headers, !body.is_end_stream())?;
-        let mut who = identify(self, &parts.headers).await?;
-        self.authorize(endpoint, &mut who, &params)?;
-        self.check_rate(&who)?;
+        let who = self.admit(endpoint, &parts.headers, &params).await?;
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
@@ -265,10 +264,24 @@ impl Edge {
             query,
             who,
             parts,
+            payload: body.clone(),
             body,
             request_id,
         };
         (endpoint.handler)(call).await
+    }
+
+    /// Who calls, if they may: credentials, then scope or cart token, then rate. Every surface asks here.
+    pub(crate) async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        headers: &HeaderMap,
+        params: &[String],
+    ) -> Result<Who, Problem> {
+        let mut who = identify(self, headers).await?;
+        self.authorize(endpoint, &mut who, params)?;
+        self.check_rate(&who)?;
+        Ok(who)
     }
 
     fn body_limit(&self, endpoint: &Endpoint) -> usize {
@@ -357,7 +370,7 @@ impl Edge {
         same && differences == 0
     }
 
-    fn check_rate(&self, who: &Who) -> Result<(), Problem> {
+    pub(crate) fn check_rate(&self, who: &Who) -> Result<(), Problem> {
         if who.is_root || who.principal.is_empty() {
             return Ok(());
         }
