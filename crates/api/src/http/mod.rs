@@ -32,6 +32,7 @@ mod variants;
 pub use auth::{ROOT_NAME, Who};
 pub use edge::{Edge, Options};
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
+pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;
 pub use routes::all as routes;
 pub use serve::serve;
