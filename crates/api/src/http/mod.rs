@@ -13,7 +13,9 @@ mod serve;
 mod write;
 
 mod availability;
+mod central;
 mod keys;
+mod legacy;
 mod levels;
 mod operation;
 mod reservations;

@@ -1,7 +1,9 @@
 //! Every route, noun by noun. Reading this list shows the product.
 
 use super::Endpoint;
-use super::{availability, keys, levels, operation, reservations, stores, transfers};
+use super::{
+    availability, central, keys, legacy, levels, operation, reservations, stores, transfers,
+};
 
 /// All routes.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
@@ -12,7 +14,9 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         transfers::ROUTES,
         availability::ROUTES,
         keys::ROUTES,
+        central::ROUTES,
         operation::ROUTES,
+        legacy::ROUTES,
     ]
     .into_iter()
     .flatten()
