@@ -5,6 +5,7 @@ mod body;
 mod edge;
 mod endpoint;
 mod metrics;
+pub mod openapi;
 mod page;
 mod query;
 mod rate;
