@@ -94,11 +94,6 @@ impl Committed {
         self.entries.insert(key, value);
     }
 
-    /// The loop's own: what a key holds, as it was read; nothing changed.
-    pub(crate) fn remember(&self, key: Key, value: Option<Record>) {
-        self.entries.insert(key, value);
-    }
-
     /// The loop's own: forget everything, after a failure or when another process wrote.
     pub(crate) fn clear(&self) {
         self.entries.clear();

@@ -81,9 +81,16 @@ impl Tables {
     }
 
     /// Carts of these states whose time is over, oldest first.
-    fn carts_by_expiry(&self, now: Time, limit: usize, wanted: impl Fn(CartState) -> bool) -> Vec<CartId> {
+    fn carts_by_expiry(
+        &self,
+        now: Time,
+        limit: usize,
+        wanted: impl Fn(CartState) -> bool,
+    ) -> Vec<CartId> {
         let over = self.records.values().filter_map(|record| match record {
-            Record::Cart(cart) if wanted(cart.state) && cart.expires_at <= now => Some((cart.expires_at, cart.id)),
+            Record::Cart(cart) if wanted(cart.state) && cart.expires_at <= now => {
+                Some((cart.expires_at, cart.id))
+            }
             _ => None,
         });
         let mut over: Vec<_> = over.collect();
@@ -91,7 +98,13 @@ impl Tables {
         over.into_iter().map(|(_, id)| id).take(limit).collect()
     }
 
-    fn page(&self, from: Key, after: &Cursor, limit: usize, wanted: impl Fn(&Record) -> Option<bool>) -> Page<Record> {
+    fn page(
+        &self,
+        from: Key,
+        after: &Cursor,
+        limit: usize,
+        wanted: impl Fn(&Record) -> Option<bool>,
+    ) -> Page<Record> {
         let records = self.records.range(from..).map(|(_, record)| record);
         let records = records.map_while(|record| wanted(record).map(|wanted| (wanted, record)));
         let after = after.as_deref().unwrap_or_default();
@@ -248,7 +261,10 @@ impl ReadStore for Memory {
     }
 
     fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
-        Ok(self.state.lock().carts_by_expiry(now, limit, |state| state == CartState::Open))
+        Ok(self
+            .state
+            .lock()
+            .carts_by_expiry(now, limit, |state| state == CartState::Open))
     }
 
     fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault> {

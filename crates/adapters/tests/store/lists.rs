@@ -111,7 +111,11 @@ fn stale_carts_come_oldest_first() {
             .map(|(number, at)| cart(number, None, None, at))
             .collect();
         desk.commit(&events).unwrap();
-        desk.commit(&[Event::Cart(CartId(6), CartEvent::Expired), touch(5, at(5, 0))]).unwrap();
+        desk.commit(&[
+            Event::Cart(CartId(6), CartEvent::Expired),
+            touch(5, at(5, 0)),
+        ])
+        .unwrap();
         let stale = |now, limit| {
             let found = desk.parts.read.stale_carts(now, limit).unwrap();
             found.into_iter().map(|id| id.0).collect::<Vec<_>>()

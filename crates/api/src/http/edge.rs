@@ -330,6 +330,13 @@ impl Edge {
             Access::Cart => return self.open_cart(who, params),
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
+            Access::Legacy(_) if self.options.legacy_open => {
+                if !who.has_key() {
+                    who.principal = SmolStr::new_static("legacy");
+                }
+                return Ok(());
+            }
+            Access::Legacy(scope) => std::slice::from_ref(scope),
         };
         if wanted.iter().any(|scope| who.may(*scope)) {
             return Ok(());

@@ -2,7 +2,8 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, imports, keys, levels, operation, products, reservations, search, stores, transfers, variants,
+    availability, cart_lines, cart_merge, carts, central, imports, keys, legacy, levels, operation,
+    products, reservations, search, stores, transfers, variants,
 };
 
 /// All routes.
@@ -21,7 +22,9 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_lines::ROUTES,
         cart_merge::ROUTES,
         keys::ROUTES,
+        central::ROUTES,
         operation::ROUTES,
+        legacy::ROUTES,
     ]
     .into_iter()
     .flatten()

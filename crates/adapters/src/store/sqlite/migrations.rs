@@ -13,9 +13,21 @@ struct Migration {
 
 /// Every step in order; the schema's number is how many of them were taken.
 const MIGRATIONS: &[Migration] = &[
-    Migration { name: "the log, kept replies, cursors", up: LOG_UP, down: LOG_DOWN },
-    Migration { name: "catalogue, stock, carts, API keys", up: NOUNS_UP, down: NOUNS_DOWN },
-    Migration { name: "closed carts by expiry", up: CLOSED_CARTS_UP, down: CLOSED_CARTS_DOWN },
+    Migration {
+        name: "the log, kept replies, cursors",
+        up: LOG_UP,
+        down: LOG_DOWN,
+    },
+    Migration {
+        name: "catalogue, stock, carts, API keys",
+        up: NOUNS_UP,
+        down: NOUNS_DOWN,
+    },
+    Migration {
+        name: "closed carts by expiry",
+        up: CLOSED_CARTS_UP,
+        down: CLOSED_CARTS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.

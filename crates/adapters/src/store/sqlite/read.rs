@@ -152,7 +152,9 @@ impl Reader {
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
             let key = params![rows::expires_hour(now), now.0, limit as i64];
-            let carts = statement.query_map(key, |row| rows::made_id(row, 0).map(CartId)).map_err(fault)?;
+            let carts = statement
+                .query_map(key, |row| rows::made_id(row, 0).map(CartId))
+                .map_err(fault)?;
             carts.collect::<Result<_, _>>().map_err(fault)
         })
     }
