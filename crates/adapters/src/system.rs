@@ -11,8 +11,14 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic time begins now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the adapter of the Clock port"
+    )]
     pub fn new() -> Self {
-        Self { started: Instant::now() }
+        Self {
+            started: Instant::now(),
+        }
     }
 }
 
@@ -22,10 +28,16 @@ impl Default for SystemClock {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the adapter of the Clock port"
+)]
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
-        since.map_or(0, |since| i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+        since.map_or(0, |since| {
+            i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+        })
     }
 
     fn monotonic_ns(&self) -> u64 {
@@ -37,6 +49,10 @@ impl Clock for SystemClock {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemRandom;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the adapter of the Random port"
+)]
 impl Random for SystemRandom {
     /// # Panics
     /// When the operating system has no random numbers to give: nothing safe can be done without them.

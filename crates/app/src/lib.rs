@@ -14,6 +14,7 @@ pub mod replay;
 pub mod shop;
 pub mod work;
 
+pub mod carts;
 pub mod catalog;
 pub mod consumers;
 pub mod inventory;
