@@ -69,11 +69,14 @@ impl Replay {
     pub fn batch(&mut self, batch: &proto::Batch) -> Result<(), Fault> {
         if batch.first_position > self.position + 1 {
             let (from, to) = (self.position + 1, batch.first_position);
-            return Err(Fault::Corrupt(format!("the log has nothing from {from} to before {to}")));
+            return Err(Fault::Corrupt(format!(
+                "the log has nothing from {from} to before {to}"
+            )));
         }
         for (position, entry) in (batch.first_position..).zip(&batch.entries) {
             if position > self.position {
-                self.entry(entry, Time(batch.time_ms)).map_err(|fault| at(position, fault))?;
+                self.entry(entry, Time(batch.time_ms))
+                    .map_err(|fault| at(position, fault))?;
                 self.position = position;
             }
         }
@@ -92,7 +95,9 @@ impl Replay {
         let after = state.as_ref().map_or(before + 1, Record::version);
         if after != entry.stream_version {
             let (stream, logged) = (&entry.stream, entry.stream_version);
-            return Err(Fault::Corrupt(format!("{stream} is at version {after} and the log says {logged}")));
+            return Err(Fault::Corrupt(format!(
+                "{stream} is at version {after} and the log says {logged}"
+            )));
         }
         if let Some(state) = state {
             self.state.insert(key, state);
@@ -127,7 +132,9 @@ impl Replay {
             expect_indexes(&live, &mut indexes);
             match self.state.remove(&key) {
                 Some(replayed) if replayed == live => {}
-                Some(replayed) => found.differs(|| format!("{key:?}: live {live:?}, replayed {replayed:?}")),
+                Some(replayed) => {
+                    found.differs(|| format!("{key:?}: live {live:?}, replayed {replayed:?}"))
+                }
                 None => found.differs(|| format!("{key:?}: live, and not in the log")),
             }
             Ok(())
@@ -137,7 +144,9 @@ impl Replay {
         }
         if position != self.position {
             let replayed = self.position;
-            found.differs(|| format!("the store is at position {position}, the log ends at {replayed}"));
+            found.differs(|| {
+                format!("the store is at position {position}, the log ends at {replayed}")
+            });
         }
         for (key, expected) in indexes {
             found.compared += 1;

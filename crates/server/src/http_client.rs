@@ -39,7 +39,12 @@ impl Reply {
             return Ok(self.body);
         }
         let text = |name: &str| self.body[name].as_str().unwrap_or_default();
-        bail!("the server refuses ({} {}): {}", self.status, text("code"), text("detail"))
+        bail!(
+            "the server refuses ({} {}): {}",
+            self.status,
+            text("code"),
+            text("detail")
+        )
     }
 }
 
@@ -49,19 +54,35 @@ impl Client {
     /// # Errors
     /// When the address is none.
     pub fn new(server: &str, key: Option<String>) -> anyhow::Result<Self> {
-        let uri: Uri = server.parse().with_context(|| format!("{server} is no address; expected http://host:port"))?;
+        let uri: Uri = server
+            .parse()
+            .with_context(|| format!("{server} is no address; expected http://host:port"))?;
         let plain = uri.scheme_str() == Some("http") && matches!(uri.path(), "" | "/");
-        let authority = uri.authority().filter(|_| plain).with_context(|| format!("{server} is no address; expected http://host:port"))?;
-        let authority = if authority.port().is_some() { authority.to_string() } else { format!("{authority}:80") };
-        Ok(Self { authority, key, sender: None })
+        let authority = uri
+            .authority()
+            .filter(|_| plain)
+            .with_context(|| format!("{server} is no address; expected http://host:port"))?;
+        let authority = if authority.port().is_some() {
+            authority.to_string()
+        } else {
+            format!("{authority}:80")
+        };
+        Ok(Self {
+            authority,
+            key,
+            sender: None,
+        })
     }
 
     async fn sender(&mut self) -> anyhow::Result<&mut SendRequest<Full<Bytes>>> {
         let open = matches!(&self.sender, Some(sender) if !sender.is_closed());
         if !open {
-            let stream = TcpStream::connect(&self.authority)
-                .await
-                .with_context(|| format!("no shop answers on {}; start one with `cartwright serve`", self.authority))?;
+            let stream = TcpStream::connect(&self.authority).await.with_context(|| {
+                format!(
+                    "no shop answers on {}; start one with `cartwright serve`",
+                    self.authority
+                )
+            })?;
             stream.set_nodelay(true)?;
             let (sender, connection) = handshake(TokioIo::new(stream)).await?;
             tokio::spawn(connection);
@@ -74,8 +95,17 @@ impl Client {
     ///
     /// # Errors
     /// When nobody answers, or not in JSON.
-    pub async fn send(&mut self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> anyhow::Result<Reply> {
-        let mut request = Request::builder().method(method).uri(path).header(HOST, &self.authority);
+    pub async fn send(
+        &mut self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> anyhow::Result<Reply> {
+        let mut request = Request::builder()
+            .method(method)
+            .uri(path)
+            .header(HOST, &self.authority);
         if let Some(key) = &self.key {
             request = request.header(AUTHORIZATION, format!("Bearer {key}"));
         }
@@ -88,12 +118,26 @@ impl Client {
         let request = request.body(Full::new(Bytes::copy_from_slice(body.as_bytes())))?;
         let sender = self.sender().await?;
         sender.ready().await?;
-        let response = sender.send_request(request).await.context("the connection to the shop ended")?;
+        let response = sender
+            .send_request(request)
+            .await
+            .context("the connection to the shop ended")?;
         let status = response.status().as_u16();
-        let replayed = response.headers().get("idempotent-replayed").is_some_and(|value| value == "true");
+        let replayed = response
+            .headers()
+            .get("idempotent-replayed")
+            .is_some_and(|value| value == "true");
         let bytes = response.into_body().collect().await?.to_bytes();
-        let body = if bytes.is_empty() { Value::Null } else { serde_json::from_slice(&bytes).context("the shop's reply is no JSON")? };
-        Ok(Reply { status, replayed, body })
+        let body = if bytes.is_empty() {
+            Value::Null
+        } else {
+            serde_json::from_slice(&bytes).context("the shop's reply is no JSON")?
+        };
+        Ok(Reply {
+            status,
+            replayed,
+            body,
+        })
     }
 
     /// `POST` of JSON.

@@ -56,14 +56,22 @@ const BACK_OFF: Duration = Duration::from_millis(5);
 impl Target {
     /// A shop in this process.
     pub fn own(shop: Shop, random: Arc<dyn Random>, country: Country) -> Self {
-        Self::Own { shop, ids: Ids::new(random), country }
+        Self::Own {
+            shop,
+            ids: Ids::new(random),
+            country,
+        }
     }
 
     /// Takes some hundred rows; one result a row, in their order.
     ///
     /// # Errors
     /// When the shop fails as a whole; rows before that may have been taken, and taking them again changes nothing.
-    pub async fn take(&mut self, rows: &[ImportRow], options: Options) -> anyhow::Result<Vec<Taken>> {
+    pub async fn take(
+        &mut self,
+        rows: &[ImportRow],
+        options: Options,
+    ) -> anyhow::Result<Vec<Taken>> {
         match self {
             Self::Own { shop, ids, country } => {
                 let mut running = FuturesOrdered::new();
@@ -83,12 +91,28 @@ impl Target {
 }
 
 fn failed(row: &ImportRow, problem: &Problem) -> RowError {
-    let id = row.product.get("id").and_then(Value::as_str).map(str::to_owned);
+    let id = row
+        .product
+        .get("id")
+        .and_then(Value::as_str)
+        .map(str::to_owned);
     let report = ImportedRow::failed(0, id.clone(), problem);
-    RowError { row: row.row, line: row.line, id, code: problem.code.to_owned(), detail: report.detail.unwrap_or_default() }
+    RowError {
+        row: row.row,
+        line: row.line,
+        id,
+        code: problem.code.to_owned(),
+        detail: report.detail.unwrap_or_default(),
+    }
 }
 
-async fn own(shop: &Shop, row: &ImportRow, made_id: ProductId, country: Country, options: Options) -> anyhow::Result<Taken> {
+async fn own(
+    shop: &Shop,
+    row: &ImportRow,
+    made_id: ProductId,
+    country: Country,
+    options: Options,
+) -> anyhow::Result<Taken> {
     let Value::Object(fields) = &row.product else {
         anyhow::bail!("line {}: a row is no object", row.line);
     };
@@ -98,15 +122,27 @@ async fn own(shop: &Shop, row: &ImportRow, made_id: ProductId, country: Country,
         Err(refusal) => return refused(refusal),
     };
     let create_stores = options.create_stores.then_some(country);
-    let command = || ImportProduct { row: read.clone(), made_id: made_id.clone(), count: options.count, create_stores };
-    let decided = if options.dry_run { rehearse(shop, &command()).await? } else { submit(shop, command).await? };
+    let command = || ImportProduct {
+        row: read.clone(),
+        made_id: made_id.clone(),
+        count: options.count,
+        create_stores,
+    };
+    let decided = if options.dry_run {
+        rehearse(shop, &command()).await?
+    } else {
+        submit(shop, command).await?
+    };
     match decided {
         Ok(outcome) => Ok(Ok(outcome_of(&outcome))),
         Err(refusal) => refused(refusal),
     }
 }
 
-async fn submit(shop: &Shop, command: impl Fn() -> ImportProduct) -> Result<Result<Decided, Refusal>, Fault> {
+async fn submit(
+    shop: &Shop,
+    command: impl Fn() -> ImportProduct,
+) -> Result<Result<Decided, Refusal>, Fault> {
     loop {
         let submission = Submission {
             command: Box::new(command()),
@@ -118,7 +154,9 @@ async fn submit(shop: &Shop, command: impl Fn() -> ImportProduct) -> Result<Resu
         match shop.submit(submission).await {
             Ok(answer) => match answer.reply {
                 Reply::Decided(decided) => return Ok(decided),
-                Reply::Kept(..) | Reply::KeyReused => unreachable!("the row has no idempotency key"),
+                Reply::Kept(..) | Reply::KeyReused => {
+                    unreachable!("the row has no idempotency key")
+                }
             },
             Err(Fault::Overloaded) => tokio::time::sleep(BACK_OFF).await,
             Err(fault) => return Err(fault),
@@ -134,14 +172,31 @@ fn outcome_of(outcome: &Decided) -> Outcome {
     }
 }
 
-async fn server(client: &mut Client, rows: &[ImportRow], options: Options) -> anyhow::Result<Vec<Taken>> {
-    let Options { count, create_stores, dry_run } = options;
+async fn server(
+    client: &mut Client,
+    rows: &[ImportRow],
+    options: Options,
+) -> anyhow::Result<Vec<Taken>> {
+    let Options {
+        count,
+        create_stores,
+        dry_run,
+    } = options;
     let stock = if count { "count" } else { "missing" };
     let path = format!("/v1/imports?stock={stock}&create_stores={create_stores}&dry_run={dry_run}");
-    let body = rows.iter().map(|row| format!("{}\n", row.product)).collect::<String>();
+    let body = rows
+        .iter()
+        .map(|row| format!("{}\n", row.product))
+        .collect::<String>();
     let mut reply = client.post(&path, &body).await?.ok()?;
-    let items: Vec<ImportedRow> = serde_json::from_value(reply["items"].take()).context("the server's reply is no report of an import")?;
-    anyhow::ensure!(items.len() == rows.len(), "the server answered {} of {} rows", items.len(), rows.len());
+    let items: Vec<ImportedRow> = serde_json::from_value(reply["items"].take())
+        .context("the server's reply is no report of an import")?;
+    anyhow::ensure!(
+        items.len() == rows.len(),
+        "the server answered {} of {} rows",
+        items.len(),
+        rows.len()
+    );
     let taken = rows.iter().zip(items).map(|(row, item)| match item.result {
         RowResult::Created => Ok(Outcome::Created),
         RowResult::Updated => Ok(Outcome::Updated),

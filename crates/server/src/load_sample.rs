@@ -44,6 +44,19 @@ pub async fn load(shop: &Shop) -> anyhow::Result<()> {
         )
         .await?;
     }
+    let rows = sample::products()?
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let country = Country::new("US").map_err(|_| anyhow::anyhow!("US is a country"))?;
+    let options = Options {
+        count: false,
+        create_stores: false,
+        dry_run: false,
+    };
+    let mut target = Target::own(shop.clone(), Arc::new(SystemRandom), country);
+    for taken in target.take(&rows, options).await? {
+        taken.context("a row of the sample is refused")?;
+    }
     Ok(())
 }
 

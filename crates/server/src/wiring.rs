@@ -8,6 +8,7 @@ use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::http::{Edge, Options};
 use cartwright_app::Shop;
 use cartwright_app::commit::{self, Running};
+use cartwright_app::consumers::{self, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
@@ -31,6 +32,18 @@ pub struct Core {
     pub search: Arc<dyn Search>,
     /// The machine's randomness.
     pub random: Arc<dyn Random>,
+    /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
+    /// itself puts into memory what it wrote.
+    pub consumers: Consumers,
+}
+
+impl Core {
+    /// Finishes what waits, lets the consumers follow, and returns when all is durable. Blocks.
+    pub fn close(self) {
+        self.running.close();
+        self.consumers.close();
+        self.search.rest();
+    }
 }
 
 /// Opens the store of a data directory.
@@ -73,11 +86,15 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     };
     let (shop, running) =
         commit::start(parts, clock, random.clone(), options).map_err(CannotStart::because)?;
+    let search: Arc<dyn Search> = Arc::new(search);
+    let index = SearchIndex::new(shop.clone(), search.clone());
+    let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
     Ok(Core {
         shop,
         running,
-        search: Arc::new(search),
+        search,
         random,
+        consumers,
     })
 }
 

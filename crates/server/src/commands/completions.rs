@@ -12,5 +12,10 @@ pub(super) struct CompletionsArgs {
 }
 
 pub(super) fn run(args: &CompletionsArgs) {
-    clap_complete::generate(args.shell, &mut super::Cli::command(), "cartwright", &mut std::io::stdout());
+    clap_complete::generate(
+        args.shell,
+        &mut super::Cli::command(),
+        "cartwright",
+        &mut std::io::stdout(),
+    );
 }

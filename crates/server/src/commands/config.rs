@@ -38,13 +38,20 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<()> {
         }
         What::Show { json, flags } => (json, flags),
     };
-    let config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set).map_err(CannotStart::because)?;
+    let config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
+        .map_err(CannotStart::because)?;
     let values = shown(&config);
     if json {
         let value = |(name, value, source): &(&'static str, String, String)| {
-            ((*name).to_owned(), serde_json::json!({"value": value, "source": source}))
+            (
+                (*name).to_owned(),
+                serde_json::json!({"value": value, "source": source}),
+            )
         };
-        println!("{}", serde_json::Value::Object(values.iter().map(value).collect()));
+        println!(
+            "{}",
+            serde_json::Value::Object(values.iter().map(value).collect())
+        );
         return Ok(());
     }
     for (name, value, source) in values {

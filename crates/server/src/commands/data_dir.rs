@@ -19,7 +19,10 @@ pub(super) struct DataDir {
 impl DataDir {
     /// The settings with this data directory.
     pub(super) fn config(&self) -> Result<Config, CannotStart> {
-        let given = self.data_dir.as_ref().map(|dir| ("data_dir", dir.display().to_string()));
+        let given = self
+            .data_dir
+            .as_ref()
+            .map(|dir| ("data_dir", dir.display().to_string()));
         let flags: Vec<_> = given.into_iter().collect();
         Config::load(self.config.as_deref(), std::env::vars(), &flags).map_err(CannotStart::because)
     }
@@ -31,6 +34,9 @@ impl DataDir {
         if database.exists() {
             return Ok(());
         }
-        Err(CannotStart(format!("there is no database in {}: name the directory with --data-dir", dir.display())))
+        Err(CannotStart(format!(
+            "there is no database in {}: name the directory with --data-dir",
+            dir.display()
+        )))
     }
 }

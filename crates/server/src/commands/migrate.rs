@@ -48,7 +48,9 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<()> {
     let dir = config.path("data_dir");
     let done = match args.what {
         What::Up => migrate(&dir, Direction::Up),
-        What::Down { yes: false, .. } => bail!("nothing was changed: what the steps made is lost; say --yes"),
+        What::Down { yes: false, .. } => {
+            bail!("nothing was changed: what the steps made is lost; say --yes")
+        }
         What::Down { to, .. } => {
             args.data.must_exist(&config)?;
             migrate(&dir, Direction::Down { to })
@@ -70,11 +72,18 @@ fn show(status: &SchemaStatus, json: bool) {
     if json {
         let step = |(name, taken): &(&str, bool)| serde_json::json!({"name": name, "taken": taken});
         let steps: Vec<_> = status.steps.iter().map(step).collect();
-        println!("{}", serde_json::json!({"current": status.current, "latest": status.latest, "steps": steps}));
+        println!(
+            "{}",
+            serde_json::json!({"current": status.current, "latest": status.latest, "steps": steps})
+        );
         return;
     }
     println!("schema {} of {}", status.current, status.latest);
     for (number, (name, taken)) in status.steps.iter().enumerate() {
-        println!("  {} {} {name}", if *taken { "taken  " } else { "missing" }, number + 1);
+        println!(
+            "  {} {} {name}",
+            if *taken { "taken  " } else { "missing" },
+            number + 1
+        );
     }
 }

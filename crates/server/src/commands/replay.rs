@@ -38,7 +38,9 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let store = wiring::open_store(&dir, &config)?.read;
     let mut replay = Replay::default();
     let from = begin(&mut replay, &dir, args.all, &*store)?;
-    replay.follow(&*store).context("the log cannot be replayed")?;
+    replay
+        .follow(&*store)
+        .context("the log cannot be replayed")?;
     let (position, entries) = (replay.position(), replay.entries());
     let found = replay.compare(&*store)?;
     if args.json {
@@ -48,11 +50,20 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
         });
         println!("{report}");
     } else {
-        println!("replayed {entries} entries from {from} to position {position}; compared {} things", found.compared);
-        found.told.iter().for_each(|difference| println!("differs: {difference}"));
+        println!(
+            "replayed {entries} entries from {from} to position {position}; compared {} things",
+            found.compared
+        );
+        found
+            .told
+            .iter()
+            .for_each(|difference| println!("differs: {difference}"));
     }
     if found.different > 0 {
-        bail!("{} things differ between the live state and the replay: keep the data directory and report this", found.different);
+        bail!(
+            "{} things differ between the live state and the replay: keep the data directory and report this",
+            found.different
+        );
     }
     if !args.json {
         println!("replay equals state");
@@ -61,7 +72,12 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
 }
 
 /// Loads what the replay starts from, and says what that is.
-fn begin(replay: &mut Replay, dir: &Path, all: bool, store: &dyn ReadStore) -> anyhow::Result<String> {
+fn begin(
+    replay: &mut Replay,
+    dir: &Path,
+    all: bool,
+    store: &dyn ReadStore,
+) -> anyhow::Result<String> {
     if !all {
         for snapshot in snapshots::list(dir)? {
             match snapshots::load(&snapshot, &mut |key, record| replay.put(key, record)) {
@@ -77,7 +93,10 @@ fn begin(replay: &mut Replay, dir: &Path, all: bool, store: &dyn ReadStore) -> a
         }
     }
     let archived = snapshots::archive_files(dir)?;
-    let first = store.log(0, 1)?.first().map_or(1, |batch| batch.first_position);
+    let first = store
+        .log(0, 1)?
+        .first()
+        .map_or(1, |batch| batch.first_position);
     if first > 1 {
         for file in &archived {
             snapshots::read_archive(file, &mut |batch| Ok(replay.batch(&batch)?))?;

@@ -7,7 +7,10 @@
 use super::threads;
 use anyhow::Context as _;
 use cartwright_api::http;
+use cartwright_app::{Key, Shop};
+use cartwright_domain::Sku;
 use cartwright_server::config::{Config, Flags};
+use cartwright_server::snapshots::{self, Policy};
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -54,8 +57,18 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
     }
     if config.flag("sample") {
-        welcome(&url);
+        welcome(&url, &core.shop).await?;
     }
+    let policy = Policy {
+        data_dir: config.path("data_dir"),
+        every: config.whole("snapshot_every_n_events") as u64,
+        compact: config.flag("compact_log"),
+    };
+    let snapshots = tokio::spawn(snapshots::watch(
+        policy,
+        core.shop.clone(),
+        core.search.clone(),
+    ));
     eprintln!("cartwright is ready on {url}");
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -75,11 +88,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         let _ = stop.send(());
     });
     http::serve(edge, None, listener, async { drop(stopped.await) }).await;
-    tokio::task::spawn_blocking(move || {
-        core.running.close();
-        core.search.rest();
-    })
-    .await?;
+    snapshots.abort();
+    tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
 }
@@ -116,7 +126,23 @@ impl Signals {
     }
 }
 
-fn welcome(url: &str) {
-    println!("Open  {url}/docs");
-    println!("      {url}/health/readiness");
+/// The SKU that the first curl buys.
+const FIRST_SKU: &str = "SKU123";
+
+/// What to open, and a first request that works when pasted.
+async fn welcome(url: &str, shop: &Shop) -> anyhow::Result<()> {
+    println!("Open     {url}/v1/products");
+    println!("         {url}/v1/search?q=tent");
+    println!("         {url}/health/readiness");
+    let sku = Sku::new(FIRST_SKU).map_err(|_| anyhow::anyhow!("{FIRST_SKU} is no SKU"))?;
+    if shop.find(&Key::Sku(sku)).await?.is_some() {
+        let body = format!(
+            r#"{{"currency":"USD","country":"US","lines":[{{"sku":"{FIRST_SKU}","quantity":2}}]}}"#
+        );
+        println!(
+            "Try      curl -sS {url}/v1/carts -H 'Content-Type: application/json' -d '{body}'"
+        );
+        println!("Watch    cartwright demo --server {url}");
+    }
+    Ok(())
 }

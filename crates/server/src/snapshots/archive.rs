@@ -25,7 +25,14 @@ fn files(data_dir: &Path) -> anyhow::Result<Vec<Archived>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| format!("{} cannot be read", dir.display()))? {
         let path = entry?.path();
-        let last = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".cwl")?.split_once('-')?.1.parse().ok());
+        let last = path.file_name().and_then(|name| {
+            name.to_str()?
+                .strip_suffix(".cwl")?
+                .split_once('-')?
+                .1
+                .parse()
+                .ok()
+        });
         found.extend(last.map(|last| Archived { last, path }));
     }
     found.sort_by_key(|file| file.last);
@@ -44,7 +51,10 @@ pub fn archive_files(data_dir: &Path) -> anyhow::Result<Vec<PathBuf>> {
 ///
 /// # Errors
 /// When it is damaged.
-pub fn read_archive(path: &Path, visit: &mut dyn FnMut(Batch) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub fn read_archive(
+    path: &Path,
+    visit: &mut dyn FnMut(Batch) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     read(path, MAGIC, &mut |bytes| visit(Batch::decode(bytes)?))
 }
 
@@ -68,7 +78,10 @@ pub fn compact(data_dir: &Path, store: &dyn ReadStore, through: u64) -> anyhow::
             }
             let writer = match &mut writer {
                 Some(writer) => writer,
-                none => none.insert(Writer::begin(&data_dir.join(DIR), MAGIC).context("an archive file cannot be written")?),
+                none => none.insert(
+                    Writer::begin(&data_dir.join(DIR), MAGIC)
+                        .context("an archive file cannot be written")?,
+                ),
             };
             writer.record(&batch.encode_to_vec())?;
             first.get_or_insert(batch.first_position);
@@ -76,7 +89,9 @@ pub fn compact(data_dir: &Path, store: &dyn ReadStore, through: u64) -> anyhow::
         }
     }
     if let (Some(writer), Some(first)) = (writer, first) {
-        let path = writer.finish(&format!("{first:020}-{after:020}.cwl")).context("an archive file cannot be written")?;
+        let path = writer
+            .finish(&format!("{first:020}-{after:020}.cwl"))
+            .context("an archive file cannot be written")?;
         read_archive(&path, &mut |_| Ok(()))?;
     }
     if after > 0 {

@@ -41,9 +41,15 @@ impl Writer {
     pub(super) fn begin(dir: &Path, magic: &[u8; 4]) -> io::Result<Self> {
         fs::create_dir_all(dir)?;
         let unfinished = dir.join("unfinished.tmp");
-        let mut hashed = Hashed { inner: BufWriter::new(File::create(&unfinished)?), hash: Sha256::new() };
+        let mut hashed = Hashed {
+            inner: BufWriter::new(File::create(&unfinished)?),
+            hash: Sha256::new(),
+        };
         hashed.write_all(magic)?;
-        Ok(Self { stream: zstd::Encoder::new(hashed, LEVEL)?, unfinished })
+        Ok(Self {
+            stream: zstd::Encoder::new(hashed, LEVEL)?,
+            unfinished,
+        })
     }
 
     pub(super) fn record(&mut self, bytes: &[u8]) -> io::Result<()> {
@@ -71,13 +77,21 @@ impl Writer {
 ///
 /// # Errors
 /// A file that is damaged, cut short or of another kind is told apart before the first record is visited.
-pub(super) fn read(path: &Path, magic: &[u8; 4], visit: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>) -> anyhow::Result<()> {
+pub(super) fn read(
+    path: &Path,
+    magic: &[u8; 4],
+    visit: &mut dyn FnMut(&[u8]) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let name = || format!("{} cannot be used", path.display());
     let end = verify(path).with_context(name)?;
     let mut file = BufReader::new(File::open(path)?.take(end));
     let mut found = [0; 4];
     file.read_exact(&mut found).with_context(name)?;
-    ensure!(&found == magic, "{}: it is of another kind or version", name());
+    ensure!(
+        &found == magic,
+        "{}: it is of another kind or version",
+        name()
+    );
     let mut stream = zstd::Decoder::with_buffer(file).with_context(name)?;
     let mut record = Vec::new();
     let mut length = [0; 4];
@@ -88,7 +102,11 @@ pub(super) fn read(path: &Path, magic: &[u8; 4], visit: &mut dyn FnMut(&[u8]) ->
             Err(error) => return Err(error).with_context(name),
         }
         let length = u32::from_le_bytes(length);
-        ensure!(length <= MAX_RECORD, "{}: a record of {length} bytes", name());
+        ensure!(
+            length <= MAX_RECORD,
+            "{}: a record of {length} bytes",
+            name()
+        );
         record.resize(length as usize, 0);
         stream.read_exact(&mut record).with_context(name)?;
         visit(&record).with_context(name)?;
@@ -102,7 +120,7 @@ fn verify(path: &Path) -> anyhow::Result<u64> {
     ensure!(size > HASH_BYTES, "it is cut short");
     let end = size - HASH_BYTES;
     let mut hash = Sha256::new();
-    let mut body = file.by_ref().take(end);
+    let mut body = Read::by_ref(&mut file).take(end);
     let mut buffer = vec![0; 1 << 16];
     loop {
         match body.read(&mut buffer)? {
@@ -112,6 +130,9 @@ fn verify(path: &Path) -> anyhow::Result<u64> {
     }
     let mut expected = [0; HASH_BYTES as usize];
     file.read_exact(&mut expected)?;
-    ensure!(hash.finalize()[..] == expected, "its checksum is wrong, so it is damaged");
+    ensure!(
+        hash.finalize()[..] == expected,
+        "its checksum is wrong, so it is damaged"
+    );
     Ok(end)
 }

@@ -35,12 +35,16 @@ pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<(Key, Record)> {
     fn json<T: DeserializeOwned>(bytes: &[u8]) -> anyhow::Result<Arc<T>> {
         Ok(Arc::new(serde_json::from_slice(bytes)?))
     }
-    let Some((letter, body)) = bytes.split_first() else { bail!("a record is empty") };
+    let Some((letter, body)) = bytes.split_first() else {
+        bail!("a record is empty")
+    };
     macro_rules! take {
         ($noun:ident, $key:ident) => {{
             let it: Arc<_> = json(body)?;
             let record = Record::$noun(it);
-            let Record::$noun(it) = &record else { bail!("unreachable") };
+            let Record::$noun(it) = &record else {
+                bail!("unreachable")
+            };
             (Key::$noun(it.$key.clone()), record)
         }};
     }

@@ -35,7 +35,9 @@ pub fn list(data_dir: &Path) -> anyhow::Result<Vec<Snapshot>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(&dir).with_context(|| format!("{} cannot be read", dir.display()))? {
         let path = entry?.path();
-        let position = path.file_name().and_then(|name| name.to_str()?.strip_suffix(".cws")?.parse().ok());
+        let position = path
+            .file_name()
+            .and_then(|name| name.to_str()?.strip_suffix(".cws")?.parse().ok());
         found.extend(position.map(|position| Snapshot { position, path }));
     }
     found.sort_by_key(|snapshot| std::cmp::Reverse(snapshot.position));
@@ -47,15 +49,20 @@ pub fn list(data_dir: &Path) -> anyhow::Result<Vec<Snapshot>> {
 /// # Errors
 /// When the store cannot be read or the file cannot be written; older snapshots stay then.
 pub fn take(data_dir: &Path, store: &dyn ReadStore) -> anyhow::Result<Snapshot> {
-    let mut writer = Writer::begin(&data_dir.join(DIR), MAGIC).context("a snapshot cannot be written")?;
+    let mut writer =
+        Writer::begin(&data_dir.join(DIR), MAGIC).context("a snapshot cannot be written")?;
     let mut bytes = Vec::new();
     let position = store.visit_all(&mut |_, record| {
         bytes.clear();
         record::encode(&record, &mut bytes).map_err(|error| Fault::Corrupt(error.to_string()))?;
-        writer.record(&bytes).map_err(|error| Fault::Unavailable(error.to_string()))
+        writer
+            .record(&bytes)
+            .map_err(|error| Fault::Unavailable(error.to_string()))
     })?;
     writer.record(&position.to_le_bytes())?;
-    let path = writer.finish(&format!("{position:020}.cws")).context("a snapshot cannot be written")?;
+    let path = writer
+        .finish(&format!("{position:020}.cws"))
+        .context("a snapshot cannot be written")?;
     let snapshot = Snapshot { position, path };
     load(&snapshot, &mut |_, _| {})?;
     for old in list(data_dir)?.into_iter().skip(KEPT) {
@@ -81,7 +88,12 @@ pub fn load(snapshot: &Snapshot, visit: &mut dyn FnMut(Key, Record)) -> anyhow::
         Ok(())
     })?;
     let position = last.try_into().map(u64::from_le_bytes);
-    let position = position.map_err(|_| anyhow::anyhow!("{} has no position", snapshot.path.display()))?;
-    ensure!(position == snapshot.position, "{} is the state at {position}", snapshot.path.display());
+    let position =
+        position.map_err(|_| anyhow::anyhow!("{} has no position", snapshot.path.display()))?;
+    ensure!(
+        position == snapshot.position,
+        "{} is the state at {position}",
+        snapshot.path.display()
+    );
     Ok(position)
 }

@@ -27,7 +27,9 @@ pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
         return;
     }
     let head = shop.head();
-    let newest = snapshot::list(&policy.data_dir).ok().and_then(|found| found.first().map(|it| it.position));
+    let newest = snapshot::list(&policy.data_dir)
+        .ok()
+        .and_then(|found| found.first().map(|it| it.position));
     let mut last = newest.unwrap_or(0);
     loop {
         tokio::time::sleep(LOOK_EVERY).await;
@@ -48,7 +50,10 @@ pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
         last = match done.await {
             Ok(Ok(taken)) => taken,
             Ok(Err(error)) => {
-                tracing::error!(error = format!("{error:#}"), "no snapshot was taken; the older ones stay");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "no snapshot was taken; the older ones stay"
+                );
                 position
             }
             Err(error) => {
@@ -60,12 +65,19 @@ pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
 }
 
 /// Behind every consumer's cursor and the older snapshot, nothing else.
-fn compact(data_dir: &Path, store: &dyn cartwright_app::ports::ReadStore, search: &dyn Search) -> anyhow::Result<()> {
+fn compact(
+    data_dir: &Path,
+    store: &dyn cartwright_app::ports::ReadStore,
+    search: &dyn Search,
+) -> anyhow::Result<()> {
     let Some(older) = snapshot::list(data_dir)?.into_iter().nth(1) else {
         return Ok(());
     };
     let through = older.position.min(search.cursor());
     let archived = archive::compact(data_dir, store, through)?;
-    tracing::info!(through = archived, "moved old entries of the log to the archive");
+    tracing::info!(
+        through = archived,
+        "moved old entries of the log to the archive"
+    );
     Ok(())
 }

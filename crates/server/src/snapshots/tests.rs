@@ -8,16 +8,32 @@ use std::path::Path;
 use std::sync::Arc;
 
 fn tidy() -> commit::Options {
-    commit::Options { max_batch: 8, max_waiting: 64, max_kept: 64, cache_bytes: 1 << 20, origin: "test".into() }
+    commit::Options {
+        max_batch: 8,
+        max_waiting: 64,
+        max_kept: 64,
+        cache_bytes: 1 << 20,
+        origin: "test".into(),
+    }
 }
 
 /// A stopped shop that has the sample.
 fn shop(dir: &Path) -> Arc<dyn ReadStore> {
     let open = || sqlite::open(dir, SqliteOptions::default(), &SystemRandom).expect("a store");
-    let (shop, running) =
-        commit::start(open(), Arc::new(SystemClock::new()), Arc::new(SystemRandom), tidy()).expect("a loop");
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(crate::load_sample::load(&shop)).expect("the sample");
+    let (shop, running) = commit::start(
+        open(),
+        Arc::new(SystemClock::new()),
+        Arc::new(SystemRandom),
+        tidy(),
+    )
+    .expect("a loop");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
+    runtime
+        .block_on(crate::load_sample::load(&shop))
+        .expect("the sample");
     running.close();
     drop(shop);
     open().read
@@ -26,7 +42,8 @@ fn shop(dir: &Path) -> Arc<dyn ReadStore> {
 fn replayed(snapshot: Option<&Snapshot>, store: &dyn ReadStore) -> Replay {
     let mut replay = Replay::default();
     if let Some(snapshot) = snapshot {
-        let position = load(snapshot, &mut |key, record| replay.put(key, record)).expect("a good snapshot");
+        let position =
+            load(snapshot, &mut |key, record| replay.put(key, record)).expect("a good snapshot");
         replay.starts_after(position);
     }
     replay.follow(store).expect("a good log");
@@ -38,7 +55,11 @@ fn a_snapshot_and_the_log_give_the_same_state() {
     let dir = tempfile::tempdir().expect("a directory");
     let store = shop(dir.path());
     let all = replayed(None, &*store);
-    assert!(all.entries() > 300, "the sample is more than {} entries", all.entries());
+    assert!(
+        all.entries() > 300,
+        "the sample is more than {} entries",
+        all.entries()
+    );
     let compared = all.compare(&*store).expect("readable");
     assert_eq!((compared.different, compared.told), (0, Vec::new()));
     assert!(compared.compared > 500);
@@ -62,7 +83,10 @@ fn a_damaged_snapshot_is_refused_whole() {
         std::fs::write(&snapshot.path, &bad).expect("writable");
         let mut visited = 0;
         let error = load(&snapshot, &mut |_, _| visited += 1).expect_err("damaged");
-        assert!(format!("{error:#}").contains("checksum") && visited == 0, "{error:#}");
+        assert!(
+            format!("{error:#}").contains("checksum") && visited == 0,
+            "{error:#}"
+        );
     }
     std::fs::write(&snapshot.path, &good[..good.len() / 2]).expect("writable");
     load(&snapshot, &mut |_, _| {}).expect_err("cut short");
@@ -89,7 +113,9 @@ fn what_leaves_the_log_is_in_the_archive() {
         read_archive(file, &mut |batch| Ok(found.push(batch))).expect("a good file");
     }
     let mut replay = Replay::default();
-    found.iter().for_each(|batch| replay.batch(batch).expect("no gap"));
+    found
+        .iter()
+        .for_each(|batch| replay.batch(batch).expect("no gap"));
     replay.follow(&*store).expect("no gap");
     assert_eq!(replay.compare(&*store).expect("readable").different, 0);
 }
