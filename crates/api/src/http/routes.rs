@@ -2,8 +2,8 @@
 
 use super::Endpoint;
 use super::{
-    availability, imports, keys, levels, operation, products, reservations, search, stores,
-    transfers, variants,
+    availability, imports, keys, levels, operation, products, reservations, search, storefront,
+    stores, transfers, variants,
 };
 
 /// All routes.
@@ -19,6 +19,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         transfers::ROUTES,
         availability::ROUTES,
         keys::ROUTES,
+        storefront::ROUTES,
         operation::ROUTES,
     ]
     .into_iter()
