@@ -1,4 +1,12 @@
-//! The parts of the binary `cartwright` that stand on their own: catalogue files and the sample catalogue.
+//! The parts of the binary `cartwright` that stand on their own: settings, wiring, catalogue files, the sample catalogue.
 
+mod cannot_start;
 pub mod catalogue_files;
+pub mod config;
+pub mod first_key;
+pub mod load_sample;
 pub mod sample;
+pub mod telemetry;
+pub mod wiring;
+
+pub use cannot_start::CannotStart;

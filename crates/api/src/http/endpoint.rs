@@ -22,6 +22,8 @@ pub enum Access {
     Scope(Scope),
     /// A key with any of these scopes (or `admin`).
     AnyScope(&'static [Scope]),
+    /// As [`Self::Scope`]; anybody where `--legacy-open` is set.
+    Legacy(Scope),
     /// The holder of the cart's token, or a key with scope `carts`. Others get 404.
     Cart,
 }
