@@ -6,7 +6,9 @@
 //! default, so that the HTTP checks see it.
 
 use cartwright_domain::Time;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, Value};
+use prost_reflect::{
+    DynamicMessage, FieldDescriptor, Kind, MapKey, MessageDescriptor, ReflectMessage, Value,
+};
 use serde_json::{Map, Number, Value as Json};
 
 use crate::wire::stock::parse_time;
@@ -102,8 +104,7 @@ fn enum_json(field: &FieldDescriptor, value: i32) -> Result<Json, String> {
         return Err(format!("{}: not an enum", field.name()));
     };
     let known = descriptor.get_value(value);
-    let known =
-        known.ok_or_else(|| format!("{}: {value} is no value of it", field.name()))?;
+    let known = known.ok_or_else(|| format!("{}: {value} is no value of it", field.name()))?;
     if value == 0 {
         return Ok(Json::Null);
     }
@@ -129,9 +130,11 @@ fn message_json(message: &DynamicMessage) -> Result<Json, String> {
     match descriptor.full_name() {
         TIMESTAMP => {
             let seconds = int(message, "seconds");
-            Ok(Time(seconds.saturating_mul(1000) + int(message, "nanos") / 1_000_000)
-                .to_string()
-                .into())
+            Ok(
+                Time(seconds.saturating_mul(1000) + int(message, "nanos") / 1_000_000)
+                    .to_string()
+                    .into(),
+            )
         }
         STRUCT => match message.get_field_by_name("fields").as_deref() {
             Some(Value::Map(entries)) => {
@@ -150,7 +153,9 @@ fn message_json(message: &DynamicMessage) -> Result<Json, String> {
         ANY_LIST => match message.get_field_by_name("values").as_deref() {
             Some(Value::List(items)) => {
                 let items = items.iter().filter_map(Value::as_message);
-                Ok(Json::Array(items.map(message_json).collect::<Result<_, _>>()?))
+                Ok(Json::Array(
+                    items.map(message_json).collect::<Result<_, _>>()?,
+                ))
             }
             _ => Ok(Json::Array(Vec::new())),
         },
@@ -208,9 +213,10 @@ fn field_value(field: &FieldDescriptor, json: &Json) -> Option<Value> {
             return None;
         };
         let kind = entry.map_entry_value_field().kind();
-        let entries = json.as_object()?.iter().map(|(key, value)| {
-            Some((MapKey::String(key.clone()), one_value(&kind, value)?))
-        });
+        let entries = json
+            .as_object()?
+            .iter()
+            .map(|(key, value)| Some((MapKey::String(key.clone()), one_value(&kind, value)?)));
         return Some(Value::Map(entries.collect::<Option<_>>()?));
     }
     one_value(&field.kind(), json)

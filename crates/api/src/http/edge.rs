@@ -66,6 +66,8 @@ pub struct Options {
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
     pub validate_drop_in: bool,
+    /// Whether the drop-in services and the storefront routes are served; they need no credentials.
+    pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
 }

@@ -28,14 +28,15 @@ mod products;
 mod rendered_carts;
 mod reservations;
 mod search;
+mod storefront;
 mod stores;
 mod transfers;
 mod variants;
 
-pub use auth::{ROOT_NAME, Who};
+pub use auth::{ROOT_NAME, Who, identify};
 pub use edge::{Edge, Options};
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;
 pub use routes::all as routes;
-pub use serve::serve;
+pub use serve::{Grpc, ReplyBody, boxed, serve};

@@ -3,7 +3,7 @@
 use super::Endpoint;
 use super::{
     availability, cart_lines, cart_merge, carts, central, imports, keys, legacy, levels, operation,
-    products, reservations, search, stores, transfers, variants,
+    products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
@@ -23,6 +23,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_merge::ROUTES,
         keys::ROUTES,
         central::ROUTES,
+        storefront::ROUTES,
         operation::ROUTES,
         legacy::ROUTES,
     ]
