@@ -89,7 +89,7 @@ impl Committed {
         }
     }
 
-    /// The loop's own: what it has read and nobody changed.
+    /// The loop's own: what a key holds, as it was read; nothing changed.
     pub(crate) fn remember(&self, key: Key, value: Option<Record>) {
         self.entries.insert(key, value);
     }

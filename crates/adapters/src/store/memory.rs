@@ -18,8 +18,14 @@ use std::sync::Arc;
 pub fn open(random: &dyn Random) -> StoreParts {
     let mut secret = [0; 32];
     random.fill(&mut secret);
-    let shared = Arc::new(Memory { state: Mutex::default(), secret });
-    StoreParts { write: Box::new(Writer(shared.clone())), read: shared }
+    let shared = Arc::new(Memory {
+        state: Mutex::default(),
+        secret,
+    });
+    StoreParts {
+        write: Box::new(Writer(shared.clone())),
+        read: shared,
+    }
 }
 
 struct Memory {
@@ -46,7 +52,10 @@ impl Tables {
     }
 
     fn head(&self) -> (u64, Time) {
-        self.log.last().map(|batch| (last_position(batch), Time(batch.time_ms))).unwrap_or_default()
+        self.log
+            .last()
+            .map(|batch| (last_position(batch), Time(batch.time_ms)))
+            .unwrap_or_default()
     }
 
     fn next_place(&self) -> u64 {
@@ -72,9 +81,16 @@ impl Tables {
     }
 
     /// Carts of these states whose time is over, oldest first.
-    fn carts_by_expiry(&self, now: Time, limit: usize, wanted: impl Fn(CartState) -> bool) -> Vec<CartId> {
+    fn carts_by_expiry(
+        &self,
+        now: Time,
+        limit: usize,
+        wanted: impl Fn(CartState) -> bool,
+    ) -> Vec<CartId> {
         let over = self.records.values().filter_map(|record| match record {
-            Record::Cart(cart) if wanted(cart.state) && cart.expires_at <= now => Some((cart.expires_at, cart.id)),
+            Record::Cart(cart) if wanted(cart.state) && cart.expires_at <= now => {
+                Some((cart.expires_at, cart.id))
+            }
             _ => None,
         });
         let mut over: Vec<_> = over.collect();
@@ -82,11 +98,19 @@ impl Tables {
         over.into_iter().map(|(_, id)| id).take(limit).collect()
     }
 
-    fn page(&self, from: Key, after: &Cursor, limit: usize, wanted: impl Fn(&Record) -> Option<bool>) -> Page<Record> {
+    fn page(
+        &self,
+        from: Key,
+        after: &Cursor,
+        limit: usize,
+        wanted: impl Fn(&Record) -> Option<bool>,
+    ) -> Page<Record> {
         let records = self.records.range(from..).map(|(_, record)| record);
         let records = records.map_while(|record| wanted(record).map(|wanted| (wanted, record)));
         let after = after.as_deref().unwrap_or_default();
-        let mut found = records.filter(|(wanted, record)| *wanted && place(record).as_str() > after).map(|(_, record)| record);
+        let mut found = records
+            .filter(|(wanted, record)| *wanted && place(record).as_str() > after)
+            .map(|(_, record)| record);
         let items: Vec<_> = found.by_ref().take(limit).cloned().collect();
         let next = items.last().filter(|_| found.next().is_some()).map(place);
         Page { items, next }
@@ -107,7 +131,9 @@ impl WriteStore for Writer {
         if !batch.log.entries.is_empty() {
             let (first, head) = (batch.log.first_position, tables.head().0);
             if first != head + 1 {
-                return Err(Fault::Unavailable(format!("a batch begins at {first}, but the log ends at {head}")));
+                return Err(Fault::Unavailable(format!(
+                    "a batch begins at {first}, but the log ends at {head}"
+                )));
             }
             tables.log.push(batch.log.clone());
         }
@@ -134,7 +160,10 @@ impl WriteStore for Writer {
 
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
         let tables = self.0.state.lock();
-        let all = tables.kept.iter().flat_map(|(place, kept)| kept.iter().map(|keep| (keep.hash, *place, keep.until)));
+        let all = tables
+            .kept
+            .iter()
+            .flat_map(|(place, kept)| kept.iter().map(|keep| (keep.hash, *place, keep.until)));
         Ok(all.filter(|(_, _, until)| *until > now).collect())
     }
 
@@ -144,21 +173,32 @@ impl WriteStore for Writer {
 
     fn kept(&mut self, place: u64, hash: &[u8; 16]) -> Result<Option<KeptReply>, Fault> {
         let tables = self.0.state.lock();
-        let found = tables.kept.get(&place).and_then(|kept| kept.iter().rfind(|keep| keep.hash == *hash));
+        let found = tables
+            .kept
+            .get(&place)
+            .and_then(|kept| kept.iter().rfind(|keep| keep.hash == *hash));
         let Some(keep) = found else { return Ok(None) };
         let message = proto::KeptReply::decode(keep.reply.clone()).map_err(Fault::corrupt)?;
-        KeptReply::decode(message).map(Some).ok_or_else(|| Fault::corrupt(format!("a kept reply at {place} is none")))
+        KeptReply::decode(message)
+            .map(Some)
+            .ok_or_else(|| Fault::corrupt(format!("a kept reply at {place} is none")))
     }
 
     fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
-        self.0.state.lock().kept.retain(|_, kept| kept.iter().any(|keep| keep.until > before));
+        self.0
+            .state
+            .lock()
+            .kept
+            .retain(|_, kept| kept.iter().any(|keep| keep.until > before));
         Ok(())
     }
 
     fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault> {
         let tables = self.0.state.lock();
         let holds = tables.records.values().filter_map(|record| match record {
-            Record::Reservation(hold) if hold.state == State::Pending => Some((hold.expires_at, hold.id)),
+            Record::Reservation(hold) if hold.state == State::Pending => {
+                Some((hold.expires_at, hold.id))
+            }
             _ => None,
         });
         Ok(holds.collect())
@@ -187,8 +227,16 @@ impl ReadStore for Memory {
         Ok(self.state.lock().page(from, after, limit, wanted))
     }
 
-    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
-        let from = Key::Level(LevelKey { sku: least(Sku::new)?, store: least(StoreId::new)? });
+    fn list_levels(
+        &self,
+        store: &StoreId,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let from = Key::Level(LevelKey {
+            sku: least(Sku::new)?,
+            store: least(StoreId::new)?,
+        });
         let wanted = |record: &Record| match record {
             Record::Level(level) => Some(level.key.store == *store),
             _ => None,
@@ -196,16 +244,27 @@ impl ReadStore for Memory {
         Ok(self.state.lock().page(from, after, limit, wanted))
     }
 
-    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+    fn list_carts(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
         let wanted = |record: &Record| match record {
             Record::Cart(cart) => Some(cart.customer_id.as_deref() == Some(customer)),
             _ => None,
         };
-        Ok(self.state.lock().page(Key::Cart(CartId(0)), after, limit, wanted))
+        Ok(self
+            .state
+            .lock()
+            .page(Key::Cart(CartId(0)), after, limit, wanted))
     }
 
     fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
-        Ok(self.state.lock().carts_by_expiry(now, limit, |state| state == CartState::Open))
+        Ok(self
+            .state
+            .lock()
+            .carts_by_expiry(now, limit, |state| state == CartState::Open))
     }
 
     fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
@@ -215,7 +274,10 @@ impl ReadStore for Memory {
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let wanted = |record: &Record| matches!(record, Record::ApiKey(_)).then_some(true);
-        Ok(self.state.lock().page(Key::ApiKey(ApiKeyId(0)), after, limit, wanted))
+        Ok(self
+            .state
+            .lock()
+            .page(Key::ApiKey(ApiKeyId(0)), after, limit, wanted))
     }
 
     fn movements(
@@ -225,7 +287,10 @@ impl ReadStore for Memory {
         after_version: u64,
         limit: usize,
     ) -> Result<Vec<(u64, Time, proto::Entry)>, Fault> {
-        let stream = events::stream(&Key::Level(LevelKey { sku: sku.clone(), store: store.clone() }));
+        let stream = events::stream(&Key::Level(LevelKey {
+            sku: sku.clone(),
+            store: store.clone(),
+        }));
         let mut found = Vec::new();
         for batch in &self.state.lock().log {
             take_movements(batch.clone(), &stream, after_version, limit, &mut found);
@@ -236,7 +301,11 @@ impl ReadStore for Memory {
     fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
         let tables = self.state.lock();
         let (mut batches, mut entries) = (Vec::new(), 0);
-        for batch in tables.log.iter().filter(|batch| last_position(batch) > after) {
+        for batch in tables
+            .log
+            .iter()
+            .filter(|batch| last_position(batch) > after)
+        {
             if entries >= limit {
                 break;
             }
@@ -246,12 +315,18 @@ impl ReadStore for Memory {
         Ok(batches)
     }
 
-    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault> {
+    fn visit_all(
+        &self,
+        visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
+    ) -> Result<u64, Fault> {
         let (records, (position, _)) = {
             let tables = self.state.lock();
             (tables.records.clone(), tables.head())
         };
-        for (key, record) in records.into_iter().filter(|(_, record)| record.version() > 0) {
+        for (key, record) in records
+            .into_iter()
+            .filter(|(_, record)| record.version() > 0)
+        {
             visit(key, record)?;
         }
         Ok(position)
@@ -262,7 +337,10 @@ impl ReadStore for Memory {
     }
 
     fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {
-        self.state.lock().cursors.insert(consumer.to_owned(), position);
+        self.state
+            .lock()
+            .cursors
+            .insert(consumer.to_owned(), position);
         Ok(())
     }
 

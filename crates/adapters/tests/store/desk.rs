@@ -1,8 +1,8 @@
 //! Commits events the way the loop does, and remembers what a right store must show.
 
 use crate::samples::NOW;
-use cartwright_adapters::store::sqlite::{SqliteOptions, open};
 use cartwright_adapters::store::memory;
+use cartwright_adapters::store::sqlite::{SqliteOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::nouns::{IndexChange, index_changes};
 use cartwright_app::ports::{Batch, Keep, StoreParts};
@@ -24,12 +24,20 @@ pub(crate) struct Desk {
 pub(crate) fn check(expect: impl Fn(&str, &mut Desk)) {
     expect("memory", &mut Desk::new(memory::open(&SystemRandom)));
     let directory = tempfile::tempdir().unwrap();
-    expect("sqlite", &mut Desk::new(open(directory.path(), SqliteOptions::default(), &SystemRandom).unwrap()));
+    expect(
+        "sqlite",
+        &mut Desk::new(open(directory.path(), SqliteOptions::default(), &SystemRandom).unwrap()),
+    );
 }
 
 impl Desk {
     pub(crate) fn new(parts: StoreParts) -> Self {
-        Self { parts, state: BTreeMap::new(), position: 0, now: NOW }
+        Self {
+            parts,
+            state: BTreeMap::new(),
+            position: 0,
+            now: NOW,
+        }
     }
 
     pub(crate) fn commit(&mut self, events: &[Event]) -> Result<(), Fault> {
@@ -51,7 +59,10 @@ impl Desk {
             let before = state.remove(&key);
             let mut after = before.clone();
             event.apply(&mut after, self.now);
-            let version = after.as_ref().map_or_else(|| before.as_ref().map_or(1, |was| was.version() + 1), Record::version);
+            let version = after.as_ref().map_or_else(
+                || before.as_ref().map_or(1, |was| was.version() + 1),
+                Record::version,
+            );
             index_changes(before.as_ref(), after.as_ref(), &mut |change| {
                 let value = indexed(state.get(change.key()), &change);
                 set(&mut state, change.key(), value.clone());
@@ -62,7 +73,12 @@ impl Desk {
             changed.insert(key, after);
         }
         let changed: Vec<_> = changed.into_iter().collect();
-        self.parts.write.commit(&Batch { log: &log, changed: &changed, kept, now: self.now })?;
+        self.parts.write.commit(&Batch {
+            log: &log,
+            changed: &changed,
+            kept,
+            now: self.now,
+        })?;
         self.position += log.entries.len() as u64;
         self.state = state;
         Ok(())
@@ -72,7 +88,10 @@ impl Desk {
     pub(crate) fn visited(&self) -> (BTreeMap<Key, Record>, u64) {
         let mut seen = BTreeMap::new();
         let position = self.parts.read.visit_all(&mut |key, record| {
-            assert!(seen.insert(key.clone(), record).is_none(), "{key:?} came twice");
+            assert!(
+                seen.insert(key.clone(), record).is_none(),
+                "{key:?} came twice"
+            );
             Ok(())
         });
         (seen, position.unwrap())
@@ -80,7 +99,11 @@ impl Desk {
 
     /// The nouns of what is remembered.
     pub(crate) fn nouns(&self) -> BTreeMap<Key, Record> {
-        self.state.clone().into_iter().filter(|(_, record)| record.version() > 0).collect()
+        self.state
+            .clone()
+            .into_iter()
+            .filter(|(_, record)| record.version() > 0)
+            .collect()
     }
 
     /// Both sides show all that is remembered, and nothing else.
@@ -88,10 +111,22 @@ impl Desk {
         let keys: Vec<_> = self.state.keys().cloned().collect();
         let loaded = self.parts.write.load(&keys).unwrap();
         for ((key, expected), loaded) in self.state.iter().zip(loaded) {
-            assert_eq!(loaded.as_ref(), Some(expected), "{name}: the write side under {key:?}");
-            assert_eq!(self.parts.read.load(key).unwrap().as_ref(), Some(expected), "{name}: the read side under {key:?}");
+            assert_eq!(
+                loaded.as_ref(),
+                Some(expected),
+                "{name}: the write side under {key:?}"
+            );
+            assert_eq!(
+                self.parts.read.load(key).unwrap().as_ref(),
+                Some(expected),
+                "{name}: the read side under {key:?}"
+            );
         }
-        assert_eq!(self.visited(), (self.nouns(), self.position), "{name}: all at once");
+        assert_eq!(
+            self.visited(),
+            (self.nouns(), self.position),
+            "{name}: all at once"
+        );
     }
 }
 
@@ -106,7 +141,9 @@ fn indexed(current: Option<&Record>, change: &IndexChange) -> Option<Record> {
     match (change, current) {
         (IndexChange::Set(_, record), _) => Some(record.clone()),
         (IndexChange::Drop(_), _) => None,
-        (IndexChange::Add(_, delta), Some(Record::Count(count))) => Some(Record::Count(count.saturating_add_signed(*delta))),
+        (IndexChange::Add(_, delta), Some(Record::Count(count))) => {
+            Some(Record::Count(count.saturating_add_signed(*delta)))
+        }
         (IndexChange::Add(_, delta), _) => Some(Record::Count(delta.unsigned_abs())),
         (IndexChange::Join(_, store), current) => {
             let mut stores = match current {

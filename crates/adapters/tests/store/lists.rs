@@ -13,7 +13,10 @@ fn all(limit: usize, list: impl Fn(&Cursor, usize) -> Result<Page<Record>, Fault
     loop {
         let page = list(&cursor, limit).unwrap();
         assert!(page.items.len() <= limit);
-        assert!(page.next.is_none() || page.items.len() == limit, "a page that is not the last is full");
+        assert!(
+            page.next.is_none() || page.items.len() == limit,
+            "a page that is not the last is full"
+        );
         names.extend(page.items.iter().map(name_of));
         match page.next {
             Some(next) => cursor = Some(next),
@@ -37,22 +40,56 @@ fn name_of(record: &Record) -> String {
 fn lists_go_on_where_the_page_before_ended() {
     check(|name, desk| {
         let ids = ["-", "A", "B.1", "Z", "_", "a", "b"];
-        let mut events: Vec<_> = ids.iter().map(|id| product(id, &[&format!("sku-{id}")])).collect();
+        let mut events: Vec<_> = ids
+            .iter()
+            .map(|id| product(id, &[&format!("sku-{id}")]))
+            .collect();
         events.extend(ids.iter().map(|id| store(id)));
-        events.extend(ids.iter().flat_map(|id| [receive(id, "berlin", 1), receive(id, "paris", 1)]));
-        events.extend((1..=5).map(|number| cart(number, (number != 3).then_some("cust"), None, NOW)));
+        events.extend(
+            ids.iter()
+                .flat_map(|id| [receive(id, "berlin", 1), receive(id, "paris", 1)]),
+        );
+        events
+            .extend((1..=5).map(|number| cart(number, (number != 3).then_some("cust"), None, NOW)));
         events.extend((1..=5).map(|number| api_key(number, number as u8)));
         desk.commit(&events).unwrap();
         let read = &desk.parts.read;
         let levels: Vec<_> = ids.iter().map(|id| format!("{id}@berlin")).collect();
         for limit in 1..=8 {
-            assert_eq!(all(limit, |after, limit| read.list_products(after, limit)), ids, "{name}");
-            assert_eq!(all(limit, |after, limit| read.list_stores(after, limit)), ids, "{name}");
-            assert_eq!(all(limit, |after, limit| read.list_levels(&store_id("berlin"), after, limit)), levels, "{name}");
-            assert_eq!(all(limit, |after, limit| read.list_carts("cust", after, limit)), ["1", "2", "4", "5"], "{name}");
-            assert_eq!(all(limit, |after, limit| read.list_api_keys(after, limit)), ["1", "2", "3", "4", "5"], "{name}");
+            assert_eq!(
+                all(limit, |after, limit| read.list_products(after, limit)),
+                ids,
+                "{name}"
+            );
+            assert_eq!(
+                all(limit, |after, limit| read.list_stores(after, limit)),
+                ids,
+                "{name}"
+            );
+            assert_eq!(
+                all(limit, |after, limit| read.list_levels(
+                    &store_id("berlin"),
+                    after,
+                    limit
+                )),
+                levels,
+                "{name}"
+            );
+            assert_eq!(
+                all(limit, |after, limit| read.list_carts("cust", after, limit)),
+                ["1", "2", "4", "5"],
+                "{name}"
+            );
+            assert_eq!(
+                all(limit, |after, limit| read.list_api_keys(after, limit)),
+                ["1", "2", "3", "4", "5"],
+                "{name}"
+            );
         }
-        assert!(all(3, |after, limit| read.list_carts("nobody", after, limit)).is_empty(), "{name}");
+        assert!(
+            all(3, |after, limit| read.list_carts("nobody", after, limit)).is_empty(),
+            "{name}"
+        );
     });
 }
 
@@ -61,10 +98,24 @@ fn stale_carts_come_oldest_first() {
     check(|name, desk| {
         let hour = 3_600_000;
         let at = |hours: i64, minutes: i64| Time(NOW.0 + hours * hour + minutes * 60_000);
-        let expiries = [at(0, 30), at(0, 10), at(1, 20), at(1, 40), at(-2, 0), at(0, 5)];
-        let events: Vec<_> = (1..).zip(expiries).map(|(number, at)| cart(number, None, None, at)).collect();
+        let expiries = [
+            at(0, 30),
+            at(0, 10),
+            at(1, 20),
+            at(1, 40),
+            at(-2, 0),
+            at(0, 5),
+        ];
+        let events: Vec<_> = (1..)
+            .zip(expiries)
+            .map(|(number, at)| cart(number, None, None, at))
+            .collect();
         desk.commit(&events).unwrap();
-        desk.commit(&[Event::Cart(CartId(6), CartEvent::Expired), touch(5, at(5, 0))]).unwrap();
+        desk.commit(&[
+            Event::Cart(CartId(6), CartEvent::Expired),
+            touch(5, at(5, 0)),
+        ])
+        .unwrap();
         let stale = |now, limit| {
             let found = desk.parts.read.stale_carts(now, limit).unwrap();
             found.into_iter().map(|id| id.0).collect::<Vec<_>>()

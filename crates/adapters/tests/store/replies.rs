@@ -18,7 +18,11 @@ fn reply(number: u8) -> KeptReply {
 
 fn keep(number: u8, until: Time) -> Keep {
     let hash = [number; 16];
-    Keep { hash, until, reply: reply(number).encode(&hash, until) }
+    Keep {
+        hash,
+        until,
+        reply: reply(number).encode(&hash, until),
+    }
 }
 
 #[test]
@@ -28,29 +32,76 @@ fn a_kept_reply_is_found_at_its_place() {
         for batch in 0..4u8 {
             let place = desk.parts.write.next_kept_place().unwrap();
             let numbers = batch * 10..batch * 10 + 7;
-            let kept: Vec<_> = numbers.clone().map(|number| keep(number, Time(1000 + i64::from(number)))).collect();
-            let events = if batch % 2 == 0 { vec![store("berlin")] } else { Vec::new() };
+            let kept: Vec<_> = numbers
+                .clone()
+                .map(|number| keep(number, Time(1000 + i64::from(number))))
+                .collect();
+            let events = if batch % 2 == 0 {
+                vec![store("berlin")]
+            } else {
+                Vec::new()
+            };
             desk.commit_with(&events, &kept).unwrap();
-            expected.extend(numbers.map(|number| ([number; 16], place, Time(1000 + i64::from(number)))));
+            expected.extend(
+                numbers.map(|number| ([number; 16], place, Time(1000 + i64::from(number)))),
+            );
         }
-        assert_eq!(desk.parts.write.head().unwrap().0, 2, "{name}: a batch of replies alone adds nothing to the log");
+        assert_eq!(
+            desk.parts.write.head().unwrap().0,
+            2,
+            "{name}: a batch of replies alone adds nothing to the log"
+        );
         let mut index = desk.parts.write.kept_index(Time(0)).unwrap();
         index.sort_unstable();
         assert_eq!(index, expected, "{name}");
         for (hash, place, _) in &expected {
-            assert_eq!(desk.parts.write.kept(*place, hash).unwrap(), Some(reply(hash[0])), "{name}");
+            assert_eq!(
+                desk.parts.write.kept(*place, hash).unwrap(),
+                Some(reply(hash[0])),
+                "{name}"
+            );
         }
-        assert_eq!(desk.parts.write.kept(expected[0].1, &[99; 16]).unwrap(), None, "{name}");
-        assert_eq!(desk.parts.write.kept(9999, &[0; 16]).unwrap(), None, "{name}");
+        assert_eq!(
+            desk.parts.write.kept(expected[0].1, &[99; 16]).unwrap(),
+            None,
+            "{name}"
+        );
+        assert_eq!(
+            desk.parts.write.kept(9999, &[0; 16]).unwrap(),
+            None,
+            "{name}"
+        );
         // Those of 1014 and before are over.
         let later = desk.parts.write.kept_index(Time(1014)).unwrap();
-        assert_eq!(later.len(), expected.iter().filter(|(_, _, until)| *until > Time(1014)).count(), "{name}");
+        assert_eq!(
+            later.len(),
+            expected
+                .iter()
+                .filter(|(_, _, until)| *until > Time(1014))
+                .count(),
+            "{name}"
+        );
         desk.parts.write.drop_kept(Time(1014)).unwrap();
         let mut left = desk.parts.write.kept_index(Time(1014)).unwrap();
         left.sort_unstable();
-        assert_eq!(left, expected.into_iter().filter(|(_, _, until)| *until > Time(1014)).collect::<Vec<_>>(), "{name}");
-        assert_eq!(desk.parts.write.kept(left[0].1, &left[0].0).unwrap(), Some(reply(left[0].0[0])), "{name}");
-        assert_eq!(desk.parts.write.kept(1, &[0; 16]).unwrap(), None, "{name}: dropped with its whole batch");
+        assert_eq!(
+            left,
+            expected
+                .into_iter()
+                .filter(|(_, _, until)| *until > Time(1014))
+                .collect::<Vec<_>>(),
+            "{name}"
+        );
+        assert_eq!(
+            desk.parts.write.kept(left[0].1, &left[0].0).unwrap(),
+            Some(reply(left[0].0[0])),
+            "{name}"
+        );
+        assert_eq!(
+            desk.parts.write.kept(1, &[0; 16]).unwrap(),
+            None,
+            "{name}: dropped with its whole batch"
+        );
     });
 }
 
@@ -65,7 +116,15 @@ fn many_old_replies_are_dropped_bit_by_bit() {
             desk.commit_with(&[], &[keep(2, Time(20))]).unwrap();
         }
         let index = desk.parts.write.kept_index(Time(0)).unwrap();
-        assert_eq!(index.iter().filter(|(hash, ..)| *hash == [1; 16]).count(), 0, "{name}");
-        assert_eq!(index.iter().filter(|(hash, ..)| *hash == [2; 16]).count(), 10, "{name}");
+        assert_eq!(
+            index.iter().filter(|(hash, ..)| *hash == [1; 16]).count(),
+            0,
+            "{name}"
+        );
+        assert_eq!(
+            index.iter().filter(|(hash, ..)| *hash == [2; 16]).count(),
+            10,
+            "{name}"
+        );
     });
 }

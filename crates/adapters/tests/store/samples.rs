@@ -1,16 +1,20 @@
 //! Events of every noun.
 
 use cartwright_app::Event;
-use cartwright_domain::cart::{Created, Event as CartEvent, ExternalUser, Line, LineId, LinesChanged, Metadata};
+use cartwright_domain::cart::{
+    Created, Event as CartEvent, ExternalUser, Line, LineId, LinesChanged, Metadata,
+};
 use cartwright_domain::catalog::{Event as ProductEvent, Limits, ProductData, Status, VariantData};
 use cartwright_domain::inventory::{
-    Asked, Backorder, BackorderMode, Held, Level, LevelKey, Movement, MovementKind, ReservationEvent, Settings, TransferEvent,
+    Asked, Backorder, BackorderMode, Held, Level, LevelKey, Movement, MovementKind,
+    ReservationEvent, Settings, TransferEvent,
 };
 use cartwright_domain::key::{Event as KeyEvent, KeyLimits, Scope};
 use cartwright_domain::location::{Details, Event as StoreEvent, Kind, ShipsTo};
 use cartwright_domain::place::Position;
 use cartwright_domain::{
-    ApiKeyId, CartId, Country, Currency, Money, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, Country, Currency, Money, ProductId, ReservationId, Sku, Slug, StoreId, Time,
+    TransferId,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -26,7 +30,10 @@ pub(crate) fn store_id(text: &str) -> StoreId {
 }
 
 pub(crate) fn level_key(sku_text: &str, store: &str) -> LevelKey {
-    LevelKey { sku: sku(sku_text), store: store_id(store) }
+    LevelKey {
+        sku: sku(sku_text),
+        store: store_id(store),
+    }
 }
 
 pub(crate) fn usd(minor: i64) -> Money {
@@ -58,10 +65,16 @@ pub(crate) fn product_called(id: &str, slug: &str, skus: &[&str]) -> Event {
         compare_at: Vec::new(),
         weight_grams: Some(70),
         dimensions: None,
-        limits: Limits { max: Some(9), ..Limits::default() },
+        limits: Limits {
+            max: Some(9),
+            ..Limits::default()
+        },
         denied_countries: vec![Country::new("CH").unwrap()],
     });
-    let event = ProductEvent::Put { data: Box::new(data), variants: variants.collect() };
+    let event = ProductEvent::Put {
+        data: Box::new(data),
+        variants: variants.collect(),
+    };
     Event::Product(ProductId::new(id).unwrap(), event)
 }
 
@@ -72,7 +85,10 @@ pub(crate) fn store(id: &str) -> Event {
         country: Country::new("DE").unwrap(),
         ships_to: Some(ShipsTo::Countries(vec![Country::new("DE").unwrap()])),
         priority: -1,
-        position: Some(Position { lat: 51.507_400_000_000_01, lon: -0.1 - 0.2 }),
+        position: Some(Position {
+            lat: 51.507_400_000_000_01,
+            lon: -0.1 - 0.2,
+        }),
     };
     Event::Store(store_id(id), StoreEvent::Put(details))
 }
@@ -85,12 +101,20 @@ pub(crate) fn receive(sku: &str, store: &str, units: i64) -> Event {
 
 /// Settings that are not the default, and a hold that waits for receipts.
 pub(crate) fn backorder(sku: &str, store: &str, waiting: ReservationId) -> Event {
-    let backorder = Backorder { mode: BackorderMode::Preorder, limit: 9, available_from: Some(Time(5)) };
+    let backorder = Backorder {
+        mode: BackorderMode::Preorder,
+        limit: 9,
+        available_from: Some(Time(5)),
+    };
     let movement = Movement {
         kind: MovementKind::Reserved,
         backordered_delta: 2,
         reservation: Some(waiting),
-        settings: Some(Settings { safety_stock: 1, low_stock: Some(3), backorder }),
+        settings: Some(Settings {
+            safety_stock: 1,
+            low_stock: Some(3),
+            backorder,
+        }),
         ..Movement::default()
     };
     Event::Level(level_key(sku, store), movement)
@@ -101,20 +125,39 @@ pub(crate) fn hold(number: u128, principal: &str, reference: &str, expires_at: T
     let event = ReservationEvent::Held {
         principal: principal.into(),
         reference: reference.into(),
-        asked: vec![Asked { sku: sku("A"), store: None, quantity: 2 }],
-        lines: vec![Held { level, quantity: 2, backordered: 1 }],
+        asked: vec![Asked {
+            sku: sku("A"),
+            store: None,
+            quantity: 2,
+        }],
+        lines: vec![Held {
+            level,
+            quantity: 2,
+            backordered: 1,
+        }],
         expires_at,
     };
     Event::Reservation(ReservationId(number), event)
 }
 
 pub(crate) fn transfer(number: u128) -> Event {
-    let event = TransferEvent::Started { sku: sku("A"), from: store_id("berlin"), to: store_id("paris"), quantity: 3 };
+    let event = TransferEvent::Started {
+        sku: sku("A"),
+        from: store_id("berlin"),
+        to: store_id("paris"),
+        quantity: 3,
+    };
     Event::Transfer(TransferId(number), event)
 }
 
-pub(crate) fn cart(number: u128, customer: Option<&str>, user: Option<&str>, expires_at: Time) -> Event {
-    let metadata: Metadata = serde_json::from_value(json!({"gift": true, "ratio": 0.30000000000000004})).unwrap();
+pub(crate) fn cart(
+    number: u128,
+    customer: Option<&str>,
+    user: Option<&str>,
+    expires_at: Time,
+) -> Event {
+    let metadata: Metadata =
+        serde_json::from_value(json!({"gift": true, "ratio": 0.30000000000000004})).unwrap();
     let line = Line {
         id: LineId(1),
         sku: sku("A"),
@@ -130,7 +173,10 @@ pub(crate) fn cart(number: u128, customer: Option<&str>, user: Option<&str>, exp
         currency: Currency::new("USD").unwrap(),
         country: Country::new("US").unwrap(),
         customer_id: customer.map(Into::into),
-        external_user: user.map(|user| ExternalUser { package: "oteldemo".into(), user: user.into() }),
+        external_user: user.map(|user| ExternalUser {
+            package: "oteldemo".into(),
+            user: user.into(),
+        }),
         token_hash: Some([9; 32]),
         metadata,
         lines: vec![Arc::new(line)],
@@ -142,7 +188,12 @@ pub(crate) fn cart(number: u128, customer: Option<&str>, user: Option<&str>, exp
 
 /// A write to a cart that moves its expiry.
 pub(crate) fn touch(number: u128, expires_at: Time) -> Event {
-    let changed = LinesChanged { set: Vec::new(), removed: Vec::new(), next_line: 2, expires_at };
+    let changed = LinesChanged {
+        set: Vec::new(),
+        removed: Vec::new(),
+        next_line: 2,
+        expires_at,
+    };
     Event::Cart(CartId(number), CartEvent::LinesChanged(changed))
 }
 
@@ -150,7 +201,10 @@ pub(crate) fn api_key(number: u128, hash: u8) -> Event {
     let event = KeyEvent::Created {
         name: "till".into(),
         scopes: vec![Scope::Carts, Scope::Reservations],
-        limits: KeyLimits { rate_rps: Some(50), ..KeyLimits::default() },
+        limits: KeyLimits {
+            rate_rps: Some(50),
+            ..KeyLimits::default()
+        },
         hash: [hash; 32],
     };
     Event::ApiKey(ApiKeyId(number), event)

@@ -131,9 +131,14 @@ struct Loop {
 impl Loop {
     fn run(mut self) {
         while let Some(waiting) = self.take() {
-            self.sweep_all();
+            // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
+            let now = self.now();
+            let works = !self.health.is_read_only() || self.repair(None);
+            if works {
+                self.sweep_all(now);
+            }
             if !waiting.is_empty() {
-                self.process(waiting);
+                self.process(waiting, now);
             }
         }
     }
@@ -158,8 +163,7 @@ impl Loop {
     }
 
     /// Ends every hold whose time is over, before anything else is decided: its units are free for the next command.
-    fn sweep_all(&mut self) {
-        let now = self.now();
+    fn sweep_all(&mut self, now: Time) {
         self.kept_clean(now);
         loop {
             let mut due = Vec::new();
@@ -200,14 +204,14 @@ impl Loop {
     }
 
     /// Decides, writes, publishes, answers.
-    fn process(&mut self, waiting: Vec<Waiting>) {
+    fn process(&mut self, waiting: Vec<Waiting>, now: Time) {
         let nanos = self.clock.monotonic_ns();
         let (waiting, late): (Vec<_>, Vec<_>) = waiting
             .into_iter()
             .partition(|w| w.submission.deadline_ns > nanos);
         late.into_iter()
             .for_each(|w| answer(w, Err(Fault::Overloaded)));
-        if self.health.is_read_only() && !self.repair(None) {
+        if self.health.is_read_only() {
             waiting
                 .into_iter()
                 .for_each(|w| answer(w, Err(Fault::ReadOnly)));
@@ -216,7 +220,6 @@ impl Loop {
         if waiting.is_empty() {
             return;
         }
-        let now = self.now();
         let started = self.clock.monotonic_ns();
         let written = self.prepare(&waiting, now).and_then(|prepared| {
             let written = self.write(&prepared, now);
@@ -224,7 +227,7 @@ impl Loop {
         });
         match written {
             Ok((prepared, Ok(()))) => self.done(waiting, prepared, started),
-            Ok((_, Err(Fault::Rejected(reason)))) => self.split(waiting, &reason),
+            Ok((_, Err(Fault::Rejected(reason)))) => self.split(waiting, &reason, now),
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
                 if self.repair(Some(&prepared)) && self.position == prepared.last_position() {
@@ -251,7 +254,7 @@ impl Loop {
     }
 
     /// A batch that fails for one command's sake: halves are tried until that one stands alone.
-    fn split(&mut self, mut waiting: Vec<Waiting>, reason: &str) {
+    fn split(&mut self, mut waiting: Vec<Waiting>, reason: &str, now: Time) {
         if waiting.len() == 1 {
             tracing::error!(reason, command = ?waiting[0].submission.command, "the store refuses this command");
             let fault = Fault::Rejected(reason.to_owned());
@@ -261,8 +264,8 @@ impl Loop {
             return;
         }
         let second = waiting.split_off(waiting.len() / 2);
-        self.process(waiting);
-        self.process(second);
+        self.process(waiting, now);
+        self.process(second, now);
     }
 
     fn write(&mut self, prepared: &Prepared, now: Time) -> Result<(), Fault> {

@@ -39,20 +39,41 @@ pub(super) struct Copied {
 /// Runs a checkpoint of a kind that SQLite knows (`PASSIVE`, `RESTART`, `TRUNCATE`, `NOOP`).
 pub(super) fn checkpoint(connection: &Connection, kind: &str) -> rusqlite::Result<Copied> {
     let mut statement = connection.prepare_cached(&format!("PRAGMA wal_checkpoint({kind})"))?;
-    statement.query_row([], |row| Ok(Copied { busy: row.get::<_, i64>(0)? != 0, pages: row.get(1)?, copied: row.get(2)? }))
+    statement.query_row([], |row| {
+        Ok(Copied {
+            busy: row.get::<_, i64>(0)? != 0,
+            pages: row.get(1)?,
+            copied: row.get(2)?,
+        })
+    })
 }
 
 impl Checkpointer {
     pub(super) fn start(file: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
         let connection = connect_more(file, 1)?;
-        let page_bytes: u64 = connection.pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?.into();
+        let page_bytes: u64 = connection
+            .pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?
+            .into();
         let (wake, woken) = bounded(1);
         let (open, closing) = bounded(0);
         let wal_bytes = Arc::new(AtomicU64::new(0));
-        let task = Task { connection, page_bytes, begin: u64::from(options.checkpoint_mib) * MIB, wal_bytes: wal_bytes.clone() };
-        let thread = std::thread::Builder::new().name("checkpoint".into()).spawn(move || task.run(&woken, &closing));
+        let task = Task {
+            connection,
+            page_bytes,
+            begin: u64::from(options.checkpoint_mib) * MIB,
+            wal_bytes: wal_bytes.clone(),
+        };
+        let thread = std::thread::Builder::new()
+            .name("checkpoint".into())
+            .spawn(move || task.run(&woken, &closing));
         let thread = thread.map_err(OpenError::Thread)?;
-        Ok(Self { wake: Some(wake), open: Some(open), wal_bytes, thread: Some(thread), wal_limit: u64::from(options.wal_limit_mib) * MIB })
+        Ok(Self {
+            wake: Some(wake),
+            open: Some(open),
+            wal_bytes,
+            thread: Some(thread),
+            wal_limit: u64::from(options.wal_limit_mib) * MIB,
+        })
     }
 
     /// After a commit: looks soon. Whether the loop shall finish a checkpoint itself now.
@@ -76,7 +97,9 @@ impl Drop for Checkpointer {
         self.open = None;
         if let Some(thread) = self.thread.take() {
             if thread.join().is_err() {
-                tracing::error!("the checkpoint thread ended by a panic; the WAL holds what it did not copy");
+                tracing::error!(
+                    "the checkpoint thread ended by a panic; the WAL holds what it did not copy"
+                );
             }
         }
     }
@@ -106,7 +129,10 @@ impl Task {
         if (seen.pages - seen.copied).max(0) as u64 * self.page_bytes > self.begin {
             seen = checkpoint(&self.connection, "PASSIVE")?;
         }
-        self.wal_bytes.store(seen.pages.max(0) as u64 * self.page_bytes, Ordering::Relaxed);
+        self.wal_bytes.store(
+            seen.pages.max(0) as u64 * self.page_bytes,
+            Ordering::Relaxed,
+        );
         Ok(())
     }
 }

@@ -7,13 +7,15 @@ use rusqlite::{Error, ErrorCode};
 pub(super) fn fault(error: Error) -> Fault {
     match &error {
         Error::SqliteFailure(failure, _) => match failure.code {
-            ErrorCode::ConstraintViolation | ErrorCode::TooBig => Fault::Rejected(error.to_string()),
+            ErrorCode::ConstraintViolation | ErrorCode::TooBig => {
+                Fault::Rejected(error.to_string())
+            }
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => Fault::corrupt(error),
             _ => Fault::Unavailable(error.to_string()),
         },
-        Error::FromSqlConversionFailure(..) | Error::InvalidColumnType(..) | Error::IntegralValueOutOfRange(..) => {
-            Fault::corrupt(error)
-        }
+        Error::FromSqlConversionFailure(..)
+        | Error::InvalidColumnType(..)
+        | Error::IntegralValueOutOfRange(..) => Fault::corrupt(error),
         _ => Fault::Unavailable(error.to_string()),
     }
 }

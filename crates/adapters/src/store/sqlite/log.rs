@@ -26,12 +26,21 @@ pub(super) fn insert(
     batch: &proto::Batch,
 ) -> Result<(), Fault> {
     buffers.encoded.clear();
-    batch.encode(&mut buffers.encoded).map_err(|error| Fault::Rejected(error.to_string()))?;
+    batch
+        .encode(&mut buffers.encoded)
+        .map_err(|error| Fault::Rejected(error.to_string()))?;
     let (first, last) = (batch.first_position as i64, last_position(batch) as i64);
     let mut statement = connection
         .prepare_cached("INSERT INTO log (first_position, last_position, time_ms, entries) VALUES (?1, ?2, ?3, ?4)")
         .map_err(fault)?;
-    statement.execute(params![first, last, batch.time_ms, packer.pack(&buffers.encoded)?]).map_err(fault)?;
+    statement
+        .execute(params![
+            first,
+            last,
+            batch.time_ms,
+            packer.pack(&buffers.encoded)?
+        ])
+        .map_err(fault)?;
     insert_movements(connection, batch)
 }
 
@@ -50,8 +59,16 @@ fn insert_movements(connection: &Connection, batch: &proto::Batch) -> Result<(),
         .prepare_cached("INSERT INTO movements (sku, store, version_first, first_position) VALUES (?1, ?2, ?3, ?4)")
         .map_err(fault)?;
     for (stream, version) in first_of {
-        let (sku, store) = level_of(stream).ok_or_else(|| Fault::Rejected(format!("{stream} is no level")))?;
-        statement.execute(params![sku, store, version as i64, batch.first_position as i64]).map_err(fault)?;
+        let (sku, store) =
+            level_of(stream).ok_or_else(|| Fault::Rejected(format!("{stream} is no level")))?;
+        statement
+            .execute(params![
+                sku,
+                store,
+                version as i64,
+                batch.first_position as i64
+            ])
+            .map_err(fault)?;
     }
     Ok(())
 }
@@ -73,25 +90,41 @@ pub(in crate::store) fn last_position(batch: &proto::Batch) -> u64 {
 /// Position and time of the last entry; zeros when there is none.
 pub(super) fn head(connection: &Connection) -> Result<(u64, Time), Fault> {
     let sql = "SELECT last_position, time_ms FROM log ORDER BY first_position DESC LIMIT 1";
-    let row = connection.query_row(sql, [], |row| Ok((row.get::<_, i64>(0)? as u64, Time(row.get(1)?))));
+    let row = connection.query_row(sql, [], |row| {
+        Ok((row.get::<_, i64>(0)? as u64, Time(row.get(1)?)))
+    });
     Ok(row.optional().map_err(fault)?.unwrap_or_default())
 }
 
 /// The batch of a row of `first_position, last_position, entries`.
 fn batch(row: &Row<'_>) -> Result<proto::Batch, Fault> {
-    let position = |column| row.get::<_, i64>(column).map(|position| position as u64).map_err(fault);
+    let position = |column| {
+        row.get::<_, i64>(column)
+            .map(|position| position as u64)
+            .map_err(fault)
+    };
     let (first, last) = (position(0)?, position(1)?);
-    let packed = row.get_ref(2).map_err(fault)?.as_blob().map_err(Fault::corrupt)?;
+    let packed = row
+        .get_ref(2)
+        .map_err(fault)?
+        .as_blob()
+        .map_err(Fault::corrupt)?;
     let batch = proto::Batch::decode(&*unpack(packed)?).map_err(Fault::corrupt)?;
     if batch.first_position == first && last_position(&batch) == last && !batch.entries.is_empty() {
         Ok(batch)
     } else {
-        Err(Fault::corrupt(format!("the log's batch at {first} is not what its row says")))
+        Err(Fault::corrupt(format!(
+            "the log's batch at {first} is not what its row says"
+        )))
     }
 }
 
 /// Batches after a position.
-pub(super) fn read(connection: &Connection, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
+pub(super) fn read(
+    connection: &Connection,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<proto::Batch>, Fault> {
     let mut statement = connection
         .prepare_cached(
             "SELECT first_position, last_position, entries FROM log \
@@ -102,11 +135,18 @@ pub(super) fn read(connection: &Connection, after: u64, limit: usize) -> Result<
     let mut rows = statement.query([after as i64]).map_err(fault)?;
     let (mut batches, mut entries) = (Vec::<proto::Batch>::new(), 0);
     while entries < limit {
-        let Some(row) = rows.next().map_err(fault)? else { break };
+        let Some(row) = rows.next().map_err(fault)? else {
+            break;
+        };
         let next = batch(row)?;
-        if let Some(before) = batches.last().filter(|before| last_position(before) + 1 != next.first_position) {
+        if let Some(before) = batches
+            .last()
+            .filter(|before| last_position(before) + 1 != next.first_position)
+        {
             let (from, to) = (last_position(before) + 1, next.first_position);
-            return Err(Fault::corrupt(format!("the log has nothing from {from} to before {to}")));
+            return Err(Fault::corrupt(format!(
+                "the log has nothing from {from} to before {to}"
+            )));
         }
         entries += next.entries.len();
         batches.push(next);
@@ -132,11 +172,18 @@ pub(super) fn movements(
         )
         .map_err(fault)?;
     let next = i64::try_from(after).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows = statement.query(params![sku.as_str(), store.as_str(), next]).map_err(fault)?;
-    let stream = events::stream(&Key::Level(LevelKey { sku: sku.clone(), store: store.clone() }));
+    let mut rows = statement
+        .query(params![sku.as_str(), store.as_str(), next])
+        .map_err(fault)?;
+    let stream = events::stream(&Key::Level(LevelKey {
+        sku: sku.clone(),
+        store: store.clone(),
+    }));
     let mut found = Vec::new();
     while found.len() < limit {
-        let Some(row) = rows.next().map_err(fault)? else { break };
+        let Some(row) = rows.next().map_err(fault)? else {
+            break;
+        };
         take_movements(batch(row)?, &stream, after, limit, &mut found);
     }
     Ok(found)
@@ -152,14 +199,24 @@ pub(in crate::store) fn take_movements(
 ) {
     let time = Time(batch.time_ms);
     let entries = (batch.first_position..).zip(batch.entries);
-    let wanted = entries.filter(|(_, entry)| entry.stream_version > after && entry.stream == stream && is_movement(entry));
+    let wanted = entries.filter(|(_, entry)| {
+        entry.stream_version > after && entry.stream == stream && is_movement(entry)
+    });
     let room = limit.saturating_sub(found.len());
-    found.extend(wanted.take(room).map(|(position, entry)| (position, time, entry)));
+    found.extend(
+        wanted
+            .take(room)
+            .map(|(position, entry)| (position, time, entry)),
+    );
 }
 
 /// Drops whole batches up to a position, but never the last one: the log's head stays known. Some at a time; whether there
 /// may be more.
-pub(super) fn drop_some(connection: &Connection, through: u64, limit: usize) -> Result<bool, Fault> {
+pub(super) fn drop_some(
+    connection: &Connection,
+    through: u64,
+    limit: usize,
+) -> Result<bool, Fault> {
     let mut statement = connection
         .prepare_cached(
             "DELETE FROM log WHERE first_position IN (SELECT first_position FROM log WHERE last_position <= ?1 \
@@ -167,7 +224,10 @@ pub(super) fn drop_some(connection: &Connection, through: u64, limit: usize) -> 
         )
         .map_err(fault)?;
     let through = i64::try_from(through).unwrap_or(i64::MAX);
-    Ok(statement.execute(params![through, limit as i64]).map_err(fault)? == limit)
+    Ok(statement
+        .execute(params![through, limit as i64])
+        .map_err(fault)?
+        == limit)
 }
 
 /// Drops what says where movements are, for batches that are gone.

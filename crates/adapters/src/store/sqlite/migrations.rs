@@ -13,9 +13,21 @@ struct Migration {
 
 /// Every step in order; the schema's number is how many of them were taken.
 const MIGRATIONS: &[Migration] = &[
-    Migration { name: "the log, kept replies, cursors", up: LOG_UP, down: LOG_DOWN },
-    Migration { name: "catalogue, stock, carts, API keys", up: NOUNS_UP, down: NOUNS_DOWN },
-    Migration { name: "closed carts by expiry", up: CLOSED_CARTS_UP, down: CLOSED_CARTS_DOWN },
+    Migration {
+        name: "the log, kept replies, cursors",
+        up: LOG_UP,
+        down: LOG_DOWN,
+    },
+    Migration {
+        name: "catalogue, stock, carts, API keys",
+        up: NOUNS_UP,
+        down: NOUNS_DOWN,
+    },
+    Migration {
+        name: "closed carts by expiry",
+        up: CLOSED_CARTS_UP,
+        down: CLOSED_CARTS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -209,8 +221,16 @@ pub fn status(dir: &Path) -> Result<SchemaStatus, OpenError> {
 
 fn standing(connection: &Connection) -> Result<SchemaStatus, OpenError> {
     let current = version(connection)?;
-    let steps = MIGRATIONS.iter().zip(1..).map(|(step, number)| (step.name, number <= current)).collect();
-    Ok(SchemaStatus { current, latest: LATEST, steps })
+    let steps = MIGRATIONS
+        .iter()
+        .zip(1..)
+        .map(|(step, number)| (step.name, number <= current))
+        .collect();
+    Ok(SchemaStatus {
+        current,
+        latest: LATEST,
+        steps,
+    })
 }
 
 /// Steps taken so far.
@@ -221,14 +241,25 @@ pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
 /// Takes every step that was not taken yet.
 pub(super) fn up(connection: &Connection) -> Result<(), MigrateError> {
     let current = version(connection).map_err(OpenError::from)?;
-    let steps = MIGRATIONS.iter().zip(1..).filter(|(_, number)| *number > current);
-    run(connection, steps.map(|(step, number)| (number, step.name, step.up, number)))
+    let steps = MIGRATIONS
+        .iter()
+        .zip(1..)
+        .filter(|(_, number)| *number > current);
+    run(
+        connection,
+        steps.map(|(step, number)| (number, step.name, step.up, number)),
+    )
 }
 
 fn down(connection: &Connection, to: i64) -> Result<(), MigrateError> {
     let current = version(connection).map_err(OpenError::from)?;
-    let steps = (1..).zip(MIGRATIONS).take_while(|(number, _)| *number <= current).filter(|(number, _)| *number > to);
-    let steps: Vec<_> = steps.map(|(number, step)| (number, step.name, step.down, number - 1)).collect();
+    let steps = (1..)
+        .zip(MIGRATIONS)
+        .take_while(|(number, _)| *number <= current)
+        .filter(|(number, _)| *number > to);
+    let steps: Vec<_> = steps
+        .map(|(number, step)| (number, step.name, step.down, number - 1))
+        .collect();
     run(connection, steps.into_iter().rev())
 }
 
@@ -236,9 +267,13 @@ fn run(
     connection: &Connection,
     steps: impl Iterator<Item = (i64, &'static str, &'static str, i64)>,
 ) -> Result<(), MigrateError> {
-    let begun = connection.unchecked_transaction().map_err(OpenError::from)?;
+    let begun = connection
+        .unchecked_transaction()
+        .map_err(OpenError::from)?;
     for (step, name, sql, left) in steps {
-        let taken = begun.execute_batch(sql).and_then(|()| begun.pragma_update(None, "user_version", left));
+        let taken = begun
+            .execute_batch(sql)
+            .and_then(|()| begun.pragma_update(None, "user_version", left));
         taken.map_err(|source| MigrateError::Step { step, name, source })?;
     }
     Ok(begun.commit().map_err(OpenError::from)?)

@@ -43,18 +43,34 @@ pub struct SqliteOptions {
 
 impl Default for SqliteOptions {
     fn default() -> Self {
-        Self { cache_mib: 48, readers: 4, reader_cache_mib: 4, checkpoint_mib: 16, wal_limit_mib: 96 }
+        Self {
+            cache_mib: 48,
+            readers: 4,
+            reader_cache_mib: 4,
+            checkpoint_mib: 16,
+            wal_limit_mib: 96,
+        }
     }
 }
 
 /// Why a data directory cannot be used, and what to do.
 #[derive(Debug, thiserror::Error)]
-#[allow(missing_docs, reason = "the sentences say it; fields are what they name")]
+#[allow(
+    missing_docs,
+    reason = "the sentences say it; fields are what they name"
+)]
 pub enum OpenError {
-    #[error("the data directory {dir} is in use by another process: stop that one first, or choose another directory")]
+    #[error(
+        "the data directory {dir} is in use by another process: stop that one first, or choose another directory"
+    )]
     Locked { dir: PathBuf },
-    #[error("the data directory {dir} cannot be written ({source}): check its owner, its permissions and free space")]
-    NotWritable { dir: PathBuf, source: std::io::Error },
+    #[error(
+        "the data directory {dir} cannot be written ({source}): check its owner, its permissions and free space"
+    )]
+    NotWritable {
+        dir: PathBuf,
+        source: std::io::Error,
+    },
     #[error("the database {file} is damaged ({detail}): put the file aside and restore a backup")]
     Corrupt { file: PathBuf, detail: String },
     #[error("the database {file} belongs to another program: choose another data directory")]
@@ -63,11 +79,23 @@ pub enum OpenError {
         "the database {file} was written by a newer version of this program (schema {found}, this one knows {known}): \
          start that version, or restore a backup"
     )]
-    Newer { file: PathBuf, found: i64, known: i64 },
-    #[error("this program is linked with SQLite {found}; at least 3.51.3 is needed to keep data safe: build it with the bundled library")]
+    Newer {
+        file: PathBuf,
+        found: i64,
+        known: i64,
+    },
+    #[error(
+        "this program is linked with SQLite {found}; at least 3.51.3 is needed to keep data safe: build it with the bundled library"
+    )]
     Library { found: &'static str },
-    #[error("the file system of {file} does not support the setting {setting} (it is {found}): put the data directory on a local disk")]
-    Setting { file: PathBuf, setting: &'static str, found: String },
+    #[error(
+        "the file system of {file} does not support the setting {setting} (it is {found}): put the data directory on a local disk"
+    )]
+    Setting {
+        file: PathBuf,
+        setting: &'static str,
+        found: String,
+    },
     #[error("the database schema could not be brought up to date: {0}")]
     Migrate(#[source] Box<MigrateError>),
     #[error("the database cannot be opened: {0}")]
@@ -83,12 +111,21 @@ pub(super) struct Locked(#[allow(dead_code, reason = "kept open, never read")] F
 impl Locked {
     /// Makes the directory if there is none, and takes it.
     pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
-        let not_writable = |source| OpenError::NotWritable { dir: dir.to_owned(), source };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(not_writable)?;
+        let not_writable = |source| OpenError::NotWritable {
+            dir: dir.to_owned(),
+            source,
+        };
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(not_writable)?;
         let file = private(&dir.join(LOCK_FILE)).map_err(not_writable)?;
         match file.try_lock() {
             Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(OpenError::Locked { dir: dir.to_owned() }),
+            Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
+                dir: dir.to_owned(),
+            }),
             Err(TryLockError::Error(source)) => Err(not_writable(source)),
         }
     }
@@ -96,14 +133,24 @@ impl Locked {
 
 /// A file for the owner alone, made if there is none.
 fn private(path: &Path) -> std::io::Result<File> {
-    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
 }
 
 /// Opens the store of a data directory, making it or bringing its schema up to date as needed.
 ///
 /// # Errors
 /// [`OpenError`], a sentence that says what to do; nothing was changed then.
-pub fn open(dir: &Path, options: SqliteOptions, random: &dyn Random) -> Result<StoreParts, OpenError> {
+pub fn open(
+    dir: &Path,
+    options: SqliteOptions,
+    random: &dyn Random,
+) -> Result<StoreParts, OpenError> {
     let locked = Arc::new(Locked::take(dir)?);
     let connection = connect(dir)?;
     migrations::up(&connection).map_err(|error| match error {
@@ -114,16 +161,28 @@ pub fn open(dir: &Path, options: SqliteOptions, random: &dyn Random) -> Result<S
     let secret = secret(&connection, random)?;
     let writing = Arc::new(Mutex::new(()));
     let checkpointer = Checkpointer::start(&file, &options)?;
-    let write = Writer::new(connection, dir, &options, writing.clone(), checkpointer, locked.clone())
-        .map_err(|error| damaged(&file, error))?;
+    let write = Writer::new(
+        connection,
+        dir,
+        &options,
+        writing.clone(),
+        checkpointer,
+        locked.clone(),
+    )
+    .map_err(|error| damaged(&file, error))?;
     let read = Reader::new(&file, &options, secret, writing, locked);
-    Ok(StoreParts { write: Box::new(write), read: Arc::new(read) })
+    Ok(StoreParts {
+        write: Box::new(write),
+        read: Arc::new(read),
+    })
 }
 
 /// The write connection of a directory that is locked: checked, and with its settings read back.
 pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < LIBRARY_MIN {
-        return Err(OpenError::Library { found: rusqlite::version() });
+        return Err(OpenError::Library {
+            found: rusqlite::version(),
+        });
     }
     let file = dir.join(DATABASE_FILE);
     check_file(dir, &file)?;
@@ -155,20 +214,35 @@ pub(super) fn set_cache(connection: &Connection, mib: u32) -> rusqlite::Result<(
 /// A damaged or cut file is told apart from one that merely cannot be read.
 fn damaged(file: &Path, error: rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            OpenError::Corrupt { file: file.to_owned(), detail: error.to_string() }
-        }
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Corrupt {
+            file: file.to_owned(),
+            detail: error.to_string(),
+        },
         _ => OpenError::Database(error),
     }
 }
 
 /// The file exists and begins like a database.
 fn check_file(dir: &Path, file: &Path) -> Result<(), OpenError> {
-    let mut opened = private(file).map_err(|source| OpenError::NotWritable { dir: dir.to_owned(), source })?;
+    let mut opened = private(file).map_err(|source| OpenError::NotWritable {
+        dir: dir.to_owned(),
+        source,
+    })?;
     let mut header = Vec::with_capacity(16);
-    let corrupt = |detail: String| OpenError::Corrupt { file: file.to_owned(), detail };
-    opened.by_ref().take(16).read_to_end(&mut header).map_err(|error| corrupt(error.to_string()))?;
-    if header.is_empty() || header == b"SQLite format 3\0" { Ok(()) } else { Err(corrupt("it is no SQLite file".into())) }
+    let corrupt = |detail: String| OpenError::Corrupt {
+        file: file.to_owned(),
+        detail,
+    };
+    opened
+        .by_ref()
+        .take(16)
+        .read_to_end(&mut header)
+        .map_err(|error| corrupt(error.to_string()))?;
+    if header.is_empty() || header == b"SQLite format 3\0" {
+        Ok(())
+    } else {
+        Err(corrupt("it is no SQLite file".into()))
+    }
 }
 
 fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
@@ -176,14 +250,23 @@ fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     connection.set_prepared_statement_cache_capacity(128);
     check_owner(connection, file)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
-    let mode: String = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    let mode: String =
+        connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     if mode != "wal" {
-        return Err(OpenError::Setting { file: file.to_owned(), setting: "journal_mode=WAL", found: mode });
+        return Err(OpenError::Setting {
+            file: file.to_owned(),
+            setting: "journal_mode=WAL",
+            found: mode,
+        });
     }
     connection.pragma_update(None, "synchronous", "FULL")?;
     let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
     if synchronous != 2 {
-        return Err(OpenError::Setting { file: file.to_owned(), setting: "synchronous=FULL", found: synchronous.to_string() });
+        return Err(OpenError::Setting {
+            file: file.to_owned(),
+            setting: "synchronous=FULL",
+            found: synchronous.to_string(),
+        });
     }
     connection.pragma_update(None, "temp_store", "MEMORY")?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
@@ -193,17 +276,24 @@ fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
 
 /// Empty databases become ours; others are ours already, or newer, or somebody else's.
 fn check_owner(connection: &Connection, file: &Path) -> Result<(), OpenError> {
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let owner: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
     if owner != APPLICATION_ID {
         if tables > 0 || owner != 0 {
-            return Err(OpenError::Foreign { file: file.to_owned() });
+            return Err(OpenError::Foreign {
+                file: file.to_owned(),
+            });
         }
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
     let found = migrations::version(connection)?;
     if found > migrations::LATEST {
-        return Err(OpenError::Newer { file: file.to_owned(), found, known: migrations::LATEST });
+        return Err(OpenError::Newer {
+            file: file.to_owned(),
+            found,
+            known: migrations::LATEST,
+        });
     }
     Ok(())
 }
@@ -216,7 +306,10 @@ fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     let wal = PathBuf::from(format!("{}-wal", file.display()));
     if length(&wal) == 0 && (length(file) as i64) < expected {
         let detail = format!("it is {} bytes long and should be {expected}", length(file));
-        return Err(OpenError::Corrupt { file: file.to_owned(), detail });
+        return Err(OpenError::Corrupt {
+            file: file.to_owned(),
+            detail,
+        });
     }
     Ok(())
 }
@@ -224,11 +317,17 @@ fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
 /// The shop's secret: drawn when the database is made, and the same ever after.
 fn secret(connection: &Connection, random: &dyn Random) -> Result<[u8; 32], OpenError> {
     let read = "SELECT value FROM meta WHERE name = 'secret'";
-    if let Some(secret) = connection.query_row(read, [], |row| row.get(0)).optional()? {
+    if let Some(secret) = connection
+        .query_row(read, [], |row| row.get(0))
+        .optional()?
+    {
         return Ok(secret);
     }
     let mut secret = [0; 32];
     random.fill(&mut secret);
-    connection.execute("INSERT INTO meta (name, value) VALUES ('secret', ?1)", [&secret[..]])?;
+    connection.execute(
+        "INSERT INTO meta (name, value) VALUES ('secret', ?1)",
+        [&secret[..]],
+    )?;
     Ok(secret)
 }

@@ -22,7 +22,10 @@ pub(super) struct Packer {
 
 impl Packer {
     pub(super) fn new() -> std::io::Result<Self> {
-        Ok(Self { compressor: Compressor::new(LEVEL)?, out: Vec::new() })
+        Ok(Self {
+            compressor: Compressor::new(LEVEL)?,
+            out: Vec::new(),
+        })
     }
 
     /// The blob to keep for `raw`.
@@ -33,11 +36,15 @@ impl Packer {
             self.out.extend_from_slice(raw);
             return Ok(&self.out);
         }
-        let length = u32::try_from(raw.len()).map_err(|_| Fault::Rejected("a batch of 4 GiB".into()))?;
-        self.out.resize(HEADER + zstd::zstd_safe::compress_bound(raw.len()), 0);
+        let length =
+            u32::try_from(raw.len()).map_err(|_| Fault::Rejected("a batch of 4 GiB".into()))?;
+        self.out
+            .resize(HEADER + zstd::zstd_safe::compress_bound(raw.len()), 0);
         self.out[0] = 1;
         self.out[1..HEADER].copy_from_slice(&length.to_le_bytes());
-        let packed = self.compressor.compress_to_buffer(raw, &mut self.out[HEADER..]);
+        let packed = self
+            .compressor
+            .compress_to_buffer(raw, &mut self.out[HEADER..]);
         let packed = packed.map_err(|error| Fault::Unavailable(error.to_string()))?;
         self.out.truncate(HEADER + packed);
         Ok(&self.out)
@@ -52,12 +59,16 @@ pub(super) fn unpack(blob: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
     match blob.split_first() {
         Some((0, raw)) => Ok(Cow::Borrowed(raw)),
         Some((1, rest)) => {
-            let (length, packed) = rest.split_first_chunk().ok_or_else(|| Fault::corrupt("a packed batch is cut short"))?;
+            let (length, packed) = rest
+                .split_first_chunk()
+                .ok_or_else(|| Fault::corrupt("a packed batch is cut short"))?;
             let length = u32::from_le_bytes(*length) as usize;
             if length > MAX {
                 return Err(Fault::corrupt("a packed batch claims an impossible length"));
             }
-            zstd::bulk::decompress(packed, length).map(Cow::Owned).map_err(Fault::corrupt)
+            zstd::bulk::decompress(packed, length)
+                .map(Cow::Owned)
+                .map_err(Fault::corrupt)
         }
         _ => Err(Fault::corrupt("a batch is packed in an unknown way")),
     }
@@ -74,7 +85,13 @@ mod tests {
             let raw: Vec<u8> = (0..length).map(|n| (n % 7) as u8).collect();
             assert_eq!(unpack(packer.pack(&raw)?)?, raw);
         }
-        for bad in [&[][..], &[9], &[1, 0], &[1, 9, 0, 0, 0, 1, 2, 3], &[1, 255, 255, 255, 255]] {
+        for bad in [
+            &[][..],
+            &[9],
+            &[1, 0],
+            &[1, 9, 0, 0, 0, 1, 2, 3],
+            &[1, 255, 255, 255, 255],
+        ] {
             assert!(matches!(unpack(bad), Err(Fault::Corrupt(_))), "{bad:?}");
         }
         Ok(())

@@ -59,7 +59,9 @@ impl Reader {
     fn open(&self) -> Result<Connection, Fault> {
         let connection = connect_more(&self.file, self.options.reader_cache_mib).map_err(fault)?;
         connection.set_prepared_statement_cache_capacity(64);
-        connection.pragma_update(None, "query_only", true).map_err(fault)?;
+        connection
+            .pragma_update(None, "query_only", true)
+            .map_err(fault)?;
         Ok(connection)
     }
 
@@ -105,7 +107,9 @@ impl Reader {
             Some(connection) => connection,
             None => {
                 let connection = connect_more(&self.file, 1).map_err(fault)?;
-                connection.pragma_update(None, "synchronous", "NORMAL").map_err(fault)?;
+                connection
+                    .pragma_update(None, "synchronous", "NORMAL")
+                    .map_err(fault)?;
                 connection
             }
         };
@@ -148,7 +152,9 @@ impl Reader {
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
             let key = params![rows::expires_hour(now), now.0, limit as i64];
-            let carts = statement.query_map(key, |row| rows::made_id(row, 0).map(CartId)).map_err(fault)?;
+            let carts = statement
+                .query_map(key, |row| rows::made_id(row, 0).map(CartId))
+                .map_err(fault)?;
             carts.collect::<Result<_, _>>().map_err(fault)
         })
     }
@@ -188,22 +194,52 @@ impl ReadStore for Reader {
 
     fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM products WHERE id > ?1 ORDER BY id LIMIT ?2";
-        self.page(sql, vec![&after.as_deref().unwrap_or_default()], limit, rows::product)
+        self.page(
+            sql,
+            vec![&after.as_deref().unwrap_or_default()],
+            limit,
+            rows::product,
+        )
     }
 
     fn list_stores(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM stores WHERE id > ?1 ORDER BY id LIMIT ?2";
-        self.page(sql, vec![&after.as_deref().unwrap_or_default()], limit, rows::store)
+        self.page(
+            sql,
+            vec![&after.as_deref().unwrap_or_default()],
+            limit,
+            rows::store,
+        )
     }
 
-    fn list_levels(&self, store: &StoreId, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+    fn list_levels(
+        &self,
+        store: &StoreId,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
         let sql = format!("{LEVELS} WHERE store = ?1 AND sku > ?2 ORDER BY sku LIMIT ?3");
-        self.page(&sql, vec![&store.as_str(), &after.as_deref().unwrap_or_default()], limit, rows::level)
+        self.page(
+            &sql,
+            vec![&store.as_str(), &after.as_deref().unwrap_or_default()],
+            limit,
+            rows::level,
+        )
     }
 
-    fn list_carts(&self, customer: &str, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+    fn list_carts(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM carts WHERE customer_id = ?1 AND id > ?2 ORDER BY id LIMIT ?3";
-        self.page(sql, vec![&customer, &after_id(after, |id: CartId| id.0)], limit, rows::cart)
+        self.page(
+            sql,
+            vec![&customer, &after_id(after, |id: CartId| id.0)],
+            limit,
+            rows::cart,
+        )
     }
 
     fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
@@ -216,7 +252,12 @@ impl ReadStore for Reader {
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2";
-        self.page(sql, vec![&after_id(after, |id: ApiKeyId| id.0)], limit, rows::api_key)
+        self.page(
+            sql,
+            vec![&after_id(after, |id: ApiKeyId| id.0)],
+            limit,
+            rows::api_key,
+        )
     }
 
     fn movements(
@@ -233,7 +274,10 @@ impl ReadStore for Reader {
         self.with(|connection| log::read(connection, after, limit))
     }
 
-    fn visit_all(&self, visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>) -> Result<u64, Fault> {
+    fn visit_all(
+        &self,
+        visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
+    ) -> Result<u64, Fault> {
         // It takes long, so it does not take a connection from those who are quick.
         let connection = self.open()?;
         let snapshot = connection.unchecked_transaction().map_err(fault)?;
@@ -250,7 +294,10 @@ impl ReadStore for Reader {
         all("SELECT body FROM products ORDER BY id", rows::product)?;
         all("SELECT body FROM stores ORDER BY id", rows::store)?;
         all(&format!("{LEVELS} ORDER BY sku, store"), rows::level)?;
-        all("SELECT body FROM reservations ORDER BY id", rows::reservation)?;
+        all(
+            "SELECT body FROM reservations ORDER BY id",
+            rows::reservation,
+        )?;
         all("SELECT body FROM transfers ORDER BY id", rows::transfer)?;
         all("SELECT body FROM carts ORDER BY id", rows::cart)?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
@@ -261,7 +308,10 @@ impl ReadStore for Reader {
         self.with(|connection| {
             let sql = "SELECT position FROM cursors WHERE consumer = ?1";
             let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-            let position = statement.query_row([consumer], |row| row.get::<_, i64>(0)).optional().map_err(fault)?;
+            let position = statement
+                .query_row([consumer], |row| row.get::<_, i64>(0))
+                .optional()
+                .map_err(fault)?;
             Ok(position.map(|position| position as u64))
         })
     }
@@ -271,7 +321,10 @@ impl ReadStore for Reader {
             let sql = "INSERT INTO cursors (consumer, position) VALUES (?1, ?2) \
                        ON CONFLICT (consumer) DO UPDATE SET position = excluded.position";
             let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-            statement.execute(params![consumer, position as i64]).map_err(fault).map(drop)
+            statement
+                .execute(params![consumer, position as i64])
+                .map_err(fault)
+                .map(drop)
         })
     }
 
@@ -300,6 +353,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         | Record::Stores(_)
         | Record::ApiKeyId(_)
         | Record::CartId(_)
-        | Record::Count(_) => return Err(Fault::corrupt("an index entry stands where a noun should")),
+        | Record::Count(_) => {
+            return Err(Fault::corrupt("an index entry stands where a noun should"));
+        }
     })
 }

@@ -74,26 +74,42 @@ pub(super) struct Puts<'c> {
 
 impl<'c> Puts<'c> {
     pub(super) fn new(connection: &'c Connection, json: &'c mut Vec<u8>) -> Self {
-        Self { connection, statements: Default::default(), json }
+        Self {
+            connection,
+            statements: Default::default(),
+            json,
+        }
     }
 
     /// What is under `key` from now on; `None`: nothing.
     pub(super) fn put(&mut self, key: &Key, value: Option<&Record>) -> Result<(), Fault> {
-        let Some(value) = value else { return remove(self.connection, key) };
+        let Some(value) = value else {
+            return remove(self.connection, key);
+        };
         match (key, value) {
-            (Key::Product(id), Record::Product(it)) => self.body(Put::Product, &id.as_str(), it.version, &**it),
-            (Key::Store(id), Record::Store(it)) => self.body(Put::Store, &id.as_str(), it.version, &**it),
+            (Key::Product(id), Record::Product(it)) => {
+                self.body(Put::Product, &id.as_str(), it.version, &**it)
+            }
+            (Key::Store(id), Record::Store(it)) => {
+                self.body(Put::Store, &id.as_str(), it.version, &**it)
+            }
             (Key::Level(key), Record::Level(it)) => self.level(key, it),
             (Key::Reservation(id), Record::Reservation(it)) => self.reservation(*id, it),
-            (Key::Transfer(id), Record::Transfer(it)) => self.body(Put::Transfer, &&id.to_bytes()[..], it.version, &**it),
+            (Key::Transfer(id), Record::Transfer(it)) => {
+                self.body(Put::Transfer, &&id.to_bytes()[..], it.version, &**it)
+            }
             (Key::Cart(id), Record::Cart(it)) => self.cart(*id, it),
             (Key::ApiKey(id), Record::ApiKey(it)) => {
                 let body = encode(self.json, &**it)?;
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
                 execute(&mut self.statements, self.connection, Put::ApiKey, row)
             }
-            (Key::Sku(sku), Record::ProductId(id)) => self.pair(Put::Sku, &sku.as_str(), &id.as_str()),
-            (Key::Slug(slug), Record::ProductId(id)) => self.pair(Put::Slug, &slug.as_str(), &id.as_str()),
+            (Key::Sku(sku), Record::ProductId(id)) => {
+                self.pair(Put::Sku, &sku.as_str(), &id.as_str())
+            }
+            (Key::Slug(slug), Record::ProductId(id)) => {
+                self.pair(Put::Slug, &slug.as_str(), &id.as_str())
+            }
             (Key::Reference(principal, reference), Record::ReservationId(id)) => {
                 let row = params![principal.as_str(), reference.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::Reference, row)
@@ -106,23 +122,48 @@ impl<'c> Puts<'c> {
             (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
             | (Key::OpenHolds(_), Record::Count(_)) => Ok(()),
-            (key, value) => Err(Fault::Rejected(format!("{value:?} cannot be kept under {key:?}"))),
+            (key, value) => Err(Fault::Rejected(format!(
+                "{value:?} cannot be kept under {key:?}"
+            ))),
         }
     }
 
-    fn body<T: Serialize>(&mut self, put: Put, id: &dyn ToSql, version: u64, value: &T) -> Result<(), Fault> {
+    fn body<T: Serialize>(
+        &mut self,
+        put: Put,
+        id: &dyn ToSql,
+        version: u64,
+        value: &T,
+    ) -> Result<(), Fault> {
         let body = encode(self.json, value)?;
-        execute(&mut self.statements, self.connection, put, params![id, version as i64, body])
+        execute(
+            &mut self.statements,
+            self.connection,
+            put,
+            params![id, version as i64, body],
+        )
     }
 
     fn pair(&mut self, put: Put, key: &dyn ToSql, value: &dyn ToSql) -> Result<(), Fault> {
-        execute(&mut self.statements, self.connection, put, params![key, value])
+        execute(
+            &mut self.statements,
+            self.connection,
+            put,
+            params![key, value],
+        )
     }
 
     fn level(&mut self, key: &LevelKey, level: &Level) -> Result<(), Fault> {
         let plain = level.waiting.is_empty() && level.settings == Settings::default();
-        let more = More { settings: level.settings, waiting: level.waiting.as_slice().into() };
-        let more = if plain { None } else { Some(encode(self.json, &more)?) };
+        let more = More {
+            settings: level.settings,
+            waiting: level.waiting.as_slice().into(),
+        };
+        let more = if plain {
+            None
+        } else {
+            Some(encode(self.json, &more)?)
+        };
         let row = params![
             key.sku.as_str(),
             key.store.as_str(),
@@ -141,7 +182,14 @@ impl<'c> Puts<'c> {
     fn reservation(&mut self, id: ReservationId, hold: &Reservation) -> Result<(), Fault> {
         let body = encode(self.json, hold)?;
         let (bytes, principal) = (id.to_bytes(), hold.principal.as_str());
-        let row = params![&bytes[..], hold.version as i64, hold_state(hold.state), principal, hold.expires_at.0, body];
+        let row = params![
+            &bytes[..],
+            hold.version as i64,
+            hold_state(hold.state),
+            principal,
+            hold.expires_at.0,
+            body
+        ];
         execute(&mut self.statements, self.connection, Put::Reservation, row)
     }
 
@@ -192,7 +240,11 @@ fn execute<'c>(
     let slot = &mut statements[put as usize];
     let statement = match slot {
         Some(statement) => statement,
-        None => slot.insert(connection.prepare_cached(PUTS[put as usize]).map_err(fault)?),
+        None => slot.insert(
+            connection
+                .prepare_cached(PUTS[put as usize])
+                .map_err(fault)?,
+        ),
     };
     statement.execute(row).map_err(fault)?;
     Ok(())
@@ -206,25 +258,45 @@ fn encode<'j, T: Serialize>(json: &'j mut Vec<u8>, value: &T) -> Result<&'j str,
 
 fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
     let run = |sql: &str, row: &[&dyn ToSql]| {
-        connection.prepare_cached(sql).and_then(|mut statement| statement.execute(row)).map_err(fault).map(drop)
+        connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.execute(row))
+            .map_err(fault)
+            .map(drop)
     };
     match key {
         Key::Product(id) => run("DELETE FROM products WHERE id = ?1", params![id.as_str()]),
         Key::Store(id) => run("DELETE FROM stores WHERE id = ?1", params![id.as_str()]),
-        Key::Level(key) => run("DELETE FROM levels WHERE sku = ?1 AND store = ?2", params![key.sku.as_str(), key.store.as_str()]),
-        Key::Reservation(id) => run("DELETE FROM reservations WHERE id = ?1", params![&id.to_bytes()[..]]),
-        Key::Transfer(id) => run("DELETE FROM transfers WHERE id = ?1", params![&id.to_bytes()[..]]),
-        Key::Cart(id) => run("DELETE FROM carts WHERE id = ?1", params![&id.to_bytes()[..]]),
-        Key::ApiKey(id) => run("DELETE FROM api_keys WHERE id = ?1", params![&id.to_bytes()[..]]),
+        Key::Level(key) => run(
+            "DELETE FROM levels WHERE sku = ?1 AND store = ?2",
+            params![key.sku.as_str(), key.store.as_str()],
+        ),
+        Key::Reservation(id) => run(
+            "DELETE FROM reservations WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Transfer(id) => run(
+            "DELETE FROM transfers WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Cart(id) => run(
+            "DELETE FROM carts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::ApiKey(id) => run(
+            "DELETE FROM api_keys WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
         Key::Sku(sku) => run("DELETE FROM skus WHERE sku = ?1", params![sku.as_str()]),
         Key::Slug(slug) => run("DELETE FROM slugs WHERE slug = ?1", params![slug.as_str()]),
         Key::Reference(principal, reference) => run(
             "DELETE FROM reservation_references WHERE principal = ?1 AND reference = ?2",
             params![principal.as_str(), reference.as_str()],
         ),
-        Key::UserCart(package, user) => {
-            run("DELETE FROM user_carts WHERE package = ?1 AND user = ?2", params![package.as_str(), user.as_str()])
-        }
+        Key::UserCart(package, user) => run(
+            "DELETE FROM user_carts WHERE package = ?1 AND user = ?2",
+            params![package.as_str(), user.as_str()],
+        ),
         Key::StoresOf(_) | Key::KeyHash(_) | Key::OpenHolds(_) => Ok(()),
     }
 }
@@ -232,38 +304,95 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
 /// What is under a key.
 pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>, Fault> {
     match key {
-        Key::Product(id) => one(connection, "SELECT body FROM products WHERE id = ?1", params![id.as_str()], product),
-        Key::Store(id) => one(connection, "SELECT body FROM stores WHERE id = ?1", params![id.as_str()], store),
+        Key::Product(id) => one(
+            connection,
+            "SELECT body FROM products WHERE id = ?1",
+            params![id.as_str()],
+            product,
+        ),
+        Key::Store(id) => one(
+            connection,
+            "SELECT body FROM stores WHERE id = ?1",
+            params![id.as_str()],
+            store,
+        ),
         Key::Level(key) => {
             let sql = "SELECT sku, store, version, on_hand, reserved, allocated, granted, backordered, updated_at, more \
                        FROM levels WHERE sku = ?1 AND store = ?2";
-            one(connection, sql, params![key.sku.as_str(), key.store.as_str()], level)
+            one(
+                connection,
+                sql,
+                params![key.sku.as_str(), key.store.as_str()],
+                level,
+            )
         }
-        Key::Reservation(id) => {
-            one(connection, "SELECT body FROM reservations WHERE id = ?1", params![&id.to_bytes()[..]], reservation)
-        }
-        Key::Transfer(id) => one(connection, "SELECT body FROM transfers WHERE id = ?1", params![&id.to_bytes()[..]], transfer),
-        Key::Cart(id) => one(connection, "SELECT body FROM carts WHERE id = ?1", params![&id.to_bytes()[..]], cart),
-        Key::ApiKey(id) => one(connection, "SELECT body FROM api_keys WHERE id = ?1", params![&id.to_bytes()[..]], api_key),
-        Key::Sku(sku) => one(connection, "SELECT product_id FROM skus WHERE sku = ?1", params![sku.as_str()], product_id),
-        Key::Slug(slug) => one(connection, "SELECT product_id FROM slugs WHERE slug = ?1", params![slug.as_str()], product_id),
+        Key::Reservation(id) => one(
+            connection,
+            "SELECT body FROM reservations WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            reservation,
+        ),
+        Key::Transfer(id) => one(
+            connection,
+            "SELECT body FROM transfers WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            transfer,
+        ),
+        Key::Cart(id) => one(
+            connection,
+            "SELECT body FROM carts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            cart,
+        ),
+        Key::ApiKey(id) => one(
+            connection,
+            "SELECT body FROM api_keys WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            api_key,
+        ),
+        Key::Sku(sku) => one(
+            connection,
+            "SELECT product_id FROM skus WHERE sku = ?1",
+            params![sku.as_str()],
+            product_id,
+        ),
+        Key::Slug(slug) => one(
+            connection,
+            "SELECT product_id FROM slugs WHERE slug = ?1",
+            params![slug.as_str()],
+            product_id,
+        ),
         Key::Reference(principal, reference) => {
-            let sql = "SELECT id FROM reservation_references WHERE principal = ?1 AND reference = ?2";
-            one(connection, sql, params![principal.as_str(), reference.as_str()], |row| {
-                Ok(Record::ReservationId(ReservationId(made_id(row, 0)?)))
-            })
+            let sql =
+                "SELECT id FROM reservation_references WHERE principal = ?1 AND reference = ?2";
+            one(
+                connection,
+                sql,
+                params![principal.as_str(), reference.as_str()],
+                |row| Ok(Record::ReservationId(ReservationId(made_id(row, 0)?))),
+            )
         }
-        Key::KeyHash(hash) => one(connection, "SELECT id FROM api_keys WHERE hash = ?1", params![&hash[..]], |row| {
-            Ok(Record::ApiKeyId(ApiKeyId(made_id(row, 0)?)))
-        }),
+        Key::KeyHash(hash) => one(
+            connection,
+            "SELECT id FROM api_keys WHERE hash = ?1",
+            params![&hash[..]],
+            |row| Ok(Record::ApiKeyId(ApiKeyId(made_id(row, 0)?))),
+        ),
         Key::UserCart(package, user) => {
             let sql = "SELECT id FROM user_carts WHERE package = ?1 AND user = ?2";
-            one(connection, sql, params![package.as_str(), user.as_str()], |row| Ok(Record::CartId(CartId(made_id(row, 0)?))))
+            one(
+                connection,
+                sql,
+                params![package.as_str(), user.as_str()],
+                |row| Ok(Record::CartId(CartId(made_id(row, 0)?))),
+            )
         }
         Key::StoresOf(sku) => stores_of(connection, sku),
         Key::OpenHolds(principal) => {
             let sql = "SELECT count(*) FROM reservations WHERE principal = ?1 AND state = 0";
-            one(connection, sql, params![principal.as_str()], |row| Ok(Record::Count(row.get::<_, i64>(0)? as u64)))
+            one(connection, sql, params![principal.as_str()], |row| {
+                Ok(Record::Count(row.get::<_, i64>(0)? as u64))
+            })
         }
     }
 }
@@ -279,21 +408,31 @@ fn one(
 }
 
 fn stores_of(connection: &Connection, sku: &Sku) -> Result<Option<Record>, Fault> {
-    let mut statement = connection.prepare_cached("SELECT store FROM levels WHERE sku = ?1 ORDER BY store").map_err(fault)?;
-    let stores = statement.query_map([sku.as_str()], |row| text_id(row, 0, StoreId::new)).map_err(fault)?;
+    let mut statement = connection
+        .prepare_cached("SELECT store FROM levels WHERE sku = ?1 ORDER BY store")
+        .map_err(fault)?;
+    let stores = statement
+        .query_map([sku.as_str()], |row| text_id(row, 0, StoreId::new))
+        .map_err(fault)?;
     let stores = stores.collect::<Result<Vec<_>, _>>().map_err(fault)?;
     Ok((!stores.is_empty()).then(|| Record::Stores(Arc::new(stores))))
 }
 
 /// A column that does not hold what it should.
-fn bad(column: usize, kind: Type, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+fn bad(
+    column: usize,
+    kind: Type,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
     rusqlite::Error::FromSqlConversionFailure(column, kind, Box::new(error))
 }
 
 /// The JSON of a `body` column.
 fn body<T: DeserializeOwned>(row: &Row<'_>, column: usize) -> rusqlite::Result<Arc<T>> {
     let text = row.get_ref(column)?.as_str()?;
-    serde_json::from_str(text).map(Arc::new).map_err(|error| bad(column, Type::Text, error))
+    serde_json::from_str(text)
+        .map(Arc::new)
+        .map_err(|error| bad(column, Type::Text, error))
 }
 
 fn text_id<T, E: std::error::Error + Send + Sync + 'static>(
@@ -341,10 +480,16 @@ fn product_id(row: &Row<'_>) -> rusqlite::Result<Record> {
 pub(super) fn level(row: &Row<'_>) -> rusqlite::Result<Record> {
     let more = match row.get_ref(9)?.as_str_or_null()? {
         Some(text) => serde_json::from_str(text).map_err(|error| bad(9, Type::Text, error))?,
-        None => More { settings: Settings::default(), waiting: Vec::new().into() },
+        None => More {
+            settings: Settings::default(),
+            waiting: Vec::new().into(),
+        },
     };
     Ok(Record::Level(Arc::new(Level {
-        key: LevelKey { sku: text_id(row, 0, Sku::new)?, store: text_id(row, 1, StoreId::new)? },
+        key: LevelKey {
+            sku: text_id(row, 0, Sku::new)?,
+            store: text_id(row, 1, StoreId::new)?,
+        },
         version: row.get::<_, i64>(2)? as u64,
         on_hand: row.get(3)?,
         reserved: row.get(4)?,

@@ -47,9 +47,11 @@ impl Writer {
         locked: Arc<Locked>,
     ) -> rusqlite::Result<Self> {
         set_cache(&connection, options.cache_mib)?;
-        let head = log::head(&connection).map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
+        let head = log::head(&connection)
+            .map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
         let next_place = kept::next_place(&connection)?;
-        let packer = Packer::new().map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
+        let packer = Packer::new()
+            .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         Ok(Self {
             connection: Some(connection),
             dir: dir.to_owned(),
@@ -68,7 +70,9 @@ impl Writer {
     }
 
     fn connection(&self) -> Result<&Connection, Fault> {
-        self.connection.as_ref().ok_or_else(|| Fault::Unavailable("the database is closed after a failure".into()))
+        self.connection
+            .as_ref()
+            .ok_or_else(|| Fault::Unavailable("the database is closed after a failure".into()))
     }
 
     /// Everything of a batch, inside a transaction.
@@ -82,12 +86,25 @@ impl Writer {
         if !batch.log.entries.is_empty() {
             if batch.log.first_position != self.head.0 + 1 {
                 let (first, head) = (batch.log.first_position, self.head.0);
-                return Err(Fault::Unavailable(format!("a batch begins at {first}, but the log ends at {head}")));
+                return Err(Fault::Unavailable(format!(
+                    "a batch begins at {first}, but the log ends at {head}"
+                )));
             }
-            log::insert(connection, &mut self.log_buffers, &mut self.packer, batch.log)?;
+            log::insert(
+                connection,
+                &mut self.log_buffers,
+                &mut self.packer,
+                batch.log,
+            )?;
         }
         if !batch.kept.is_empty() {
-            kept::insert(connection, &mut self.kept_buffers, &mut self.packer, self.next_place, batch.kept)?;
+            kept::insert(
+                connection,
+                &mut self.kept_buffers,
+                &mut self.packer,
+                self.next_place,
+                batch.kept,
+            )?;
         }
         if let Some(before) = self.drop_before {
             if !kept::drop_some(connection, before, DROPPED_PER_COMMIT)? {
@@ -100,7 +117,9 @@ impl Writer {
     /// Copies the little that the checkpoint thread left and begins the WAL afresh. Not done when a reader is in the way.
     fn restart_wal(&self) {
         let copied = self.connection().and_then(|connection| {
-            connection.busy_timeout(std::time::Duration::ZERO).map_err(fault)?;
+            connection
+                .busy_timeout(std::time::Duration::ZERO)
+                .map_err(fault)?;
             let copied = checkpoint(connection, "RESTART");
             connection.busy_timeout(super::open::BUSY).map_err(fault)?;
             copied.map_err(fault)
@@ -115,7 +134,11 @@ impl Writer {
 
 /// Runs a statement without rows.
 fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
-    connection.prepare_cached(sql).and_then(|mut statement| statement.execute([])).map_err(fault).map(drop)
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.execute([]))
+        .map_err(fault)
+        .map(drop)
 }
 
 impl WriteStore for Writer {
@@ -128,11 +151,17 @@ impl WriteStore for Writer {
         let writing = self.writing.clone();
         let guard = writing.lock();
         run(self.connection()?, "BEGIN IMMEDIATE")?;
-        let written = self.write(batch).and_then(|()| run(self.connection()?, "COMMIT"));
+        let written = self
+            .write(batch)
+            .and_then(|()| run(self.connection()?, "COMMIT"));
         drop(guard);
         if let Err(error) = written {
             // What SQLite could not write it has rolled back itself already.
-            if let Some(connection) = self.connection.as_ref().filter(|connection| !connection.is_autocommit()) {
+            if let Some(connection) = self
+                .connection
+                .as_ref()
+                .filter(|connection| !connection.is_autocommit())
+            {
                 run(connection, "ROLLBACK")?;
             }
             return Err(error);
@@ -151,15 +180,22 @@ impl WriteStore for Writer {
         let writing = self.writing.clone();
         let _guard = writing.lock();
         self.connection = None;
-        let connection = connect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
+        let connection =
+            connect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
         set_cache(&connection, self.options.cache_mib).map_err(fault)?;
         let copied = checkpoint(&connection, "TRUNCATE").map_err(fault)?;
         if copied.busy {
-            return Err(Fault::Unavailable("the WAL cannot be copied while a long read goes on".into()));
+            return Err(Fault::Unavailable(
+                "the WAL cannot be copied while a long read goes on".into(),
+            ));
         }
         let probe = "INSERT INTO meta (name, value) VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        connection.execute(probe, params![&self.head.0.to_be_bytes()[..]]).map_err(fault)?;
-        let read = connection.query_row("SELECT value FROM meta WHERE name = 'probe'", [], |row| row.get::<_, [u8; 8]>(0));
+        connection
+            .execute(probe, params![&self.head.0.to_be_bytes()[..]])
+            .map_err(fault)?;
+        let read = connection.query_row("SELECT value FROM meta WHERE name = 'probe'", [], |row| {
+            row.get::<_, [u8; 8]>(0)
+        });
         if read.map_err(fault)? != self.head.0.to_be_bytes() {
             return Err(Fault::corrupt("what was written does not read back"));
         }
@@ -198,7 +234,12 @@ impl WriteStore for Writer {
         let connection = self.connection()?;
         let sql = "SELECT expires_at, id FROM reservations INDEXED BY pending_reservations WHERE state = 0";
         let mut statement = connection.prepare(sql).map_err(fault)?;
-        let holds = statement.query_map([], |row| Ok((Time(row.get(0)?), ReservationId(rows::made_id(row, 1)?))));
-        holds.map_err(fault)?.collect::<Result<_, _>>().map_err(fault)
+        let holds = statement.query_map([], |row| {
+            Ok((Time(row.get(0)?), ReservationId(rows::made_id(row, 1)?)))
+        });
+        holds
+            .map_err(fault)?
+            .collect::<Result<_, _>>()
+            .map_err(fault)
     }
 }

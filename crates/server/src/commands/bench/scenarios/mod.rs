@@ -66,7 +66,9 @@ impl Scenario {
     /// The yardsticks that its figures are divided by.
     fn yardsticks(self) -> &'static [Self] {
         match self {
-            Self::AddItem | Self::ReserveHot | Self::ReserveInProcess => &[Self::Bare, Self::Sqlite],
+            Self::AddItem | Self::ReserveHot | Self::ReserveInProcess => {
+                &[Self::Bare, Self::Sqlite]
+            }
             Self::GetProduct | Self::GetCart | Self::LookupGrpc => &[Self::Bare],
             Self::Bare | Self::Sqlite | Self::Growth | Self::Start => &[],
         }

@@ -69,7 +69,10 @@ impl Command for Seed {
             position: None,
         };
         let received = Level::empty(self.level.clone()).received(MovementKind::Adjusted, UNITS);
-        let put = catalog::Event::Put { data: Box::new(data), variants: vec![variant] };
+        let put = catalog::Event::Put {
+            data: Box::new(data),
+            variants: vec![variant],
+        };
         Ok(Decided {
             events: vec![
                 Event::Store(self.level.store.clone(), location::Event::Put(details)),
@@ -83,13 +86,18 @@ impl Command for Seed {
 }
 
 fn refused() -> Stop {
-    cartwright_domain::Refusal::invalid("seed", "malformed", "the seed of the bench is wrong").into()
+    cartwright_domain::Refusal::invalid("seed", "malformed", "the seed of the bench is wrong")
+        .into()
 }
 
 /// Reserves one hot SKU with 64 and 1,024 commands in flight; checks that nothing was lost or oversold.
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let directory = DataDirectory::new(&bench.source.directory)?;
-    let parts = sqlite::open(directory.path(), sqlite::SqliteOptions::default(), &SystemRandom)?;
+    let parts = sqlite::open(
+        directory.path(),
+        sqlite::SqliteOptions::default(),
+        &SystemRandom,
+    )?;
     let options = commit::Options {
         max_batch: 1024,
         max_waiting: 8192,
@@ -97,7 +105,12 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         cache_bytes: 64 << 20,
         origin: "bench".into(),
     };
-    let (shop, running) = commit::start(parts, Arc::new(SystemClock::new()), Arc::new(SystemRandom), options)?;
+    let (shop, running) = commit::start(
+        parts,
+        Arc::new(SystemClock::new()),
+        Arc::new(SystemRandom),
+        options,
+    )?;
     let measured = measure(bench, &shop).await;
     close(shop, running).await?;
     measured
@@ -105,17 +118,34 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
 
 async fn measure(bench: &mut Bench, shop: &Shop) -> anyhow::Result<()> {
     let sku = Sku::new("HOT")?;
-    let level = LevelKey { sku, store: StoreId::new("main")? };
-    submit(shop, Seed { level: level.clone() }).await?;
+    let level = LevelKey {
+        sku,
+        store: StoreId::new("main")?,
+    };
+    submit(
+        shop,
+        Seed {
+            level: level.clone(),
+        },
+    )
+    .await?;
     let mut granted = 0;
     for (in_flight, aim) in IN_FLIGHT {
         let mut runs = Vec::new();
         for run in 0..=bench.settings.runs {
-            let duration = if run == 0 { bench.settings.warm_up } else { bench.settings.duration };
+            let duration = if run == 0 {
+                bench.settings.warm_up
+            } else {
+                bench.settings.duration
+            };
             let (shop, level) = (shop.clone(), level.clone());
             let prefix = format_smolstr!("{in_flight}-{run}-");
             let measured = inprocess::run(in_flight, duration, move |number| {
-                reserve(shop.clone(), level.clone(), format_smolstr!("{prefix}{number}"))
+                reserve(
+                    shop.clone(),
+                    level.clone(),
+                    format_smolstr!("{prefix}{number}"),
+                )
             })
             .await?;
             granted += measured.outcomes.get(&201).copied().unwrap_or(0);
@@ -125,8 +155,15 @@ async fn measure(bench: &mut Bench, shop: &Shop) -> anyhow::Result<()> {
         }
         let figures = medians(&runs).context("no runs")?;
         let reached = figures.throughput;
-        let row = Row::new("reserve-in-process", format!("one hot SKU, {in_flight} in flight")).with_figures(figures);
-        bench.report.rows.push(row.at_least("per second", aim, reached));
+        let row = Row::new(
+            "reserve-in-process",
+            format!("one hot SKU, {in_flight} in flight"),
+        )
+        .with_figures(figures);
+        bench
+            .report
+            .rows
+            .push(row.at_least("per second", aim, reached));
     }
     let Some(Record::Level(level)) = shop.find(&Key::Level(level)).await? else {
         anyhow::bail!("the level is gone")
@@ -143,7 +180,11 @@ async fn reserve(shop: Shop, level: LevelKey, reference: SmolStr) -> anyhow::Res
     let command = Reserve {
         principal: SmolStr::new_static("bench"),
         reference,
-        asked: vec![Asked { sku: level.sku, store: Some(level.store), quantity: 1 }],
+        asked: vec![Asked {
+            sku: level.sku,
+            store: Some(level.store),
+            quantity: 1,
+        }],
         ttl_seconds: 86_400,
         place: Place::default(),
         limit: None,
@@ -162,7 +203,9 @@ async fn submit(shop: &Shop, command: impl Command + 'static) -> anyhow::Result<
     };
     match shop.submit(submission).await?.reply {
         Reply::Decided(decided) => Ok(decided?),
-        Reply::Kept(..) | Reply::KeyReused => anyhow::bail!("a command without a key found a kept reply"),
+        Reply::Kept(..) | Reply::KeyReused => {
+            anyhow::bail!("a command without a key found a kept reply")
+        }
     }
 }
 
