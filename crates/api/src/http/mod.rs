@@ -15,6 +15,7 @@ mod write;
 
 mod availability;
 mod central;
+mod docs;
 mod keys;
 mod legacy;
 mod levels;

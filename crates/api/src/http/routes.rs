@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use super::{
-    availability, central, keys, legacy, levels, operation, reservations, stores, transfers,
+    availability, central, docs, keys, legacy, levels, operation, reservations, stores, transfers,
 };
 
 /// All routes.
@@ -16,6 +16,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         keys::ROUTES,
         central::ROUTES,
         operation::ROUTES,
+        docs::ROUTES,
         legacy::ROUTES,
     ]
     .into_iter()
