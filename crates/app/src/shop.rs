@@ -51,6 +51,8 @@ pub struct Outcome {
     pub record: Option<Record>,
     /// Whether it was made by this command.
     pub created: bool,
+    /// Whether the command changed anything.
+    pub changed: bool,
 }
 
 /// Finds the product of a SKU while a reply is rendered.
@@ -155,6 +157,24 @@ impl Shop {
         self.committed.get(key)
     }
 
+    /// What is committed under a key; blocks while the store reads, and leaves memory as it is. For threads of their own.
+    pub fn read_now(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        match self.committed.get(key) {
+            Some(found) => Ok(found),
+            None => self.store.load(key),
+        }
+    }
+
+    /// Drops a thing from memory: another process has changed it.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.committed.forget(key);
+    }
+
+    /// Drops everything from memory: nobody knows what another process has changed.
+    pub(crate) fn forget_all(&self) {
+        self.committed.clear();
+    }
+
     /// Runs a blocking read off the async threads.
     pub async fn read<T: Send + 'static>(
         &self,
@@ -188,6 +208,11 @@ impl Shop {
     /// Rises with every change of a product.
     pub fn catalog_epoch(&self) -> u64 {
         self.committed.catalog_epoch()
+    }
+
+    /// Rises with every change of a level or a location.
+    pub fn stock_epoch(&self) -> u64 {
+        self.committed.stock_epoch()
     }
 
     /// `(hits, misses)` of the committed cache.

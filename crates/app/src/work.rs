@@ -1,10 +1,10 @@
 //! The values that one batch has loaded, as its decisions see them: committed state plus what the batch decided so far.
 
 use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
-use cartwright_domain::cart::Cart;
+use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::inventory::{
-    Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer,
+    Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer, TransferEvent,
 };
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
@@ -152,12 +152,9 @@ impl Work {
                 (Event::Level(level, _), None) => Some(Key::StoresOf(level.sku.clone())),
                 _ => None,
             };
-            missing.extend(
-                follows
-                    .into_iter()
-                    .chain([key])
-                    .filter(|key| !self.has(key)),
-            );
+            // What is made under an id just drawn cannot be there yet; asking for it would draw another one, for ever.
+            let own = (!is_birth(event)).then_some(key);
+            missing.extend(follows.into_iter().chain(own).filter(|key| !self.has(key)));
         }
         missing
     }
@@ -237,6 +234,16 @@ impl Work {
         changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         changed
     }
+}
+
+/// Whether an event makes its thing under an id that the shop drew for it.
+fn is_birth(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Reservation(_, ReservationEvent::Held { .. })
+            | Event::Transfer(_, TransferEvent::Started { .. })
+            | Event::Cart(_, CartEvent::Created(_))
+    )
 }
 
 /// A cart that no index finds: most of them.

@@ -158,6 +158,8 @@ pub struct Call {
     pub parts: Parts,
     /// The whole body.
     pub body: Bytes,
+    /// What was asked beside the address, in full: what tells two requests under one idempotency key apart.
+    pub payload: Bytes,
     /// Of this request.
     pub request_id: SmolStr,
 }

@@ -2,19 +2,28 @@
 
 use super::Endpoint;
 use super::{
-    availability, central, docs, keys, legacy, levels, operation, reservations, stores, transfers,
+    availability, cart_lines, cart_merge, carts, central, docs, imports, keys, legacy, levels,
+    operation, products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
     [
+        products::ROUTES,
+        variants::ROUTES,
+        search::ROUTES,
+        imports::ROUTES,
         stores::ROUTES,
         levels::ROUTES,
         reservations::ROUTES,
         transfers::ROUTES,
         availability::ROUTES,
+        carts::ROUTES,
+        cart_lines::ROUTES,
+        cart_merge::ROUTES,
         keys::ROUTES,
         central::ROUTES,
+        storefront::ROUTES,
         operation::ROUTES,
         docs::ROUTES,
         legacy::ROUTES,

@@ -48,7 +48,7 @@ fn plan_level(keys: &mut Vec<Key>, key: &LevelKey) {
 }
 
 /// A movement, and what it gave to the holds that wait.
-fn moved(key: LevelKey, movement: Movement) -> Vec<Event> {
+pub(crate) fn moved(key: LevelKey, movement: Movement) -> Vec<Event> {
     let fills = movement.fills.iter().map(|(id, quantity)| {
         Event::Reservation(
             *id,

@@ -10,13 +10,16 @@ use serde_json::json;
 use super::shop::{Shop, Source};
 
 mod archive;
+mod each;
 mod independent;
+mod read_back;
 mod replay;
 mod rule;
 mod year;
 
 use independent::Sum;
-use replay::{ReadBack, Replay, Replayed};
+use read_back::ReadBack;
+use replay::{Replay, Replayed};
 use year::Year;
 
 /// The largest invoice has 1,114 lines; carts have 500 by default.

@@ -3,18 +3,13 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
 use anyhow::{Context as _, ensure};
-use indicatif::{ProgressBar, ProgressStyle};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
 
 use super::{
     super::{
@@ -22,12 +17,13 @@ use super::{
         measure::{Figures, Recorder, Usage},
         shop::Shop,
     },
-    independent::Sum,
+    each::each,
+    read_back::{Cart, ReadBack},
     year::{Invoice, Year},
 };
 
 /// The currency of the record.
-const CURRENCY: &str = "GBP";
+pub(super) const CURRENCY: &str = "GBP";
 /// How much of an unexpected reply an error shows.
 const SHOWN_BYTES: usize = 400;
 
@@ -52,17 +48,6 @@ pub(super) struct Replayed {
     pub(super) took: Duration,
     /// How many requests that were.
     pub(super) requests: u64,
-}
-
-/// What the carts of the shop say.
-#[derive(Debug, Default)]
-pub(super) struct ReadBack {
-    /// Units and money by SKU without prefix.
-    pub(super) sums: BTreeMap<String, Sum>,
-    /// The sum of the carts' subtotals in pence.
-    pub(super) subtotals: u64,
-    /// Lines of all carts.
-    pub(super) lines: u64,
 }
 
 impl Replay {
@@ -319,123 +304,9 @@ impl Replay {
     }
 }
 
-impl ReadBack {
-    fn add(&mut self, cart: &Cart, prefix: &str) -> anyhow::Result<()> {
-        let mut subtotal = 0;
-        for line in &cart.lines {
-            ensure!(
-                line.unit_price.currency == CURRENCY && line.total.currency == CURRENCY,
-                "{} is not in {CURRENCY}",
-                line.sku
-            );
-            ensure!(
-                line.total.amount == line.quantity * line.unit_price.amount,
-                "{} units of {} at {} do not make {}",
-                line.quantity,
-                line.sku,
-                line.unit_price.amount,
-                line.total.amount
-            );
-            let sku = line.sku.strip_prefix(prefix).unwrap_or(&line.sku);
-            let sum = self.sums.entry(sku.to_owned()).or_default();
-            sum.units += line.quantity;
-            sum.pence += line.total.amount;
-            subtotal += line.total.amount;
-            self.lines += 1;
-        }
-        ensure!(
-            cart.totals.subtotal.amount == subtotal,
-            "the lines make {subtotal}, the subtotal says {}",
-            cart.totals.subtotal.amount
-        );
-        self.subtotals += subtotal;
-        Ok(())
-    }
-}
-
 #[derive(Deserialize)]
 struct Created {
     id: String,
-}
-
-#[derive(Deserialize)]
-struct Cart {
-    lines: Vec<Line>,
-    totals: Totals,
-}
-
-#[derive(Deserialize)]
-struct Line {
-    sku: String,
-    quantity: u64,
-    unit_price: Money,
-    total: Money,
-}
-
-#[derive(Deserialize)]
-struct Totals {
-    subtotal: Money,
-}
-
-#[derive(Deserialize)]
-struct Money {
-    amount: u64,
-    currency: String,
-}
-
-/// Does `work` for every number below `count`, over several connections, and shows how far it is.
-async fn each<W>(
-    shop: &Shop,
-    connections: usize,
-    count: usize,
-    what: &'static str,
-    work: W,
-) -> anyhow::Result<()>
-where
-    W: Work,
-{
-    let bar = ProgressBar::new(count as u64)
-        .with_style(ProgressStyle::with_template(
-            "{msg:>10} {wide_bar} {pos}/{len} {eta}",
-        )?)
-        .with_message(what);
-    let next = Arc::new(AtomicUsize::new(0));
-    let work = Arc::new(work);
-    let mut tasks = JoinSet::new();
-    for _ in 0..connections.min(count) {
-        let mut connection = Connection::open(shop.address).await?;
-        let (bar, next, work) = (bar.clone(), Arc::clone(&next), Arc::clone(&work));
-        tasks.spawn_local(async move {
-            loop {
-                let number = next.fetch_add(1, Ordering::Relaxed);
-                if number >= count {
-                    return anyhow::Ok(());
-                }
-                work.work(&mut connection, number).await?;
-                bar.inc(1);
-            }
-        });
-    }
-    while let Some(ended) = tasks.join_next().await {
-        ended??;
-    }
-    bar.finish_and_clear();
-    eprintln!("{count} {what} in {:.1} s", bar.elapsed().as_secs_f64());
-    Ok(())
-}
-
-/// What is done for one number; an async closure.
-trait Work: 'static {
-    async fn work(&self, connection: &mut Connection, number: usize) -> anyhow::Result<()>;
-}
-
-impl<F> Work for F
-where
-    F: AsyncFn(&mut Connection, usize) -> anyhow::Result<()> + 'static,
-{
-    async fn work(&self, connection: &mut Connection, number: usize) -> anyhow::Result<()> {
-        self(connection, number).await
-    }
 }
 
 fn expect(reply: &Reply<'_>, status: u16, request: &[u8]) -> anyhow::Result<()> {
