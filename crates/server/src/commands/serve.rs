@@ -6,6 +6,7 @@
 
 use super::threads;
 use anyhow::Context as _;
+use cartwright_api::grpc::Services;
 use cartwright_api::http;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
@@ -41,6 +42,9 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let core = wiring::start(config)?;
     let edge = Arc::new(wiring::edge(&core, config));
+    let grpc = Services::new(edge.clone())
+        .map_err(anyhow::Error::msg)
+        .context("the gRPC services could not be put together")?;
     let key = first_key::ensure(&edge)
         .await
         .context("the first admin key could not be made")?;
@@ -74,7 +78,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         // Nobody listens any more when serving ended by itself.
         let _ = stop.send(());
     });
-    http::serve(edge, None, listener, async { drop(stopped.await) }).await;
+    http::serve(edge, Some(Arc::new(grpc)), listener, async { drop(stopped.await) }).await;
     tokio::task::spawn_blocking(move || {
         core.running.close();
         core.search.rest();
