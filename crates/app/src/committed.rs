@@ -89,9 +89,17 @@ impl Committed {
         }
     }
 
-    /// The loop's own: what a key holds, as it was read; nothing changed.
+    /// The loop's own: what it has read and nobody changed.
     pub(crate) fn remember(&self, key: Key, value: Option<Record>) {
         self.entries.insert(key, value);
+    }
+
+    /// Forgets what another process has changed.
+    pub(crate) fn forget(&self, key: &Key) {
+        if matches!(key, Key::Product(_)) {
+            self.catalog_epoch.fetch_add(1, Ordering::Release);
+        }
+        self.entries.remove(key);
     }
 
     /// The loop's own: forget everything, after a failure or when another process wrote.

@@ -10,10 +10,13 @@ pub mod ids;
 pub mod kept;
 pub mod nouns;
 pub mod ports;
+pub mod replay;
 pub mod shop;
 pub mod work;
 
 pub mod carts;
+pub mod catalog;
+pub mod consumers;
 pub mod inventory;
 pub mod keys;
 pub mod stores;

@@ -51,6 +51,8 @@ pub struct Outcome {
     pub record: Option<Record>,
     /// Whether it was made by this command.
     pub created: bool,
+    /// Whether the command changed anything.
+    pub changed: bool,
 }
 
 /// Finds the product of a SKU while a reply is rendered.
@@ -153,6 +155,24 @@ impl Shop {
     /// What is committed under a key, if it is in memory: never waits.
     pub fn peek(&self, key: &Key) -> Option<Option<Record>> {
         self.committed.get(key)
+    }
+
+    /// What is committed under a key; blocks while the store reads, and leaves memory as it is. For threads of their own.
+    pub fn read_now(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        match self.committed.get(key) {
+            Some(found) => Ok(found),
+            None => self.store.load(key),
+        }
+    }
+
+    /// Drops a thing from memory: another process has changed it.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.committed.forget(key);
+    }
+
+    /// Drops everything from memory: nobody knows what another process has changed.
+    pub(crate) fn forget_all(&self) {
+        self.committed.clear();
     }
 
     /// Runs a blocking read off the async threads.

@@ -1,8 +1,8 @@
 //! `ProductLookup`, the latency-critical read: replies are kept encoded and only framed here.
 //!
 //! It stands before tonic's codec, which takes two 8 KiB buffers and a boxed body a call. A reply
-//! is one allocation: the 5-byte gRPC prefix and a copy of the kept bytes. Answers come from
-//! memory within the first poll, so deadlines and cancellation have nothing to interrupt.
+//! is one allocation: the 5-byte gRPC prefix and a copy of the kept bytes. Answers in memory are
+//! given within the first poll; what is not there is loaded, and a caller that goes away drops that.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -10,15 +10,17 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use cartwright_proto::v1::{LookupManyRequest, LookupRequest};
-use hyper::body::{Body, Frame};
+use http::{Request, Response};
+use hyper::body::Body;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use tonic::Status;
 
-use super::status::status;
+use super::frame::{PREFIX, ReplyBody, frame, malformed, refusal, success, unframe};
+use super::status::{of_problem, status};
+use cartwright_app::Fault;
 
 /// Most SKUs of one `LookupMany`.
 pub const MAX_SKUS: usize = 200;
@@ -26,13 +28,35 @@ pub const MAX_SKUS: usize = 200;
 /// Most bytes of a request message; 200 SKUs of 64 characters take 13,200.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
 
-/// Bytes before each gRPC message: a compression flag and the length.
-const PREFIX: usize = 5;
+/// What memory says of a SKU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Found {
+    /// The encoded `cartwright.v1.LookupReply` of what is sold under it.
+    Here(Bytes),
+    /// Nothing is sold under it.
+    Nothing,
+    /// It must be loaded.
+    NotInMemory,
+}
 
-/// Where encoded replies come from. The caller is the request path: no blocking, no I/O.
+/// What loading a SKU comes to: the encoded reply, if anything is sold under it.
+pub type Loading = Pin<Box<dyn Future<Output = Result<Option<Bytes>, Fault>> + Send>>;
+
+/// Where encoded replies come from.
 pub trait Lookup: Send + Sync + 'static {
-    /// The encoded `cartwright.v1.LookupReply` of what is sold under `sku`, if anything is.
-    fn find(&self, sku: &str) -> Option<Bytes>;
+    /// What memory says. The caller is the request path: no blocking, no I/O.
+    fn find(&self, sku: &str) -> Found;
+
+    /// What the store says, for what is not in memory.
+    fn load(&self, sku: String) -> Loading;
+}
+
+/// An answer, framed.
+type Framing = Pin<Box<dyn Future<Output = Result<Bytes, Status>> + Send>>;
+
+enum Answer {
+    Now(Result<Bytes, Status>),
+    Later(Framing),
 }
 
 /// The service `cartwright.v1.ProductLookup` over a [`Lookup`].
@@ -52,47 +76,80 @@ impl<L: Lookup> ProductLookup<L> {
         Self { lookup }
     }
 
-    fn answer(&self, method: Method, body: Bytes) -> Result<Bytes, Status> {
-        let message = unframe(body)?;
-        match method {
-            Method::Lookup => self.one(&decode::<LookupRequest>(message)?.sku),
-            Method::LookupMany => self.many(&decode::<LookupManyRequest>(message)?.skus),
+    fn answer(&self, method: Method, body: Bytes) -> Answer {
+        let message = match unframe(body) {
+            Ok(message) => message,
+            Err(status) => return Answer::Now(Err(status)),
+        };
+        let answer = match method {
+            Method::Lookup => decode::<LookupRequest>(message).map(|it| self.one(it.sku)),
+            Method::LookupMany => decode::<LookupManyRequest>(message).map(|it| self.many(it.skus)),
             Method::Unknown => Err(Status::unimplemented("ProductLookup has no such method")),
+        };
+        answer.unwrap_or_else(|status| Answer::Now(Err(status)))
+    }
+
+    fn one(&self, sku: String) -> Answer {
+        match self.lookup.find(&sku) {
+            Found::Here(reply) => Answer::Now(Ok(framed(&reply))),
+            Found::Nothing => Answer::Now(Err(not_found(&sku))),
+            Found::NotInMemory => {
+                let loading = self.lookup.load(sku.clone());
+                Answer::Later(Box::pin(async move {
+                    let reply = loading.await.map_err(failed)?;
+                    reply.map_or_else(|| Err(not_found(&sku)), |reply| Ok(framed(&reply)))
+                }))
+            }
         }
     }
 
-    fn one(&self, sku: &str) -> Result<Bytes, Status> {
-        let reply = self.lookup.find(sku).ok_or_else(|| not_found(sku))?;
-        Ok(frame(reply.len(), |framed| framed.put_slice(&reply)))
-    }
-
-    fn many(&self, skus: &[String]) -> Result<Bytes, Status> {
+    fn many(&self, skus: Vec<String>) -> Answer {
         if skus.len() > MAX_SKUS {
-            return Err(invalid(&format!(
+            return Answer::Now(Err(invalid(&format!(
                 "skus has {} entries; ask for at most {MAX_SKUS} at once",
                 skus.len()
-            )));
+            ))));
         }
-        let found: Vec<_> = skus.iter().map(|sku| self.lookup.find(sku)).collect();
-        let sized = |len: usize| 1 + encoded_len_varint(len as u64) + len;
-        let fields = skus.iter().zip(&found);
-        let len = fields
-            .clone()
-            .map(|(sku, reply)| sized(reply.as_ref().map_or(sku.len(), Bytes::len)))
-            .sum();
-        Ok(frame(len, |framed| {
-            // Field 1 is `items`, field 2 is `missing`; either keeps the order asked for.
-            for (sku, reply) in fields {
-                let (field, bytes) = match reply {
-                    Some(reply) => (1, &reply[..]),
-                    None => (2, sku.as_bytes()),
-                };
-                encode_key(field, WireType::LengthDelimited, framed);
-                encode_varint(bytes.len() as u64, framed);
-                framed.put_slice(bytes);
+        let mut found: Vec<_> = skus.iter().map(|sku| self.lookup.find(sku)).collect();
+        if !found.contains(&Found::NotInMemory) {
+            return Answer::Now(Ok(framed_many(&skus, &found)));
+        }
+        let lookup = Arc::clone(&self.lookup);
+        Answer::Later(Box::pin(async move {
+            for (sku, found) in skus.iter().zip(&mut found) {
+                if *found == Found::NotInMemory {
+                    let loaded = lookup.load(sku.clone()).await.map_err(failed)?;
+                    *found = loaded.map_or(Found::Nothing, Found::Here);
+                }
             }
+            Ok(framed_many(&skus, &found))
         }))
     }
+}
+
+fn framed(reply: &Bytes) -> Bytes {
+    frame(reply.len(), |framed| framed.put_slice(reply))
+}
+
+/// Field 1 of a `LookupManyReply` is `items`, field 2 is `missing`; either keeps the order asked for.
+fn framed_many(skus: &[String], found: &[Found]) -> Bytes {
+    let fields = skus.iter().zip(found).map(|(sku, found)| match found {
+        Found::Here(reply) => (1, &reply[..]),
+        Found::Nothing | Found::NotInMemory => (2, sku.as_bytes()),
+    });
+    let sized = |len: usize| 1 + encoded_len_varint(len as u64) + len;
+    let len = fields.clone().map(|(_, bytes)| sized(bytes.len())).sum();
+    frame(len, |framed| {
+        for (field, bytes) in fields {
+            encode_key(field, WireType::LengthDelimited, framed);
+            encode_varint(bytes.len() as u64, framed);
+            framed.put_slice(bytes);
+        }
+    })
+}
+
+fn failed(fault: Fault) -> Status {
+    of_problem(&fault.into())
 }
 
 #[derive(Clone, Copy)]
@@ -125,38 +182,8 @@ fn invalid(detail: &str) -> Status {
 fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
     M::decode(message).map_err(|error| {
         let detail = format!("the request is not the message its method takes: {error}");
-        status("malformed_request", 400, &detail, [])
+        malformed(&detail)
     })
-}
-
-/// The one message of a unary request's body.
-fn unframe(mut body: Bytes) -> Result<Bytes, Status> {
-    if body.len() < PREFIX {
-        return Err(status(
-            "malformed_request",
-            400,
-            "the request has no message",
-            [],
-        ));
-    }
-    if body.get_u8() != 0 {
-        return Err(Status::unimplemented(
-            "the request is compressed; send it uncompressed",
-        ));
-    }
-    if body.get_u32() as usize != body.len() {
-        let detail = "the request is not exactly one message of the length it announces";
-        return Err(status("malformed_request", 400, detail, []));
-    }
-    Ok(body)
-}
-
-fn frame(len: usize, write: impl FnOnce(&mut BytesMut)) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + len);
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(len).expect("at most 200 replies of some hundred bytes"));
-    write(&mut framed);
-    framed.freeze()
 }
 
 impl<L> Clone for ProductLookup<L> {
@@ -190,6 +217,7 @@ where
             method: Method::of(request.uri().path()),
             body: request.into_body(),
             read: Bytes::new(),
+            loading: None,
         }
     }
 }
@@ -200,6 +228,7 @@ pub struct Answering<L, B> {
     method: Method,
     body: B,
     read: Bytes,
+    loading: Option<Framing>,
 }
 
 impl<L, B> Future for Answering<L, B>
@@ -211,6 +240,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
+        if let Some(loading) = &mut this.loading {
+            let answer = ready!(loading.as_mut().poll(cx));
+            return Poll::Ready(Ok(respond(answer)));
+        }
         while !this.body.is_end_stream() {
             let frame = match ready!(Pin::new(&mut this.body).poll_frame(cx)) {
                 Some(Ok(frame)) => frame,
@@ -229,10 +262,24 @@ where
             this.read = joined(std::mem::take(&mut this.read), data);
         }
         let body = std::mem::take(&mut this.read);
-        Poll::Ready(Ok(match this.service.answer(this.method, body) {
-            Ok(framed) => success(framed),
-            Err(status) => refusal(&status),
-        }))
+        let answer = match this.service.answer(this.method, body) {
+            Answer::Now(answer) => answer,
+            Answer::Later(mut loading) => match loading.as_mut().poll(cx) {
+                Poll::Ready(answer) => answer,
+                Poll::Pending => {
+                    this.loading = Some(loading);
+                    return Poll::Pending;
+                }
+            },
+        };
+        Poll::Ready(Ok(respond(answer)))
+    }
+}
+
+fn respond(answer: Result<Bytes, Status>) -> Response<ReplyBody> {
+    match answer {
+        Ok(framed) => success(framed),
+        Err(status) => refusal(&status),
     }
 }
 
@@ -251,65 +298,6 @@ fn joined(read: Bytes, data: Bytes) -> Bytes {
     both.freeze()
 }
 
-fn success(framed: Bytes) -> Response<ReplyBody> {
-    with_content_type(Response::new(ReplyBody::Message(framed)))
-}
-
-/// A reply of headers alone, which gRPC calls trailers-only.
-fn refusal(status: &Status) -> Response<ReplyBody> {
-    let mut response = with_content_type(Response::new(ReplyBody::End));
-    if status.add_header(response.headers_mut()).is_err() {
-        let internal = const { HeaderValue::from_static("13") };
-        response.headers_mut().insert(Status::GRPC_STATUS, internal);
-    }
-    response
-}
-
-fn with_content_type(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
-    let grpc = const { HeaderValue::from_static("application/grpc") };
-    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
-    response
-}
-
-/// A framed message followed by `grpc-status: 0`, or nothing.
-pub enum ReplyBody {
-    /// The message is to be sent, then the trailers.
-    Message(Bytes),
-    /// The trailers are to be sent.
-    Trailers,
-    /// Nothing is left.
-    End,
-}
-
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let (frame, next) = match std::mem::replace(&mut *self, Self::End) {
-            Self::Message(framed) => (Frame::data(framed), Self::Trailers),
-            Self::Trailers => (Frame::trailers(ok()), Self::End),
-            Self::End => return Poll::Ready(None),
-        };
-        *self = next;
-        Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::End)
-    }
-}
-
-fn ok() -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(1);
-    let ok = const { HeaderValue::from_static("0") };
-    trailers.insert(Status::GRPC_STATUS, ok);
-    trailers
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, VecDeque};
@@ -319,14 +307,32 @@ mod tests {
     use tonic::Code;
     use tower::ServiceExt;
 
+    use hyper::body::Frame;
+
     use super::super::status::error_info;
     use super::*;
 
+    /// SKUs that begin with `L` or `X` are not in memory.
     struct Kept(BTreeMap<String, Bytes>);
 
     impl Lookup for Kept {
-        fn find(&self, sku: &str) -> Option<Bytes> {
-            self.0.get(sku).cloned()
+        fn find(&self, sku: &str) -> Found {
+            match self.0.get(sku) {
+                _ if sku.starts_with(['L', 'X']) => Found::NotInMemory,
+                Some(reply) => Found::Here(reply.clone()),
+                None => Found::Nothing,
+            }
+        }
+
+        fn load(&self, sku: String) -> Loading {
+            let reply = self.0.get(&sku).cloned();
+            Box::pin(async move {
+                tokio::task::yield_now().await;
+                if sku == "XFAULT" {
+                    return Err(Fault::Unavailable("no disk".to_owned()));
+                }
+                Ok(reply)
+            })
         }
     }
 
@@ -346,7 +352,8 @@ mod tests {
     }
 
     fn service() -> ProductLookup<Kept> {
-        let kept = ["A", "B"].map(|sku| (sku.to_owned(), reply(sku).encode_to_vec().into()));
+        let kept =
+            ["A", "B", "LATE"].map(|sku| (sku.to_owned(), reply(sku).encode_to_vec().into()));
         ProductLookup::new(Arc::new(Kept(kept.into())))
     }
 
@@ -385,20 +392,34 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn loads_what_is_not_in_memory() {
+        let request = LookupRequest { sku: "LATE".into() };
+        let answer = client().lookup(request).await.expect("LATE is sold");
+        assert_eq!(answer.into_inner(), reply("LATE"));
+        let request = LookupRequest {
+            sku: "XFAULT".into(),
+        };
+        let fault = client().lookup(request).await.expect_err("no disk");
+        assert_eq!(fault.code(), Code::Unavailable);
+    }
+
+    #[tokio::test]
     async fn names_the_sku_that_is_not_sold() {
-        let request = LookupRequest { sku: "C".into() };
-        let refusal = client().lookup(request).await.expect_err("C is unknown");
-        assert_eq!(refusal.code(), Code::NotFound);
-        let (reason, fields) = error_info(&refusal).expect("has ErrorInfo");
-        assert_eq!((reason.as_str(), fields["id"].as_str()), ("not_found", "C"));
+        for sku in ["C", "XC"] {
+            let request = LookupRequest { sku: sku.into() };
+            let refusal = client().lookup(request).await.expect_err("unknown");
+            assert_eq!(refusal.code(), Code::NotFound);
+            let (reason, fields) = error_info(&refusal).expect("has ErrorInfo");
+            assert_eq!((reason.as_str(), fields["id"].as_str()), ("not_found", sku));
+        }
     }
 
     #[tokio::test]
     async fn answers_many_in_the_order_asked_for() {
-        let skus = ["B", "X", "A", "Y", "B"].map(String::from).to_vec();
+        let skus = ["B", "X", "LATE", "Y", "B"].map(String::from).to_vec();
         let answer = client().lookup_many(LookupManyRequest { skus }).await;
         let answer = answer.expect("many").into_inner();
-        assert_eq!(answer.items, [reply("B"), reply("A"), reply("B")]);
+        assert_eq!(answer.items, [reply("B"), reply("LATE"), reply("B")]);
         assert_eq!(answer.missing, ["X", "Y"]);
     }
 

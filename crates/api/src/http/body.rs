@@ -101,7 +101,7 @@ fn if_match(call: &Call) -> Result<Option<u64>, Problem> {
 }
 
 /// Whether brackets nest deeper than `limit`, strings left out.
-fn too_deep(body: &[u8], limit: usize) -> bool {
+pub(super) fn too_deep(body: &[u8], limit: usize) -> bool {
     let (mut depth, mut in_string, mut escaped) = (0usize, false, false);
     for byte in body {
         match (in_string, byte) {

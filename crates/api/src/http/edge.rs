@@ -7,6 +7,7 @@ use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
 use super::{query, routes};
 use crate::problem::Problem;
+use crate::rendered::Rendered;
 use bytes::Bytes;
 use cartwright_app::Shop;
 use cartwright_app::ids::Ids;
@@ -65,6 +66,8 @@ pub struct Options {
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
     pub validate_drop_in: bool,
+    /// Whether the drop-in services and the storefront routes are served; they need no credentials.
+    pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
 }
@@ -78,6 +81,8 @@ pub struct Edge {
     pub secrets: Secrets,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
+    /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
+    pub rendered: Arc<Rendered>,
     /// Configuration.
     pub options: Options,
     /// Counters.
@@ -127,6 +132,7 @@ impl Edge {
             shop,
             secrets,
             search,
+            rendered: Arc::default(),
             options,
             router,
         }
@@ -138,7 +144,8 @@ impl Edge {
         self.ids.lock().fresh(now)
     }
 
-    fn request_id(&self, headers: &HeaderMap) -> SmolStr {
+    /// The caller's request id if it is a sane one, else a fresh one.
+    pub(crate) fn request_id(&self, headers: &HeaderMap) -> SmolStr {
         let given = headers
             .get("request-id")
             .and_then(|value| value.to_str().ok());
@@ -245,9 +252,7 @@ impl Edge {
         let limit = self.body_limit(endpoint);
         self.check_sizes(&parts, &body, limit)?;
         check_media(endpoint, &parts.headers, !body.is_end_stream())?;
-        let mut who = identify(self, &parts.headers).await?;
-        self.authorize(endpoint, &mut who, &params)?;
-        self.check_rate(&who)?;
+        let who = self.admit(endpoint, &parts.headers, &params).await?;
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
@@ -261,10 +266,24 @@ impl Edge {
             query,
             who,
             parts,
+            payload: body.clone(),
             body,
             request_id,
         };
         (endpoint.handler)(call).await
+    }
+
+    /// Who calls, if they may: credentials, then scope or cart token, then rate. Every surface asks here.
+    pub(crate) async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        headers: &HeaderMap,
+        params: &[String],
+    ) -> Result<Who, Problem> {
+        let mut who = identify(self, headers).await?;
+        self.authorize(endpoint, &mut who, params)?;
+        self.check_rate(&who)?;
+        Ok(who)
     }
 
     fn body_limit(&self, endpoint: &Endpoint) -> usize {
@@ -313,6 +332,13 @@ impl Edge {
             Access::Cart => return self.open_cart(who, params),
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
+            Access::Legacy(_) if self.options.legacy_open => {
+                if !who.has_key() {
+                    who.principal = SmolStr::new_static("legacy");
+                }
+                return Ok(());
+            }
+            Access::Legacy(scope) => std::slice::from_ref(scope),
         };
         if wanted.iter().any(|scope| who.may(*scope)) {
             return Ok(());
@@ -353,7 +379,7 @@ impl Edge {
         same && differences == 0
     }
 
-    fn check_rate(&self, who: &Who) -> Result<(), Problem> {
+    pub(crate) fn check_rate(&self, who: &Who) -> Result<(), Problem> {
         if who.is_root || who.principal.is_empty() {
             return Ok(());
         }

@@ -2,13 +2,17 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, keys, levels, operation, reservations, stores,
-    transfers,
+    availability, cart_lines, cart_merge, carts, central, imports, keys, legacy, levels, operation,
+    products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
 pub fn all() -> impl Iterator<Item = &'static Endpoint> {
     [
+        products::ROUTES,
+        variants::ROUTES,
+        search::ROUTES,
+        imports::ROUTES,
         stores::ROUTES,
         levels::ROUTES,
         reservations::ROUTES,
@@ -18,7 +22,10 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_lines::ROUTES,
         cart_merge::ROUTES,
         keys::ROUTES,
+        central::ROUTES,
+        storefront::ROUTES,
         operation::ROUTES,
+        legacy::ROUTES,
     ]
     .into_iter()
     .flatten()

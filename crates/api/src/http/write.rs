@@ -125,7 +125,7 @@ impl Call {
                 path,
                 &key,
             ),
-            payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.body),
+            payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.payload),
             keep_ms: if anonymous {
                 ANONYMOUS_KEEP_MS
             } else {
@@ -138,7 +138,7 @@ impl Call {
         }))
     }
 
-    fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
+    pub(super) fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
         let mut values = self.headers().get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);

@@ -2,9 +2,11 @@
 
 pub mod cart;
 pub mod catalog;
+pub mod imports;
 pub mod merge_patch;
 pub mod money;
 pub mod schema;
+pub mod search;
 pub mod stock;
 pub mod strict;
 pub mod timestamp;

@@ -291,11 +291,13 @@ impl Loop {
                         missing.push(decided.answer.clone());
                     }
                     if missing.is_empty() {
+                        let changed = !decided.events.is_empty();
                         self.apply(gathered, decided.events, author, now);
                         let record = gathered.work.value(&decided.answer).cloned();
                         return Ok(Ok(Ok(Outcome {
                             record,
                             created: decided.created,
+                            changed,
                         })));
                     }
                     missing

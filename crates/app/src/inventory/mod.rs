@@ -4,12 +4,14 @@ mod availability;
 mod levels;
 mod reserve;
 mod settle;
+mod take;
 mod transfers;
 
 pub use availability::{Availability, availability};
 pub use levels::{Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
 pub use settle::{Expire, Extend, Settle};
+pub use take::Take;
 pub use transfers::{EndTransfer, StartTransfer, TransferEnd};
 
 use crate::nouns::{Event, Key};
@@ -46,7 +48,7 @@ fn plan_level(keys: &mut Vec<Key>, key: &LevelKey) {
 }
 
 /// A movement, and what it gave to the holds that wait.
-fn moved(key: LevelKey, movement: Movement) -> Vec<Event> {
+pub(crate) fn moved(key: LevelKey, movement: Movement) -> Vec<Event> {
     let fills = movement.fills.iter().map(|(id, quantity)| {
         Event::Reservation(
             *id,

@@ -106,10 +106,10 @@ impl Writer {
                 batch.kept,
             )?;
         }
-        if let Some(before) = self.drop_before {
-            if !kept::drop_some(connection, before, DROPPED_PER_COMMIT)? {
-                self.drop_before = None;
-            }
+        if let Some(before) = self.drop_before
+            && !kept::drop_some(connection, before, DROPPED_PER_COMMIT)?
+        {
+            self.drop_before = None;
         }
         Ok(())
     }
