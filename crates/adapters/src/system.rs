@@ -11,6 +11,10 @@ pub struct SystemClock {
 
 impl SystemClock {
     /// A clock whose monotonic time begins now.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the adapter of the Clock port"
+    )]
     pub fn new() -> Self {
         Self {
             started: Instant::now(),
@@ -24,6 +28,10 @@ impl Default for SystemClock {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the adapter of the Clock port"
+)]
 impl Clock for SystemClock {
     fn now_ms(&self) -> i64 {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -41,6 +49,10 @@ impl Clock for SystemClock {
 #[derive(Debug, Default, Clone, Copy)]
 pub struct SystemRandom;
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the adapter of the Random port"
+)]
 impl Random for SystemRandom {
     /// # Panics
     /// When the operating system has no random numbers to give: nothing safe can be done without them.

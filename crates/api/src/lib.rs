@@ -1,6 +1,7 @@
 //! What the outside calls: each surface turns requests into use cases and outcomes into replies.
 
 pub mod codes;
+pub mod demo;
 pub mod grpc;
 pub mod http;
 pub mod problem;

@@ -23,6 +23,7 @@ impl Weighter<Key, Option<Record>> for Bytes {
 pub struct Committed {
     entries: Cache<Key, Option<Record>, Bytes>,
     catalog_epoch: AtomicU64,
+    stock_epoch: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -36,6 +37,7 @@ impl Committed {
         Self {
             entries: Cache::with_weighter((bytes / TYPICAL_ENTRY) as usize, bytes, Bytes),
             catalog_epoch: AtomicU64::new(0),
+            stock_epoch: AtomicU64::new(0),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -65,15 +67,29 @@ impl Committed {
         self.entries.get_or_insert_async(key, load).await
     }
 
-    /// The loop's own: what a key holds from now on.
+    /// The loop's own: what a key holds from now on. An epoch rises after the value is there, so that who has seen the
+    /// new epoch sees the new value.
     pub(crate) fn publish(&self, key: Key, value: Option<Record>) {
-        if matches!(key, Key::Product(_)) {
-            self.catalog_epoch.fetch_add(1, Ordering::Release);
-        }
+        let epoch = match &key {
+            Key::Product(_) | Key::Sku(_) => Some(&self.catalog_epoch),
+            Key::Level(_) | Key::StoresOf(_) | Key::Store(_) => Some(&self.stock_epoch),
+            Key::Reservation(_)
+            | Key::Transfer(_)
+            | Key::Cart(_)
+            | Key::ApiKey(_)
+            | Key::Slug(_)
+            | Key::Reference(..)
+            | Key::KeyHash(_)
+            | Key::UserCart(..)
+            | Key::OpenHolds(_) => None,
+        };
         self.entries.insert(key, value);
+        if let Some(epoch) = epoch {
+            epoch.fetch_add(1, Ordering::Release);
+        }
     }
 
-    /// The loop's own: what a key holds, as it was read; nothing changed.
+    /// The loop's own: what it has read and nobody changed.
     pub(crate) fn remember(&self, key: Key, value: Option<Record>) {
         self.entries.insert(key, value);
     }
@@ -90,11 +106,17 @@ impl Committed {
     pub(crate) fn clear(&self) {
         self.entries.clear();
         self.catalog_epoch.fetch_add(1, Ordering::Release);
+        self.stock_epoch.fetch_add(1, Ordering::Release);
     }
 
     /// Rises with every change of a product: what was rendered from prices is good while it stays.
     pub fn catalog_epoch(&self) -> u64 {
         self.catalog_epoch.load(Ordering::Acquire)
+    }
+
+    /// Rises with every change of a level or a location: what was rendered from stock is good while it stays.
+    pub fn stock_epoch(&self) -> u64 {
+        self.stock_epoch.load(Ordering::Acquire)
     }
 
     /// `(hits, misses)` of readers.

@@ -10,9 +10,11 @@ pub mod ids;
 pub mod kept;
 pub mod nouns;
 pub mod ports;
+pub mod replay;
 pub mod shop;
 pub mod work;
 
+pub mod carts;
 pub mod catalog;
 pub mod consumers;
 pub mod inventory;

@@ -1,6 +1,6 @@
 //! The list of nouns: what can be looked up, what is kept, what can happen. A new noun is a line in each list.
 
-use cartwright_domain::cart::Cart;
+use cartwright_domain::cart::{Cart, State};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
@@ -263,8 +263,9 @@ fn cart_changes(
     after: Option<&Record>,
     visit: &mut dyn FnMut(IndexChange),
 ) {
+    // A cart that became an order or was merged leaves its user free for a new one.
     let user = |record: Option<&Record>| match record {
-        Some(Record::Cart(cart)) => cart
+        Some(Record::Cart(cart)) if !matches!(cart.state, State::Ordered | State::Merged) => cart
             .external_user
             .clone()
             .map(|user| (Key::UserCart(user.package, user.user), cart.id)),

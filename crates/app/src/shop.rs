@@ -210,6 +210,11 @@ impl Shop {
         self.committed.catalog_epoch()
     }
 
+    /// Rises with every change of a level or a location.
+    pub fn stock_epoch(&self) -> u64 {
+        self.committed.stock_epoch()
+    }
+
     /// `(hits, misses)` of the committed cache.
     pub fn cache_counts(&self) -> (u64, u64) {
         self.committed.counts()

@@ -1,4 +1,15 @@
-//! The parts of the binary `cartwright` that stand on their own: catalogue files and the sample catalogue.
+//! The parts of the binary `cartwright` that stand on their own: settings, wiring, catalogue files, the sample catalogue.
 
+mod cannot_start;
 pub mod catalogue_files;
+pub mod config;
+pub mod first_key;
+pub mod http_client;
+pub mod importing;
+pub mod load_sample;
 pub mod sample;
+pub mod snapshots;
+pub mod telemetry;
+pub mod wiring;
+
+pub use cannot_start::CannotStart;

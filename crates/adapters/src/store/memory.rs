@@ -80,6 +80,24 @@ impl Tables {
         Ok(())
     }
 
+    /// Carts of these states whose time is over, oldest first.
+    fn carts_by_expiry(
+        &self,
+        now: Time,
+        limit: usize,
+        wanted: impl Fn(CartState) -> bool,
+    ) -> Vec<CartId> {
+        let over = self.records.values().filter_map(|record| match record {
+            Record::Cart(cart) if wanted(cart.state) && cart.expires_at <= now => {
+                Some((cart.expires_at, cart.id))
+            }
+            _ => None,
+        });
+        let mut over: Vec<_> = over.collect();
+        over.sort_unstable();
+        over.into_iter().map(|(_, id)| id).take(limit).collect()
+    }
+
     fn page(
         &self,
         from: Key,
@@ -185,19 +203,6 @@ impl WriteStore for Writer {
         });
         Ok(holds.collect())
     }
-
-    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
-        let tables = self.0.state.lock();
-        let stale = tables.records.values().filter_map(|record| match record {
-            Record::Cart(cart) if cart.state == CartState::Open && cart.expires_at <= now => {
-                Some((cart.expires_at, cart.id))
-            }
-            _ => None,
-        });
-        let mut stale: Vec<_> = stale.collect();
-        stale.sort_unstable();
-        Ok(stale.into_iter().map(|(_, id)| id).take(limit).collect())
-    }
 }
 
 /// The least text id there is: where a list of them begins.
@@ -253,6 +258,18 @@ impl ReadStore for Memory {
             .state
             .lock()
             .page(Key::Cart(CartId(0)), after, limit, wanted))
+    }
+
+    fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        Ok(self
+            .state
+            .lock()
+            .carts_by_expiry(now, limit, |state| state == CartState::Open))
+    }
+
+    fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        let closed = |state| matches!(state, CartState::Expired | CartState::Merged);
+        Ok(self.state.lock().carts_by_expiry(before, limit, closed))
     }
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {

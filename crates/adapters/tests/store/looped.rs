@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 #[derive(Debug)]
-struct Hands(AtomicI64);
+pub(crate) struct Hands(pub(crate) AtomicI64);
 
 impl Clock for Hands {
     fn now_ms(&self) -> i64 {
@@ -44,15 +44,15 @@ impl Random for Sequence {
     }
 }
 
-struct Floor {
-    shop: Shop,
+pub(crate) struct Floor {
+    pub(crate) shop: Shop,
     running: Option<Running>,
-    clock: Arc<Hands>,
-    threads: tokio::runtime::Runtime,
+    pub(crate) clock: Arc<Hands>,
+    pub(crate) threads: tokio::runtime::Runtime,
 }
 
 /// A shop with 20 units of A in Berlin, on every technology; replayed and compared when the test is done.
-fn on_each(test: impl Fn(&str, &mut Floor)) {
+pub(crate) fn on_each(test: impl Fn(&str, &mut Floor)) {
     check(|name, desk| {
         desk.commit(&[
             product("lamp", &["A"]),
@@ -131,7 +131,7 @@ impl Floor {
         }
     }
 
-    fn submit(&self, command: impl Command + 'static, keyed: Option<Keyed>) -> Answer {
+    pub(crate) fn submit(&self, command: impl Command + 'static, keyed: Option<Keyed>) -> Answer {
         self.threads
             .block_on(self.shop.submit(submission(command, keyed)))
             .unwrap()
@@ -166,7 +166,7 @@ impl Floor {
     }
 }
 
-fn submission(command: impl Command + 'static, keyed: Option<Keyed>) -> Submission {
+pub(crate) fn submission(command: impl Command + 'static, keyed: Option<Keyed>) -> Submission {
     Submission {
         command: Box::new(command),
         keyed,
@@ -193,7 +193,7 @@ fn reserve(reference: &str, quantity: i64) -> Reserve {
 }
 
 /// Keeps the outcome as text.
-fn keyed(key: u8, payload: u8) -> Option<Keyed> {
+pub(crate) fn keyed(key: u8, payload: u8) -> Option<Keyed> {
     let render = |outcome: &Result<_, _>, _: &mut dyn FnMut(&_) -> _| KeptReply {
         status: 200,
         body: format!("{outcome:?}").into(),

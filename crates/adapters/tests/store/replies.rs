@@ -12,7 +12,7 @@ fn reply(number: u8) -> KeptReply {
         status: 200 + u16::from(number),
         headers: vec![("etag", format!("\"{number}\""))],
         body: vec![number; usize::from(number) * 50].into(),
-        secret: (number % 2 == 0).then(|| (3, "car_x".into())),
+        secret: number.is_multiple_of(2).then(|| (3, "car_x".into())),
     }
 }
 

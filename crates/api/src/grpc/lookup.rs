@@ -10,16 +10,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use axum::http::{HeaderMap, HeaderValue, Request, Response, header};
-use bytes::{Buf, BufMut, Bytes, BytesMut};
+use bytes::{BufMut, Bytes, BytesMut};
 use cartwright_proto::v1::{LookupManyRequest, LookupRequest};
-use hyper::body::{Body, Frame};
+use http::{Request, Response};
+use hyper::body::Body;
 use prost::Message;
 use prost::encoding::{WireType, encode_key, encode_varint, encoded_len_varint};
 use tonic::Status;
 
-use super::status::status;
-use crate::problem::Problem;
+use super::frame::{PREFIX, ReplyBody, frame, malformed, refusal, success, unframe};
+use super::status::{of_problem, status};
 use cartwright_app::Fault;
 
 /// Most SKUs of one `LookupMany`.
@@ -27,9 +27,6 @@ pub const MAX_SKUS: usize = 200;
 
 /// Most bytes of a request message; 200 SKUs of 64 characters take 13,200.
 pub const MAX_REQUEST_BYTES: usize = 64 * 1024;
-
-/// Bytes before each gRPC message: a compression flag and the length.
-const PREFIX: usize = 5;
 
 /// What memory says of a SKU.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -152,8 +149,7 @@ fn framed_many(skus: &[String], found: &[Found]) -> Bytes {
 }
 
 fn failed(fault: Fault) -> Status {
-    let problem = Problem::from(fault);
-    status(problem.code, problem.status(), &problem.detail, [])
+    of_problem(&fault.into())
 }
 
 #[derive(Clone, Copy)]
@@ -186,38 +182,8 @@ fn invalid(detail: &str) -> Status {
 fn decode<M: Message + Default>(message: Bytes) -> Result<M, Status> {
     M::decode(message).map_err(|error| {
         let detail = format!("the request is not the message its method takes: {error}");
-        status("malformed_request", 400, &detail, [])
+        malformed(&detail)
     })
-}
-
-/// The one message of a unary request's body.
-fn unframe(mut body: Bytes) -> Result<Bytes, Status> {
-    if body.len() < PREFIX {
-        return Err(status(
-            "malformed_request",
-            400,
-            "the request has no message",
-            [],
-        ));
-    }
-    if body.get_u8() != 0 {
-        return Err(Status::unimplemented(
-            "the request is compressed; send it uncompressed",
-        ));
-    }
-    if body.get_u32() as usize != body.len() {
-        let detail = "the request is not exactly one message of the length it announces";
-        return Err(status("malformed_request", 400, detail, []));
-    }
-    Ok(body)
-}
-
-fn frame(len: usize, write: impl FnOnce(&mut BytesMut)) -> Bytes {
-    let mut framed = BytesMut::with_capacity(PREFIX + len);
-    framed.put_u8(0);
-    framed.put_u32(u32::try_from(len).expect("at most 200 replies of some hundred bytes"));
-    write(&mut framed);
-    framed.freeze()
 }
 
 impl<L> Clone for ProductLookup<L> {
@@ -332,65 +298,6 @@ fn joined(read: Bytes, data: Bytes) -> Bytes {
     both.freeze()
 }
 
-fn success(framed: Bytes) -> Response<ReplyBody> {
-    with_content_type(Response::new(ReplyBody::Message(framed)))
-}
-
-/// A reply of headers alone, which gRPC calls trailers-only.
-fn refusal(status: &Status) -> Response<ReplyBody> {
-    let mut response = with_content_type(Response::new(ReplyBody::End));
-    if status.add_header(response.headers_mut()).is_err() {
-        let internal = const { HeaderValue::from_static("13") };
-        response.headers_mut().insert(Status::GRPC_STATUS, internal);
-    }
-    response
-}
-
-fn with_content_type(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
-    let grpc = const { HeaderValue::from_static("application/grpc") };
-    response.headers_mut().insert(header::CONTENT_TYPE, grpc);
-    response
-}
-
-/// A framed message followed by `grpc-status: 0`, or nothing.
-pub enum ReplyBody {
-    /// The message is to be sent, then the trailers.
-    Message(Bytes),
-    /// The trailers are to be sent.
-    Trailers,
-    /// Nothing is left.
-    End,
-}
-
-impl Body for ReplyBody {
-    type Data = Bytes;
-    type Error = Infallible;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let (frame, next) = match std::mem::replace(&mut *self, Self::End) {
-            Self::Message(framed) => (Frame::data(framed), Self::Trailers),
-            Self::Trailers => (Frame::trailers(ok()), Self::End),
-            Self::End => return Poll::Ready(None),
-        };
-        *self = next;
-        Poll::Ready(Some(Ok(frame)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        matches!(self, Self::End)
-    }
-}
-
-fn ok() -> HeaderMap {
-    let mut trailers = HeaderMap::with_capacity(1);
-    let ok = const { HeaderValue::from_static("0") };
-    trailers.insert(Status::GRPC_STATUS, ok);
-    trailers
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, VecDeque};
@@ -399,6 +306,8 @@ mod tests {
     use cartwright_proto::v1::{LookupReply, Money};
     use tonic::Code;
     use tower::ServiceExt;
+
+    use hyper::body::Frame;
 
     use super::super::status::error_info;
     use super::*;

@@ -1,5 +1,13 @@
-//! gRPC: `cartwright.v1` and what its services share.
+//! gRPC: `cartwright.v1`, the drop-in packages, reflection and health.
 
+pub mod frame;
+mod health;
+pub mod json;
 pub mod lookup;
 pub mod lookup_shop;
+pub mod methods;
+mod services;
+mod shapes;
 pub mod status;
+
+pub use services::Services;

@@ -6,7 +6,11 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
+use serde_json::{Map, Value};
 use tonic::{Code, Status};
+
+use crate::codes::status_of;
+use crate::problem::Problem;
 
 /// `google.rpc.ErrorInfo.domain` of every refusal.
 pub const DOMAIN: &str = "cartwright";
@@ -44,6 +48,36 @@ pub fn status<'a>(
         }],
     };
     Status::with_details(grpc, detail, details.encode_to_vec().into())
+}
+
+/// The status of a problem.
+pub fn of_problem(problem: &Problem) -> Status {
+    of_fields(problem.code, &problem.detail, &problem.fields)
+}
+
+/// The status of a problem that was kept as a document; `None` for what is no problem.
+pub fn of_document(document: &Map<String, Value>) -> Option<Status> {
+    const COMMON: [&str; 6] = ["type", "title", "status", "detail", "code", "docs"];
+    let code = document.get("code")?.as_str()?;
+    let detail = document.get("detail")?.as_str()?;
+    let mut fields = document.clone();
+    fields.retain(|name, _| !COMMON.contains(&name.as_str()));
+    Some(of_fields(code, detail, &fields))
+}
+
+fn of_fields(code: &str, detail: &str, fields: &Map<String, Value>) -> Status {
+    let text = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let texts: Vec<_> = fields
+        .iter()
+        .map(|(name, value)| (name, text(value)))
+        .collect();
+    let fields = texts
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
+    status(code, status_of(code), detail, fields)
 }
 
 /// The gRPC code of a problem: what the retry rules of clients hang on.

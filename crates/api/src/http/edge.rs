@@ -4,6 +4,7 @@ use super::auth::{Who, identify};
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
 use super::metrics::Metrics;
 use super::rate::Rates;
+use super::rendered_carts::RenderedCarts;
 use super::{query, routes};
 use crate::problem::Problem;
 use crate::rendered::Rendered;
@@ -65,6 +66,8 @@ pub struct Options {
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
     pub validate_drop_in: bool,
+    /// Whether the drop-in services and the storefront routes are served; they need no credentials.
+    pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
 }
@@ -86,6 +89,7 @@ pub struct Edge {
     pub metrics: Metrics,
     /// Answers `/health/readiness` with 503 while false.
     pub ready: std::sync::atomic::AtomicBool,
+    pub(super) rendered_carts: RenderedCarts,
     ids: Mutex<Ids>,
     rates: Rates,
     router: matchit::Router<Vec<(usize, &'static Endpoint)>>,
@@ -123,6 +127,7 @@ impl Edge {
             ready: std::sync::atomic::AtomicBool::new(true),
             request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
             requests: AtomicU64::new(0),
+            rendered_carts: RenderedCarts::default(),
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,
@@ -139,7 +144,8 @@ impl Edge {
         self.ids.lock().fresh(now)
     }
 
-    fn request_id(&self, headers: &HeaderMap) -> SmolStr {
+    /// The caller's request id if it is a sane one, else a fresh one.
+    pub(crate) fn request_id(&self, headers: &HeaderMap) -> SmolStr {
         let given = headers
             .get("request-id")
             .and_then(|value| value.to_str().ok());
@@ -246,9 +252,7 @@ impl Edge {
         let limit = self.body_limit(endpoint);
         self.check_sizes(&parts, &body, limit)?;
         check_media(endpoint, &parts.headers, !body.is_end_stream())?;
-        let mut who = identify(self, &parts.headers).await?;
-        self.authorize(endpoint, &mut who, &params)?;
-        self.check_rate(&who)?;
+        let who = self.admit(endpoint, &parts.headers, &params).await?;
         let body = if body.is_end_stream() {
             Bytes::new()
         } else {
@@ -262,10 +266,24 @@ impl Edge {
             query,
             who,
             parts,
+            payload: body.clone(),
             body,
             request_id,
         };
         (endpoint.handler)(call).await
+    }
+
+    /// Who calls, if they may: credentials, then scope or cart token, then rate. Every surface asks here.
+    pub(crate) async fn admit(
+        &self,
+        endpoint: &Endpoint,
+        headers: &HeaderMap,
+        params: &[String],
+    ) -> Result<Who, Problem> {
+        let mut who = identify(self, headers).await?;
+        self.authorize(endpoint, &mut who, params)?;
+        self.check_rate(&who)?;
+        Ok(who)
     }
 
     fn body_limit(&self, endpoint: &Endpoint) -> usize {
@@ -314,6 +332,13 @@ impl Edge {
             Access::Cart => return self.open_cart(who, params),
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
+            Access::Legacy(_) if self.options.legacy_open => {
+                if !who.has_key() {
+                    who.principal = SmolStr::new_static("legacy");
+                }
+                return Ok(());
+            }
+            Access::Legacy(scope) => std::slice::from_ref(scope),
         };
         if wanted.iter().any(|scope| who.may(*scope)) {
             return Ok(());
@@ -354,7 +379,7 @@ impl Edge {
         same && differences == 0
     }
 
-    fn check_rate(&self, who: &Who) -> Result<(), Problem> {
+    pub(crate) fn check_rate(&self, who: &Who) -> Result<(), Problem> {
         if who.is_root || who.principal.is_empty() {
             return Ok(());
         }

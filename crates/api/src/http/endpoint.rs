@@ -22,6 +22,8 @@ pub enum Access {
     Scope(Scope),
     /// A key with any of these scopes (or `admin`).
     AnyScope(&'static [Scope]),
+    /// As [`Self::Scope`]; anybody where `--legacy-open` is set.
+    Legacy(Scope),
     /// The holder of the cart's token, or a key with scope `carts`. Others get 404.
     Cart,
 }
@@ -156,6 +158,8 @@ pub struct Call {
     pub parts: Parts,
     /// The whole body.
     pub body: Bytes,
+    /// What was asked beside the address, in full: what tells two requests under one idempotency key apart.
+    pub payload: Bytes,
     /// Of this request.
     pub request_id: SmolStr,
 }

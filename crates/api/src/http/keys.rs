@@ -131,7 +131,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
 ];
 
 /// A key's secret begins so, to be found where it does not belong.
-pub(crate) const SECRET_PREFIX: &str = "cwk_";
+pub const SECRET_PREFIX: &str = "cwk_";
 
 async fn create(call: Call) -> Result<Reply, Problem> {
     let (body, _) = call.json::<Create>()?;

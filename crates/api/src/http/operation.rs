@@ -55,36 +55,41 @@ const fn open(path: &'static str, name: &'static str, summary: &'static str) -> 
     }
 }
 
-/// Routes of operation.
-pub(super) const ROUTES: &[Endpoint] = &[
-    open(
-        "/health/liveness",
-        "liveness",
-        "Says that the process lives.",
-    ),
+/// `GET .../health/liveness` at a path.
+pub(super) const fn liveness_at(path: &'static str, name: &'static str) -> Endpoint {
+    open(path, name, "Says that the process lives.")
+}
+
+/// `GET .../health/readiness` at a path.
+pub(super) const fn readiness_at(path: &'static str, name: &'static str) -> Endpoint {
+    let summary = "Says whether to send requests here, and how each dependency is.";
     Endpoint {
         replies: &[
             (200, Some(schema::<Readiness>)),
             (503, Some(schema::<Readiness>)),
         ],
         handler: |call| Box::pin(readiness(call)),
-        ..open(
-            "/health/readiness",
-            "readiness",
-            "Says whether to send requests here, and how each dependency is.",
-        )
-    },
+        ..open(path, name, summary)
+    }
+}
+
+/// `GET .../metrics` at a path.
+pub(super) const fn metrics_at(path: &'static str, name: &'static str, access: Access) -> Endpoint {
+    let summary = "Counters for Prometheus; as JSON by Accept: application/json.";
     Endpoint {
-        access: Access::Scope(Scope::Ops),
+        access,
         replies: &[(200, None)],
         produces: "text/plain, application/json, application/openmetrics-text",
         handler: |call| Box::pin(metrics(call)),
-        ..open(
-            "/metrics",
-            "metrics",
-            "Counters for Prometheus; as JSON by Accept: application/json.",
-        )
-    },
+        ..open(path, name, summary)
+    }
+}
+
+/// Routes of operation.
+pub(super) const ROUTES: &[Endpoint] = &[
+    liveness_at("/health/liveness", "liveness"),
+    readiness_at("/health/readiness", "readiness"),
+    metrics_at("/metrics", "metrics", Access::Scope(Scope::Ops)),
 ];
 
 async fn readiness(call: Call) -> Result<Reply, Problem> {

@@ -2,8 +2,8 @@
 
 use super::Endpoint;
 use super::{
-    availability, imports, keys, levels, operation, products, reservations, search, stores,
-    transfers, variants,
+    availability, cart_lines, cart_merge, carts, central, imports, keys, legacy, levels, operation,
+    products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
@@ -18,8 +18,14 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         reservations::ROUTES,
         transfers::ROUTES,
         availability::ROUTES,
+        carts::ROUTES,
+        cart_lines::ROUTES,
+        cart_merge::ROUTES,
         keys::ROUTES,
+        central::ROUTES,
+        storefront::ROUTES,
         operation::ROUTES,
+        legacy::ROUTES,
     ]
     .into_iter()
     .flatten()

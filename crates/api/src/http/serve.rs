@@ -28,6 +28,8 @@ const DRAIN_WITHIN: Duration = Duration::from_secs(20);
 pub enum ReplyBody {
     /// One piece.
     Whole(Full<Bytes>),
+    /// One gRPC message, or none.
+    Framed(crate::grpc::frame::ReplyBody),
     /// Anything.
     Other(UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>),
 }
@@ -44,6 +46,9 @@ impl hyper::body::Body for ReplyBody {
             Self::Whole(body) => Pin::new(body)
                 .poll_frame(context)
                 .map_err(|never| match never {}),
+            Self::Framed(body) => Pin::new(body)
+                .poll_frame(context)
+                .map_err(|never| match never {}),
             Self::Other(body) => Pin::new(body).poll_frame(context),
         }
     }
@@ -51,6 +56,7 @@ impl hyper::body::Body for ReplyBody {
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(body) => body.is_end_stream(),
+            Self::Framed(body) => body.is_end_stream(),
             Self::Other(body) => body.is_end_stream(),
         }
     }
@@ -58,6 +64,7 @@ impl hyper::body::Body for ReplyBody {
     fn size_hint(&self) -> hyper::body::SizeHint {
         match self {
             Self::Whole(body) => body.size_hint(),
+            Self::Framed(body) => body.size_hint(),
             Self::Other(body) => body.size_hint(),
         }
     }

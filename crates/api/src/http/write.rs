@@ -125,7 +125,7 @@ impl Call {
                 path,
                 &key,
             ),
-            payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.body),
+            payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.payload),
             keep_ms: if anonymous {
                 ANONYMOUS_KEEP_MS
             } else {

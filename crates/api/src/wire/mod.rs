@@ -1,5 +1,6 @@
 //! The wire types: how the contract spells what the domain means. Nothing is decided here.
 
+pub mod cart;
 pub mod catalog;
 pub mod imports;
 pub mod merge_patch;

@@ -52,3 +52,32 @@ text_schema!(
     /// An object of texts.
     TextObject, {"type": "object", "additionalProperties": {"type": "string"}}
 );
+text_schema!(
+    /// A line of a cart.
+    LineId, {"type": "string", "pattern": "^ln_[1-9][0-9]{0,9}$", "examples": ["ln_1"]}
+);
+text_schema!(
+    /// What changed about a line since it was last written, or stands in the way of buying it.
+    CartChange, {
+        "type": "object",
+        "required": ["kind"],
+        "properties": {
+            "kind": {
+                "type": "string",
+                "enum": [
+                    "price_changed", "no_longer_sold", "no_price", "not_sold_here", "quantity_limit", "insufficient_stock",
+                    "too_much"
+                ]
+            },
+            "from": {"description": "Money seen at the last write, or null."},
+            "to": {"description": "Money of today."},
+            "currency": {"type": "string"},
+            "country": {"type": "string"},
+            "min": {"type": ["integer", "null"]},
+            "max": {"type": ["integer", "null"]},
+            "multiple": {"type": ["integer", "null"]},
+            "requested": {"type": "integer"},
+            "available": {"type": "integer"}
+        }
+    }
+);

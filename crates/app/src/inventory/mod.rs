@@ -4,12 +4,14 @@ mod availability;
 mod levels;
 mod reserve;
 mod settle;
+mod take;
 mod transfers;
 
 pub use availability::{Availability, availability};
 pub use levels::{Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
 pub use settle::{Expire, Extend, Settle};
+pub use take::Take;
 pub use transfers::{EndTransfer, StartTransfer, TransferEnd};
 
 use crate::nouns::{Event, Key};

@@ -71,9 +71,6 @@ pub trait WriteStore: Send {
 
     /// Every pending hold and when it expires.
     fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault>;
-
-    /// Open carts whose time is over, oldest first.
-    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
 }
 
 /// The read side: committed state only, from any thread. Calls block; run them off the async threads.
@@ -102,6 +99,12 @@ pub trait ReadStore: Send + Sync {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page<Record>, Fault>;
+
+    /// Open carts whose time is over, those that ended first first.
+    fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
+
+    /// Carts that expired or were merged and whose time was over at `before`, those that ended first first.
+    fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
 
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;

@@ -11,19 +11,17 @@ pub struct ApiKey {
     pub limits: ::core::option::Option<ApiKeyLimits>,
     #[prost(message, optional, tag = "5")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, optional, tag = "6")]
-    pub revoked_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(int64, tag = "7")]
+    #[prost(int64, tag = "6")]
     pub version: i64,
     /// The secret, shown once.
-    #[prost(string, optional, tag = "8")]
+    #[prost(string, optional, tag = "7")]
     pub key: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Absent: the server's own.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ApiKeyLimits {
     #[prost(int64, optional, tag = "1")]
-    pub requests_per_second: ::core::option::Option<i64>,
+    pub rate_rps: ::core::option::Option<i64>,
     #[prost(int64, optional, tag = "2")]
     pub burst: ::core::option::Option<i64>,
     #[prost(int64, optional, tag = "3")]
@@ -56,7 +54,11 @@ pub struct ListApiKeysReply {
 pub struct RevokeApiKeyRequest {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub expected_version: ::core::option::Option<i64>,
 }
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RevokeApiKeyReply {}
 /// Generated client implementations.
 pub mod api_key_service_client {
     #![allow(
@@ -188,7 +190,10 @@ pub mod api_key_service_client {
         pub async fn revoke(
             &mut self,
             request: impl tonic::IntoRequest<super::RevokeApiKeyRequest>,
-        ) -> std::result::Result<tonic::Response<super::ApiKey>, tonic::Status> {
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeApiKeyReply>,
+            tonic::Status,
+        > {
             self.inner
                 .ready()
                 .await
@@ -237,7 +242,10 @@ pub mod api_key_service_server {
         async fn revoke(
             &self,
             request: tonic::Request<super::RevokeApiKeyRequest>,
-        ) -> std::result::Result<tonic::Response<super::ApiKey>, tonic::Status>;
+        ) -> std::result::Result<
+            tonic::Response<super::RevokeApiKeyReply>,
+            tonic::Status,
+        >;
     }
     /// Needs scope `keys`.
     #[derive(Debug)]
@@ -413,7 +421,7 @@ pub mod api_key_service_server {
                         T: ApiKeyService,
                     > tonic::server::UnaryService<super::RevokeApiKeyRequest>
                     for RevokeSvc<T> {
-                        type Response = super::ApiKey;
+                        type Response = super::RevokeApiKeyReply;
                         type Future = BoxFuture<
                             tonic::Response<Self::Response>,
                             tonic::Status,
@@ -2477,8 +2485,6 @@ pub struct Reservation {
     pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(int64, tag = "6")]
     pub version: i64,
-    #[prost(message, optional, tag = "7")]
-    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReservationLine {
@@ -2488,6 +2494,9 @@ pub struct ReservationLine {
     pub sku: ::prost::alloc::string::String,
     #[prost(int64, tag = "3")]
     pub quantity: i64,
+    /// The part of it beyond stock.
+    #[prost(int64, tag = "4")]
+    pub backordered: i64,
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct CreateReservationRequest {
@@ -3177,6 +3186,9 @@ pub struct StockLevel {
     pub version: i64,
     #[prost(message, optional, tag = "12")]
     pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// `stock.low` is told at this many available or fewer.
+    #[prost(int64, optional, tag = "13")]
+    pub low_stock: ::core::option::Option<i64>,
 }
 /// Whether more may be sold than lies there, and how much.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -3251,6 +3263,8 @@ pub struct ConfigureRequest {
     pub backorder: ::core::option::Option<Backorder>,
     #[prost(int64, optional, tag = "5")]
     pub expected_version: ::core::option::Option<i64>,
+    #[prost(int64, optional, tag = "6")]
+    pub low_stock: ::core::option::Option<i64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReserveRequest {
@@ -3366,6 +3380,10 @@ pub struct Movement {
     pub actor: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "13")]
     pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(int64, tag = "14")]
+    pub backordered_delta: i64,
+    #[prost(string, optional, tag = "15")]
+    pub transfer_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
 #[repr(i32)]
@@ -3635,7 +3653,7 @@ pub mod inventory_service_client {
                 .insert(GrpcMethod::new("cartwright.v1.InventoryService", "Count"));
             self.inner.unary(req, path, codec).await
         }
-        /// Sets safety stock and backorder rules.
+        /// Sets safety stock, low-stock mark and backorder rules; absent ones stay.
         pub async fn configure(
             &mut self,
             request: impl tonic::IntoRequest<super::ConfigureRequest>,
@@ -3804,7 +3822,7 @@ pub mod inventory_service_server {
             &self,
             request: tonic::Request<super::CountRequest>,
         ) -> std::result::Result<tonic::Response<super::StockLevel>, tonic::Status>;
-        /// Sets safety stock and backorder rules.
+        /// Sets safety stock, low-stock mark and backorder rules; absent ones stay.
         async fn configure(
             &self,
             request: tonic::Request<super::ConfigureRequest>,
@@ -5539,8 +5557,6 @@ pub struct Store {
     pub position: ::core::option::Option<Position>,
     #[prost(int64, tag = "8")]
     pub version: i64,
-    #[prost(message, optional, tag = "9")]
-    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 /// Degrees, WGS 84.
 #[derive(Clone, Copy, PartialEq, ::prost::Message)]
@@ -6063,8 +6079,6 @@ pub struct Transfer {
     pub version: i64,
     #[prost(message, optional, tag = "8")]
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
-    #[prost(message, optional, tag = "9")]
-    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CreateTransferRequest {
@@ -6076,6 +6090,14 @@ pub struct CreateTransferRequest {
     pub to: ::prost::alloc::string::String,
     #[prost(int64, tag = "4")]
     pub quantity: i64,
+    /// Of the level at `from`.
+    #[prost(int64, optional, tag = "5")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetTransferRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ReceiveTransferRequest {
@@ -6134,7 +6156,7 @@ pub mod transfer_service_client {
     )]
     use tonic::codegen::*;
     use tonic::codegen::http::Uri;
-    /// Needs scope `inventory:write`.
+    /// Needs scope `inventory:write`; `Get` needs `inventory:read`.
     #[derive(Debug, Clone)]
     pub struct TransferServiceClient<T> {
         inner: tonic::client::Grpc<T>,
@@ -6226,6 +6248,27 @@ pub mod transfer_service_client {
                 .insert(GrpcMethod::new("cartwright.v1.TransferService", "Create"));
             self.inner.unary(req, path, codec).await
         }
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetTransferRequest>,
+        ) -> std::result::Result<tonic::Response<super::Transfer>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.TransferService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.TransferService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
         /// Adds it to `to`. Again: the same answer.
         pub async fn receive(
             &mut self,
@@ -6290,6 +6333,10 @@ pub mod transfer_service_server {
             &self,
             request: tonic::Request<super::CreateTransferRequest>,
         ) -> std::result::Result<tonic::Response<super::Transfer>, tonic::Status>;
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetTransferRequest>,
+        ) -> std::result::Result<tonic::Response<super::Transfer>, tonic::Status>;
         /// Adds it to `to`. Again: the same answer.
         async fn receive(
             &self,
@@ -6301,7 +6348,7 @@ pub mod transfer_service_server {
             request: tonic::Request<super::CancelTransferRequest>,
         ) -> std::result::Result<tonic::Response<super::Transfer>, tonic::Status>;
     }
-    /// Needs scope `inventory:write`.
+    /// Needs scope `inventory:write`; `Get` needs `inventory:read`.
     #[derive(Debug)]
     pub struct TransferServiceServer<T> {
         inner: Arc<T>,
@@ -6408,6 +6455,51 @@ pub mod transfer_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = CreateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.TransferService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: TransferService>(pub Arc<T>);
+                    impl<
+                        T: TransferService,
+                    > tonic::server::UnaryService<super::GetTransferRequest>
+                    for GetSvc<T> {
+                        type Response = super::Transfer;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetTransferRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as TransferService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

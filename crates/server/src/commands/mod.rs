@@ -1,3 +1,113 @@
 //! The subcommands, one module each.
+//!
+//! Exit codes: 0 done; 1 it ran and failed, or found something wrong; 2 it could not start (options, settings, data
+//! directory, address) and changed nothing.
 
 pub(crate) mod bench;
+mod completions;
+mod config;
+mod data_dir;
+mod demo;
+mod doctor;
+mod export;
+mod import;
+mod migrate;
+mod openapi;
+mod replay;
+mod serve;
+
+use data_dir::DataDir;
+
+use cartwright_server::CannotStart;
+use cartwright_server::config::Flags;
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+/// What the command line may say.
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    about = "A shop that answers: catalog, stock and carts, durable, from one command",
+    after_help = "Without a command: `serve --sample` on ./cartwright-data.
+
+Examples:
+  cartwright                                            a shop with sample data on http://127.0.0.1:8080
+  cartwright serve --listen 0.0.0.0:8080 --data-dir /var/lib/cartwright
+  cartwright doctor --data-dir /var/lib/cartwright
+
+Exit codes: 0 done; 1 it ran and failed or found something wrong; 2 it could not start and changed nothing."
+)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve the shop until SIGTERM.
+    #[command(after_help = serve::EXAMPLES)]
+    Serve(Flags),
+    Demo(demo::DemoArgs),
+    Import(Box<import::ImportArgs>),
+    Export(export::ExportArgs),
+    Migrate(migrate::MigrateArgs),
+    Doctor(doctor::DoctorArgs),
+    Replay(replay::ReplayArgs),
+    Bench(Box<bench::BenchArgs>),
+    Config(config::ConfigArgs),
+    /// Print the OpenAPI document of the HTTP surface.
+    Openapi,
+    Completions(completions::CompletionsArgs),
+    /// The yardstick of `bench`: a bare JSON handler.
+    #[command(name = bench::bare::SUBCOMMAND, hide = true)]
+    BenchBare,
+}
+
+/// Runs what the command line says; errors are one sentence on standard error.
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    let result = match cli.command {
+        None => serve::run(Flags {
+            file: None,
+            set: vec![("sample", "true".to_owned())],
+        }),
+        Some(Command::Serve(flags)) => serve::run(flags),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Migrate(args)) => migrate::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Config(args)) => config::run(args),
+        Some(Command::Openapi) => openapi::run(),
+        Some(Command::Completions(args)) => {
+            completions::run(&args);
+            Ok(())
+        }
+        Some(Command::Bench(args)) => {
+            threads(0).and_then(|runtime| runtime.block_on(bench::run(*args)))
+        }
+        Some(Command::BenchBare) => {
+            threads(0).and_then(|runtime| runtime.block_on(bench::bare::serve()))
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("cartwright: {error:#}");
+            ExitCode::from(if error.is::<CannotStart>() { 2 } else { 1 })
+        }
+    }
+}
+
+/// Threads for blocking reads: more than the store has connections only wait.
+const BLOCKING_THREADS: usize = 64;
+
+/// The threads that serve; 0: one a core.
+fn threads(count: usize) -> anyhow::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if count > 0 {
+        builder.worker_threads(count);
+    }
+    builder.max_blocking_threads(BLOCKING_THREADS);
+    Ok(builder.enable_all().build()?)
+}

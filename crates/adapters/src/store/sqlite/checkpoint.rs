@@ -95,12 +95,12 @@ impl Drop for Checkpointer {
     fn drop(&mut self) {
         self.wake = None;
         self.open = None;
-        if let Some(thread) = self.thread.take() {
-            if thread.join().is_err() {
-                tracing::error!(
-                    "the checkpoint thread ended by a panic; the WAL holds what it did not copy"
-                );
-            }
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!(
+                "the checkpoint thread ended by a panic; the WAL holds what it did not copy"
+            );
         }
     }
 }

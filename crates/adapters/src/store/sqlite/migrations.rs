@@ -23,10 +23,23 @@ const MIGRATIONS: &[Migration] = &[
         up: NOUNS_UP,
         down: NOUNS_DOWN,
     },
+    Migration {
+        name: "closed carts by expiry",
+        up: CLOSED_CARTS_UP,
+        down: CLOSED_CARTS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
 pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;
+
+const CLOSED_CARTS_UP: &str = "
+CREATE INDEX closed_carts_by_expiry ON carts (expires_hour) WHERE state IN (3, 4);
+";
+
+const CLOSED_CARTS_DOWN: &str = "
+DROP INDEX closed_carts_by_expiry;
+";
 
 const LOG_UP: &str = "
 CREATE TABLE meta (name TEXT PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;

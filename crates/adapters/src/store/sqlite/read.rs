@@ -142,6 +142,24 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Carts of these states whose time is over, oldest first. `states` is that of the index, so that the index is used.
+    fn carts_by_expiry(&self, states: &str, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        self.with(|connection| {
+            let sql = format!(
+                "SELECT id FROM carts WHERE {states} AND expires_hour <= ?1 AND expires_at <= ?2 \
+                 ORDER BY expires_hour, expires_at LIMIT ?3"
+            );
+            let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
+            let key = params![rows::expires_hour(now), now.0, limit as i64];
+            let carts = statement
+                .query_map(key, |row| rows::made_id(row, 0).map(CartId))
+                .map_err(fault)?;
+            carts.collect::<Result<_, _>>().map_err(fault)
+        })
+    }
+}
+
 /// What a list goes on after.
 pub(in crate::store) fn place(record: &Record) -> String {
     match record {
@@ -222,6 +240,14 @@ impl ReadStore for Reader {
             limit,
             rows::cart,
         )
+    }
+
+    fn stale_carts(&self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        self.carts_by_expiry("state = 0", now, limit)
+    }
+
+    fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
+        self.carts_by_expiry("state IN (3, 4)", before, limit)
     }
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {

@@ -9,7 +9,7 @@ use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{Batch, WriteStore};
-use cartwright_domain::{CartId, ReservationId, Time};
+use cartwright_domain::{ReservationId, Time};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
 use std::path::{Path, PathBuf};
@@ -106,10 +106,10 @@ impl Writer {
                 batch.kept,
             )?;
         }
-        if let Some(before) = self.drop_before {
-            if !kept::drop_some(connection, before, DROPPED_PER_COMMIT)? {
-                self.drop_before = None;
-            }
+        if let Some(before) = self.drop_before
+            && !kept::drop_some(connection, before, DROPPED_PER_COMMIT)?
+        {
+            self.drop_before = None;
         }
         Ok(())
     }
@@ -241,17 +241,5 @@ impl WriteStore for Writer {
             .map_err(fault)?
             .collect::<Result<_, _>>()
             .map_err(fault)
-    }
-
-    fn stale_carts(&mut self, now: Time, limit: usize) -> Result<Vec<CartId>, Fault> {
-        let connection = self.connection()?;
-        let sql = "SELECT id FROM carts WHERE state = 0 AND expires_hour <= ?1 AND expires_at <= ?2 \
-                   ORDER BY expires_hour, expires_at LIMIT ?3";
-        let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-        let key = params![rows::expires_hour(now), now.0, limit as i64];
-        let carts = statement
-            .query_map(key, |row| rows::made_id(row, 0).map(CartId))
-            .map_err(fault)?;
-        carts.collect::<Result<_, _>>().map_err(fault)
     }
 }

@@ -1,0 +1,160 @@
+//! The catalogue as those shops show it: one price a product, in units and nanos.
+
+use crate::http::Edge;
+use crate::problem::Problem;
+use cartwright_app::catalog::{Filter, find_product_of, list_products};
+use cartwright_app::{Key, Record};
+use cartwright_domain::catalog::{Product, Status};
+use cartwright_domain::{Money, ProductId, Sku};
+use std::sync::Arc;
+
+/// Products of one answer at most: those services know no pages.
+pub const MAX_LISTED: usize = 10_000;
+/// Products read at once.
+const AT_ONCE: usize = 500;
+const NANOS: i64 = 1_000_000_000;
+
+/// A product as those shops show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Shown {
+    /// Its id.
+    pub id: String,
+    /// For people.
+    pub name: String,
+    /// For people; may be empty.
+    pub description: String,
+    /// The first image, or empty.
+    pub picture: String,
+    /// The price of its first variant.
+    pub price: Price,
+    /// Slugs.
+    pub categories: Vec<String>,
+}
+
+/// Whole units plus billionths.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Price {
+    /// ISO 4217.
+    pub currency_code: String,
+    /// Whole units.
+    pub units: i64,
+    /// Billionths of a unit.
+    pub nanos: i32,
+}
+
+impl From<Money> for Price {
+    fn from(money: Money) -> Self {
+        let scale = 10_i64.saturating_pow(money.currency.digits());
+        let nanos = money.minor % scale * (NANOS / scale.min(NANOS));
+        Self {
+            currency_code: money.currency.code().to_owned(),
+            units: money.minor / scale,
+            nanos: i32::try_from(nanos).unwrap_or(0),
+        }
+    }
+}
+
+/// A product with its price in a currency, else in USD, else in the first there is; a product
+/// without any costs 0 USD.
+pub fn show(product: &Product, currency: &str) -> Shown {
+    let data = &product.data;
+    let prices = product.variants.first().map(|it| &it.data.prices[..]);
+    let prices = prices.unwrap_or_default();
+    let in_currency = |code: &str| prices.iter().find(|price| price.currency.code() == code);
+    let price = in_currency(currency)
+        .or_else(|| in_currency("USD"))
+        .or(prices.first());
+    let none = Price {
+        currency_code: "USD".to_owned(),
+        units: 0,
+        nanos: 0,
+    };
+    Shown {
+        id: product.id.to_string(),
+        name: data.name.to_string(),
+        description: data.description.to_string(),
+        picture: data.images.first().cloned().unwrap_or_default(),
+        price: price.map_or(none, |price| (*price).into()),
+        categories: data.categories.iter().map(ToString::to_string).collect(),
+    }
+}
+
+/// What is for sale, by id.
+///
+/// # Errors
+/// When the store fails.
+pub async fn list(edge: &Edge) -> Result<Vec<Arc<Product>>, Problem> {
+    matching(edge, |_| true).await
+}
+
+/// What has a text in its name or description, whatever the case, by id.
+///
+/// # Errors
+/// When the store fails.
+pub async fn search(edge: &Edge, text: &str) -> Result<Vec<Arc<Product>>, Problem> {
+    let text = text.to_lowercase();
+    let has = |field: &str| field.to_lowercase().contains(&text);
+    matching(edge, |product| {
+        has(&product.data.name) || has(&product.data.description)
+    })
+    .await
+}
+
+async fn matching(
+    edge: &Edge,
+    fits: impl Fn(&Product) -> bool,
+) -> Result<Vec<Arc<Product>>, Problem> {
+    let (mut found, mut cursor) = (Vec::new(), None);
+    loop {
+        let filter = Filter {
+            public: true,
+            ..Filter::default()
+        };
+        let page = list_products(&edge.shop, filter, cursor, AT_ONCE).await?;
+        found.extend(page.items.into_iter().filter(|product| fits(product)));
+        cursor = page.next;
+        if cursor.is_none() || found.len() >= MAX_LISTED {
+            found.truncate(MAX_LISTED);
+            return Ok(found);
+        }
+    }
+}
+
+/// What is for sale under a product id or, as carts name it, under a SKU.
+///
+/// # Errors
+/// When the store fails.
+pub async fn find(edge: &Edge, id: &str) -> Result<Option<Arc<Product>>, Problem> {
+    let by_id = match ProductId::new(id) {
+        Ok(id) => edge.shop.find(&Key::Product(id)).await?,
+        Err(_) => None,
+    };
+    let product = match (by_id, Sku::new(id)) {
+        (Some(Record::Product(product)), _) => Some(product),
+        (_, Ok(sku)) => find_product_of(&edge.shop, &sku).await?,
+        (_, Err(_)) => None,
+    };
+    Ok(product.filter(|product| product.data.status == Status::Active))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cartwright_domain::Currency;
+
+    #[test]
+    fn prices_are_units_and_nanos() {
+        let rows = [
+            (1299, "USD", 12, 990_000_000),
+            (-1299, "USD", -12, -990_000_000),
+            (1299, "JPY", 1299, 0),
+            (1299, "KWD", 1, 299_000_000),
+            (5, "EUR", 0, 50_000_000),
+        ];
+        for (minor, code, units, nanos) in rows {
+            let currency = Currency::new(code).expect("a currency");
+            let price = Price::from(Money::new(minor, currency));
+            assert_eq!((price.units, price.nanos), (units, nanos), "{minor} {code}");
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Drop-in services: the carts and the catalogue of the OpenTelemetry demo (`oteldemo`) and of
+//! Online Boutique (`hipstershop`), and the storefront routes of the former.
+//!
+//! Their callers send no credentials, so whoever reaches the port may use them, as with the
+//! originals; `drop_in` switches all of it off.
+
+pub mod carts;
+pub mod catalog;
+mod packages;
+
+use crate::http::Edge;
+use crate::problem::Problem;
+use std::sync::Arc;
+use tonic::Status;
+use tonic::service::RoutesBuilder;
+
+/// Full names of the services served.
+pub const SERVICES: &[&str] = &[
+    "oteldemo.CartService",
+    "oteldemo.ProductCatalogService",
+    "hipstershop.CartService",
+    "hipstershop.ProductCatalogService",
+];
+
+/// Adds the services of both packages.
+pub fn add_services(routes: &mut RoutesBuilder, edge: &Arc<Edge>) {
+    packages::oteldemo::add(routes, edge);
+    packages::hipstershop::add(routes, edge);
+}
+
+/// The status of what went wrong with a cart. A failing store is what those clients know it as.
+fn cart_status(problem: &Problem) -> Status {
+    let status = crate::grpc::status::of_problem(problem);
+    match problem.code {
+        "dependency_unavailable" | "read_only" | "internal" => Status::with_details(
+            tonic::Code::FailedPrecondition,
+            format!("Can't access cart storage. {}", problem.detail),
+            status.details().to_vec().into(),
+        ),
+        _ => status,
+    }
+}

@@ -1,0 +1,172 @@
+//! What cart routes share: the cart a path names, what a decision on it goes by, and how it is shown.
+
+use super::endpoint::Call;
+use super::write::{Render, Shows, resource};
+use crate::problem::Problem;
+use crate::wire::cart;
+use cartwright_app::carts::{Shelved, Stock, Target, Terms, stock};
+use cartwright_app::kept::KeptReply;
+use cartwright_app::shop::{Command, Outcome};
+use cartwright_app::{Key, Record};
+use cartwright_domain::cart::{Add, Cart, price};
+use cartwright_domain::key::Scope;
+use cartwright_domain::{CartId, Country, Sku, Time};
+use std::sync::Arc;
+
+impl Call {
+    /// The cart a path names. What cannot be an id does not exist.
+    pub(super) fn cart_id(&self) -> Result<CartId, Problem> {
+        let text = self.param(0);
+        text.parse().map_err(|_| Problem::not_found("cart", text))
+    }
+
+    /// The cart a path names as committed, if there is one.
+    pub(super) async fn find_cart(&self, id: CartId) -> Result<Option<Arc<Cart>>, Problem> {
+        let key = Key::Cart(id);
+        let found = match self.edge.shop.peek(&key) {
+            Some(found) => found,
+            None => self.edge.shop.find(&key).await?,
+        };
+        match found {
+            Some(Record::Cart(cart)) => Ok(Some(cart)),
+            _ => Ok(None),
+        }
+    }
+
+    /// As [`Self::find_cart`]; 404 when there is none.
+    pub(super) async fn load_cart(&self, id: CartId) -> Result<Arc<Cart>, Problem> {
+        let cart = self.find_cart(id).await?;
+        cart.ok_or_else(|| Problem::not_found("cart", id))
+    }
+
+    /// The largest quantity that a line may be asked for.
+    pub(super) fn max_line_quantity(&self) -> i64 {
+        self.edge.options.cart_rules.max_quantity
+    }
+
+    /// 403 unless a key with scope `carts` calls.
+    pub(super) fn may_name_customers(&self) -> Result<(), Problem> {
+        if self.who.may(Scope::Carts) {
+            return Ok(());
+        }
+        let detail = "naming a customer needs a key with scope carts";
+        Err(Problem::new("forbidden", detail).with("scope", Scope::Carts.as_str()))
+    }
+
+    /// What a decision goes by when it asks no stock.
+    pub(super) fn without_stock(&self) -> Terms {
+        Terms {
+            rules: self.edge.options.cart_rules.clone(),
+            stock: Arc::default(),
+        }
+    }
+
+    /// What a decision goes by: the availability of what the cart holds (its reply shows it) and of what is added.
+    pub(super) async fn terms(&self, cart: Option<&Cart>, added: &[Add]) -> Terms {
+        let country = cart.map_or(self.edge.options.cart_rules.country, |cart| cart.country);
+        self.terms_in(country, cart, added).await
+    }
+
+    /// As [`Self::terms`], for a country.
+    pub(super) async fn terms_in(
+        &self,
+        country: Country,
+        cart: Option<&Cart>,
+        added: &[Add],
+    ) -> Terms {
+        let held = cart.map_or(&[][..], |cart| &cart.lines);
+        let held = held.iter().map(|line| (&line.sku, &line.store));
+        let added = added.iter().map(|line| (&line.sku, &line.store));
+        let places = held
+            .chain(added)
+            .map(|(sku, store)| (sku.clone(), store.clone()));
+        Terms {
+            stock: self.stock_of(places, country).await,
+            ..self.without_stock()
+        }
+    }
+
+    /// Availability of some places; nothing when carts are not checked against stock.
+    pub(super) async fn stock_of(
+        &self,
+        places: impl Iterator<Item = cartwright_app::carts::Place>,
+        country: Country,
+    ) -> Arc<Stock> {
+        let options = &self.edge.options;
+        if !options.validate_carts {
+            return Arc::default();
+        }
+        Arc::new(stock(&self.edge.shop, places.collect(), country, options.sourcing).await)
+    }
+
+    /// Submits a command whose answer is a cart.
+    pub(super) async fn write_cart(
+        &self,
+        command: impl Command + 'static,
+        stock: Arc<Stock>,
+    ) -> Result<super::Reply, Problem> {
+        self.write_showing(command, SHOWS, render(stock)).await
+    }
+
+    /// What the loop decides on: the cart of the path at the version that the caller expects.
+    pub(super) fn target(&self, expected_version: Option<u64>) -> Result<Target, Problem> {
+        let id = self.cart_id()?;
+        Ok(Target {
+            id,
+            expected_version,
+        })
+    }
+
+    /// The moment that reads speak of.
+    pub(super) fn now(&self) -> Time {
+        Time(self.edge.shop.clock().now_ms())
+    }
+}
+
+/// The SKUs that a cart's reply shows.
+pub(super) const SHOWS: Shows = |outcome| match &outcome.record {
+    Some(Record::Cart(cart)) => skus(cart),
+    _ => Vec::new(),
+};
+
+/// Every SKU of a cart once.
+pub(super) fn skus(cart: &Cart) -> Vec<Sku> {
+    let mut skus: Vec<Sku> = cart.lines.iter().map(|line| line.sku.clone()).collect();
+    skus.sort_unstable();
+    skus.dedup();
+    skus
+}
+
+/// Shows the cart that a command answers with, checked against the stock that was read for it. A cart that was just
+/// written is in the state it was written in.
+pub(super) fn render(stock: Arc<Stock>) -> Render {
+    Arc::new(move |outcome, shelf| {
+        let Some(Record::Cart(cart)) = &outcome.record else {
+            return KeptReply::default();
+        };
+        let goods = Shelved::new(cart.lines.iter().map(|line| &line.sku), &stock, shelf);
+        let priced = price(cart, &goods);
+        let body = cart::Cart::new(cart, &priced, cart.state).json();
+        resource(200, cart.version, None, body.into())
+    })
+}
+
+/// Shows a cart that was just made. Its token stays out of what is kept: its place is remembered and it is derived again.
+pub(super) fn render_new(stock: Arc<Stock>) -> Render {
+    Arc::new(move |outcome: &Outcome, shelf| {
+        let Some(Record::Cart(cart)) = &outcome.record else {
+            return KeptReply::default();
+        };
+        let goods = Shelved::new(cart.lines.iter().map(|line| &line.sku), &stock, shelf);
+        let priced = price(cart, &goods);
+        let body = cart::Cart::new(cart, &priced, cart.state)
+            .with_token_place()
+            .json();
+        let secret = Some((body.len() - 2, cart.id.to_string()));
+        let location = Some(format!("/v1/carts/{}", cart.id));
+        KeptReply {
+            secret,
+            ..resource(201, cart.version, location, body.into())
+        }
+    })
+}

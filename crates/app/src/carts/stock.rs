@@ -1,0 +1,76 @@
+//! What could be had when a request came in. A line promises nothing, so a committed read is enough.
+
+use crate::inventory::availability;
+use crate::shop::Shop;
+use cartwright_domain::inventory::Sourcing;
+use cartwright_domain::{Country, Sku, StoreId};
+
+/// A SKU and the store it shall come from; `None`: from wherever the cart's country is served.
+pub type Place = (Sku, Option<StoreId>);
+
+/// Availability of some places. Of others it says nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Stock(Vec<(Place, i64)>);
+
+impl Stock {
+    /// From pairs in any order; of equal places the last one counts.
+    pub fn new(mut pairs: Vec<(Place, i64)>) -> Self {
+        pairs.reverse();
+        pairs.sort_by(|one, other| one.0.cmp(&other.0));
+        pairs.dedup_by(|later, earlier| later.0 == earlier.0);
+        Self(pairs)
+    }
+
+    /// Units of a SKU; `None` when nobody asked.
+    pub fn available(&self, sku: &Sku, store: Option<&StoreId>) -> Option<i64> {
+        let key = (sku, store);
+        let found = self
+            .0
+            .binary_search_by(|((sku, store), _)| (sku, store.as_ref()).cmp(&key));
+        found.ok().map(|place| self.0[place].1)
+    }
+}
+
+/// Asks for the availability of each place once: at its store, or for the country. Unknown SKUs have 0. A place whose stock
+/// cannot be read is left out, so that the line goes unchecked and the hold at checkout decides.
+pub async fn stock(
+    shop: &Shop,
+    mut places: Vec<Place>,
+    country: Country,
+    sourcing: Sourcing,
+) -> Stock {
+    places.sort_unstable();
+    places.dedup();
+    let mut found = Vec::with_capacity(places.len());
+    for (sku, store) in places {
+        match availability(shop, &sku, Some(country), store.as_ref(), sourcing).await {
+            Ok(at) => found.push(((sku, store), at.available)),
+            Err(fault) => {
+                tracing::warn!(%fault, %sku, "stock cannot be read; the line goes unchecked")
+            }
+        }
+    }
+    Stock(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_asked_and_nothing_else() -> Result<(), cartwright_domain::id::BadId> {
+        let (mug, tea, north) = (Sku::new("MUG")?, Sku::new("TEA")?, StoreId::new("north")?);
+        let stock = Stock::new(vec![
+            ((tea.clone(), None), 3),
+            ((mug.clone(), Some(north.clone())), 2),
+            ((mug.clone(), None), 7),
+            ((tea.clone(), None), 4),
+        ]);
+        assert_eq!(stock.available(&mug, None), Some(7));
+        assert_eq!(stock.available(&mug, Some(&north)), Some(2));
+        assert_eq!(stock.available(&tea, None), Some(4));
+        assert_eq!(stock.available(&tea, Some(&north)), None);
+        assert_eq!(Stock::default().available(&mug, None), None);
+        Ok(())
+    }
+}

@@ -1,0 +1,148 @@
+//! `cartwright serve`: start, say where, serve, drain (RES-3).
+#![allow(
+    clippy::print_stdout,
+    reason = "the first minute is shown on standard output"
+)]
+
+use super::threads;
+use anyhow::Context as _;
+use cartwright_api::http;
+use cartwright_app::{Key, Shop};
+use cartwright_domain::Sku;
+use cartwright_server::config::{Config, Flags};
+use cartwright_server::snapshots::{self, Policy};
+use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+pub(super) const EXAMPLES: &str = "Examples:
+  cartwright serve --sample
+  cartwright serve --listen 0.0.0.0:8080 --data-dir /var/lib/cartwright --log-format json
+  CARTWRIGHT_ADMIN_KEY=$(cat key) cartwright serve --config cartwright.toml
+
+Ready is one line on standard error with the URL, and 200 from /health/readiness. SIGTERM drains and exits 0; a second
+one exits at once with 1. Settings: `cartwright config reference`.";
+
+pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
+    let config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
+        .map_err(CannotStart::because)?;
+    telemetry::start(config.text("log"), config.text("log_format") == "json").map_err(|error| {
+        CannotStart(format!(
+            "log is `{}` and cannot be understood: {error}",
+            config.text("log")
+        ))
+    })?;
+    threads(config.size("worker_threads"))?.block_on(serve(&config))
+}
+
+async fn serve(config: &Config) -> anyhow::Result<()> {
+    let mut signals = Signals::new()?;
+    let listener = listen(config).await?;
+    let address = listener.local_addr()?;
+    let core = wiring::start(config)?;
+    let edge = Arc::new(wiring::edge(&core, config));
+    let key = first_key::ensure(&edge)
+        .await
+        .context("the first admin key could not be made")?;
+    let sampled = config.flag("sample") && load_sample::is_empty(&core.shop).await?;
+    if sampled {
+        load_sample::load(&core.shop).await?;
+    }
+    tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
+    let url = format!("http://{address}");
+    if let Some(key) = key {
+        println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
+    }
+    if config.flag("sample") {
+        welcome(&url, &core.shop).await?;
+    }
+    let policy = Policy {
+        data_dir: config.path("data_dir"),
+        every: config.whole("snapshot_every_n_events") as u64,
+        compact: config.flag("compact_log"),
+    };
+    let snapshots = tokio::spawn(snapshots::watch(
+        policy,
+        core.shop.clone(),
+        core.search.clone(),
+    ));
+    eprintln!("cartwright is ready on {url}");
+
+    let (stop, stopped) = tokio::sync::oneshot::channel();
+    let delay = Duration::from_millis(config.whole("drain_delay_ms") as u64);
+    let draining = edge.clone();
+    tokio::spawn(async move {
+        signals.first().await;
+        tracing::info!("draining: no new connections, requests under way finish");
+        draining.ready.store(false, Ordering::SeqCst);
+        tokio::spawn(async move {
+            signals.first().await;
+            eprintln!("cartwright: stopped at once; what was acknowledged is durable");
+            std::process::exit(1);
+        });
+        tokio::time::sleep(delay).await;
+        // Nobody listens any more when serving ended by itself.
+        let _ = stop.send(());
+    });
+    http::serve(edge, None, listener, async { drop(stopped.await) }).await;
+    snapshots.abort();
+    tokio::task::spawn_blocking(move || core.close()).await?;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+async fn listen(config: &Config) -> Result<TcpListener, CannotStart> {
+    let wanted = config.text("listen");
+    TcpListener::bind(wanted).await.map_err(|error| match error.kind() {
+        std::io::ErrorKind::AddrInUse => {
+            CannotStart(format!("the address {wanted} is in use by another process: stop that one, or choose another with --listen"))
+        }
+        _ => CannotStart(format!("cannot listen on {wanted} ({error}): choose another address with --listen")),
+    })
+}
+
+/// SIGTERM and SIGINT.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+        })
+    }
+
+    async fn first(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// The SKU that the first curl buys.
+const FIRST_SKU: &str = "SKU123";
+
+/// What to open, and a first request that works when pasted.
+async fn welcome(url: &str, shop: &Shop) -> anyhow::Result<()> {
+    println!("Open     {url}/v1/products");
+    println!("         {url}/v1/search?q=tent");
+    println!("         {url}/health/readiness");
+    let sku = Sku::new(FIRST_SKU).map_err(|_| anyhow::anyhow!("{FIRST_SKU} is no SKU"))?;
+    if shop.find(&Key::Sku(sku)).await?.is_some() {
+        let body = format!(
+            r#"{{"currency":"USD","country":"US","lines":[{{"sku":"{FIRST_SKU}","quantity":2}}]}}"#
+        );
+        println!(
+            "Try      curl -sS {url}/v1/carts -H 'Content-Type: application/json' -d '{body}'"
+        );
+        println!("Watch    cartwright demo --server {url}");
+    }
+    Ok(())
+}

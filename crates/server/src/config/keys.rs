@@ -1,0 +1,470 @@
+//! Every setting of the product, one a line: name (TOML key, `--flag`, `CARTWRIGHT_ENV`), the inventory plan's own
+//! variable where it has one, what is allowed, default, meaning. The reference and `config show` are made from this list.
+
+use super::kind::Kind;
+
+/// One setting.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its name in the file; with dashes the flag, in capitals after `CARTWRIGHT_` the variable.
+    pub name: &'static str,
+    /// Another variable that sets it: the spelling of the store inventory plan.
+    pub also: Option<&'static str>,
+    /// What it may be.
+    pub kind: Kind,
+    /// What it is when nobody sets it.
+    pub default: &'static str,
+    /// What it means.
+    pub meaning: &'static str,
+}
+
+const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
+    Key {
+        name,
+        also: None,
+        kind,
+        default,
+        meaning,
+    }
+}
+
+const fn plan(
+    name: &'static str,
+    also: &'static str,
+    kind: Kind,
+    default: &'static str,
+    meaning: &'static str,
+) -> Key {
+    Key {
+        name,
+        also: Some(also),
+        kind,
+        default,
+        meaning,
+    }
+}
+
+const fn whole(min: i64, max: i64) -> Kind {
+    Kind::Whole { min, max }
+}
+
+const DAY_MS: i64 = 86_400_000;
+const YEAR_SECONDS: i64 = 366 * 86_400;
+const MANY: i64 = 1_000_000_000;
+
+/// All settings, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    // Where
+    key(
+        "listen",
+        Kind::Address,
+        "127.0.0.1:8080",
+        "Address and port of HTTP and gRPC.",
+    ),
+    key(
+        "data_dir",
+        Kind::Path,
+        "cartwright-data",
+        "Directory of the database, the search index and the snapshots. One process uses it at a time.",
+    ),
+    key(
+        "database",
+        Kind::Choice(&["sqlite"]),
+        "sqlite",
+        "Where state is kept. `sqlite`: a file in the data directory.",
+    ),
+    key(
+        "bus",
+        Kind::Choice(&["embedded"]),
+        "embedded",
+        "How events reach consumers. `embedded`: the log itself.",
+    ),
+    key(
+        "cache",
+        Kind::Choice(&["memory"]),
+        "memory",
+        "Where committed state is cached. `memory`: in this process.",
+    ),
+    key(
+        "roles",
+        Kind::Choice(&["all"]),
+        "all",
+        "Which nouns this process serves. `all`: every one.",
+    ),
+    key(
+        "node_name",
+        Kind::Text,
+        "main",
+        "Name of this process in the log (`origin`).",
+    ),
+    key(
+        "sample",
+        Kind::Flag,
+        "false",
+        "Load the sample catalogue when the database is empty.",
+    ),
+    // Who
+    key(
+        "admin_key",
+        Kind::Secret,
+        "",
+        "The first admin key, 16 to 200 letters without spaces. Unset: the first start makes one and prints it once.",
+    ),
+    key(
+        "admin_key_file",
+        Kind::Path,
+        "",
+        "File that holds `admin_key`, for secrets that are mounted.",
+    ),
+    key(
+        "legacy_open",
+        Kind::Flag,
+        "false",
+        "Open the store inventory plan's own routes without credentials. Only where `listen` is loopback.",
+    ),
+    // Logs
+    key(
+        "log",
+        Kind::Text,
+        "info",
+        "What is logged: a level, or directives like `info,cartwright_api=debug`.",
+    ),
+    key(
+        "log_format",
+        Kind::Choice(&["text", "json"]),
+        "text",
+        "Form of a log line.",
+    ),
+    // Overload
+    plan(
+        "concurrency_api",
+        "CONCURRENCY_API",
+        whole(0, 1_000_000),
+        "0",
+        "Requests handled at once; more wait, up to `load_shed_queue_max`. 0: as many as come.",
+    ),
+    plan(
+        "concurrency_sync",
+        "CONCURRENCY_SYNC",
+        whole(1, 10_000),
+        "4",
+        "Store synchronisations handled at once. Read, but without effect until stores synchronise.",
+    ),
+    plan(
+        "rate_limit_rps",
+        "RATE_LIMIT_RPS",
+        whole(0, MANY),
+        "2000",
+        "Requests a second of one principal; an API key may have its own limit. 0: any number.",
+    ),
+    plan(
+        "rate_limit_burst",
+        "RATE_LIMIT_BURST",
+        whole(1, MANY),
+        "4000",
+        "Requests at once beyond the rate.",
+    ),
+    key(
+        "rate_limit_ip_rps",
+        whole(0, MANY),
+        "0",
+        "Requests a second of one address. 0: any number.",
+    ),
+    plan(
+        "load_shed_queue_max",
+        "LOAD_SHED_QUEUE_MAX",
+        whole(1, 1_000_000),
+        "16384",
+        "Commands that wait for the write loop at most; more are answered 503.",
+    ),
+    key(
+        "max_batch",
+        whole(1, 65_536),
+        "4096",
+        "Commands in one transaction at most.",
+    ),
+    key(
+        "request_wait_ms",
+        whole(10, 600_000),
+        "10000",
+        "How long a request waits for the write loop before it is answered 503.",
+    ),
+    key(
+        "worker_threads",
+        whole(0, 1024),
+        "0",
+        "Threads that serve requests. 0: one a core.",
+    ),
+    plan(
+        "breaker_threshold",
+        "BREAKER_THRESHOLD",
+        Kind::Ratio,
+        "0.5",
+        "Share of failures that opens a circuit breaker. Read, but without effect while everything is in one process.",
+    ),
+    plan(
+        "breaker_cooldown_ms",
+        "BREAKER_COOLDOWN_MS",
+        whole(1, DAY_MS),
+        "10000",
+        "How long an open circuit breaker waits. Read, but without effect while everything is in one process.",
+    ),
+    plan(
+        "retry_base_ms",
+        "RETRY_BASE_MS",
+        whole(1, 60_000),
+        "100",
+        "First pause before a retry of a remote call. Read, but without effect while everything is in one process.",
+    ),
+    plan(
+        "retry_times",
+        "RETRY_TIMES",
+        whole(0, 20),
+        "3",
+        "Retries of a remote call. Read, but without effect while everything is in one process.",
+    ),
+    // Retries by clients
+    plan(
+        "idemp_ttl_ms",
+        "IDEMP_TTL_MS",
+        whole(1000, 31 * DAY_MS),
+        "86400000",
+        "How long a reply is kept for retries with its Idempotency-Key.",
+    ),
+    key(
+        "max_kept_replies",
+        whole(1, MANY),
+        "20000000",
+        "Kept replies that memory finds; beyond it writes with a key are answered 503, never forgotten early. About 50 bytes each.",
+    ),
+    // Sizes
+    key(
+        "max_body_bytes",
+        whole(1024, 1 << 30),
+        "1048576",
+        "Largest body of a request.",
+    ),
+    key(
+        "max_import_bytes",
+        whole(1024, 1 << 34),
+        "1073741824",
+        "Largest body of an import.",
+    ),
+    key(
+        "max_depth",
+        whole(4, 512),
+        "64",
+        "Deepest nesting of a JSON body.",
+    ),
+    key(
+        "max_uri_bytes",
+        whole(256, 65_534),
+        "8192",
+        "Longest address with its query.",
+    ),
+    key(
+        "max_header_bytes",
+        whole(1024, 262_144),
+        "32768",
+        "All headers of a request together.",
+    ),
+    key(
+        "max_quantity",
+        whole(1, MANY),
+        "1000000000",
+        "Largest quantity in a request.",
+    ),
+    // Stock
+    key(
+        "sourcing",
+        Kind::Choice(&["single", "split"]),
+        "single",
+        "Whether a line comes from one location or may be split over several.",
+    ),
+    key(
+        "max_ttl_seconds",
+        whole(1, YEAR_SECONDS),
+        "86400",
+        "Longest life of a reservation.",
+    ),
+    key(
+        "guest_reservations",
+        whole(1, MANY),
+        "100",
+        "Open reservations of one guest or customer at most.",
+    ),
+    // Carts
+    key(
+        "currency",
+        Kind::Currency,
+        "USD",
+        "Currency of a cart that names none.",
+    ),
+    key(
+        "country",
+        Kind::Country,
+        "US",
+        "Country of a cart that names none.",
+    ),
+    key(
+        "cart_max_lines",
+        whole(1, 10_000),
+        "500",
+        "Lines of a cart.",
+    ),
+    key(
+        "cart_max_quantity",
+        whole(1, MANY),
+        "1000000000",
+        "Quantity of a line.",
+    ),
+    key(
+        "cart_max_value_minor",
+        whole(1, i64::MAX),
+        "1000000000000000",
+        "Value of a cart in minor units.",
+    ),
+    key(
+        "cart_max_metadata_bytes",
+        whole(0, 4 << 20),
+        "262144",
+        "Metadata of a cart and its lines together.",
+    ),
+    key(
+        "cart_ttl_seconds",
+        whole(60, 10 * YEAR_SECONDS),
+        "2592000",
+        "From the last write to the expiry of a cart.",
+    ),
+    key(
+        "drop_in_cart_ttl_seconds",
+        whole(60, 10 * YEAR_SECONDS),
+        "3600",
+        "The same for carts of the drop-in services.",
+    ),
+    key(
+        "cart_keep_seconds",
+        whole(0, 10 * YEAR_SECONDS),
+        "2592000",
+        "From the expiry or merge of a cart to its removal.",
+    ),
+    key(
+        "validate_carts",
+        Kind::Flag,
+        "true",
+        "Whether adding to a cart checks stock (`cartInventoryValidation`).",
+    ),
+    key(
+        "validate_drop_in_carts",
+        Kind::Flag,
+        "false",
+        "The same for carts of the drop-in services.",
+    ),
+    // Store
+    key(
+        "cache_mib",
+        whole(1, 1 << 20),
+        "128",
+        "Committed state kept in memory.",
+    ),
+    key(
+        "sqlite_cache_mib",
+        whole(1, 1 << 16),
+        "48",
+        "Pages kept by the connection that writes.",
+    ),
+    key(
+        "sqlite_readers",
+        whole(1, 256),
+        "4",
+        "Connections that read.",
+    ),
+    key(
+        "sqlite_reader_cache_mib",
+        whole(1, 1 << 14),
+        "4",
+        "Pages kept by each connection that reads.",
+    ),
+    plan(
+        "snapshot_every_n_events",
+        "SNAPSHOT_EVERY_N_EVENTS",
+        whole(0, i64::MAX),
+        "1000000",
+        "Entries of the log between snapshots. 0: none are taken.",
+    ),
+    key(
+        "compact_log",
+        Kind::Flag,
+        "false",
+        "After a snapshot, move what every consumer has read and the older snapshot covers from the log to files in `archive`.",
+    ),
+    plan(
+        "locks_enabled",
+        "LOCKS_ENABLED",
+        Kind::Flag,
+        "false",
+        "Lease locks between processes on one data directory. Only `false` in this version: the second process refuses to start.",
+    ),
+    plan(
+        "lock_ttl_ms",
+        "LOCK_TTL_MS",
+        whole(100, DAY_MS),
+        "2000",
+        "Life of a lease. Read, but without effect while `locks_enabled` is false.",
+    ),
+    plan(
+        "lock_renew_ms",
+        "LOCK_RENEW_MS",
+        whole(50, DAY_MS),
+        "1000",
+        "How often a lease is renewed. Read, but without effect while `locks_enabled` is false.",
+    ),
+    plan(
+        "lock_dir",
+        "LOCK_DIR",
+        Kind::Path,
+        "",
+        "Directory of the lease. Read, but without effect while `locks_enabled` is false.",
+    ),
+    plan(
+        "lock_reject_status",
+        "LOCK_REJECT_STATUS",
+        whole(400, 599),
+        "503",
+        "Status of a write without the lease. Read, but without effect while `locks_enabled` is false.",
+    ),
+    plan(
+        "lock_retry_after_ms",
+        "LOCK_RETRY_AFTER_MS",
+        whole(1, DAY_MS),
+        "300",
+        "Retry-After of that. Read, but without effect while `locks_enabled` is false.",
+    ),
+    // End
+    key(
+        "drain_delay_ms",
+        whole(0, 600_000),
+        "0",
+        "After SIGTERM, how long requests are still taken while readiness says no: time for a load balancer to look.",
+    ),
+];
+
+/// The setting of this name.
+pub fn find(name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.name == name)
+}
+
+impl Key {
+    /// Its flag, without the dashes in front.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+
+    /// Its environment variable.
+    pub fn variable(&self) -> String {
+        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+}
+
+/// What our environment variables begin with.
+pub const PREFIX: &str = "CARTWRIGHT_";

@@ -1,0 +1,159 @@
+//! Putting the shop together: the store, the write loop, search and the surfaces, each as the settings say.
+
+use crate::cannot_start::CannotStart;
+use crate::config::Config;
+use cartwright_adapters::search::TantivySearch;
+use cartwright_adapters::store::sqlite::{self, SqliteOptions};
+use cartwright_adapters::system::{SystemClock, SystemRandom};
+use cartwright_api::http::{Edge, Options};
+use cartwright_app::Shop;
+use cartwright_app::commit::{self, Running};
+use cartwright_app::consumers::{self, Consumers, SearchIndex};
+use cartwright_app::keys::{Secrets, hash};
+use cartwright_app::ports::search::Search;
+use cartwright_app::ports::{Clock, Random, StoreParts};
+use cartwright_domain::cart::Rules;
+use cartwright_domain::inventory::Sourcing;
+use cartwright_domain::{Country, Currency};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The search index within the data directory.
+pub const SEARCH_DIR: &str = "search";
+
+/// A running shop without a door.
+#[allow(missing_debug_implementations, reason = "holds trait objects")]
+pub struct Core {
+    /// Submit and read.
+    pub shop: Shop,
+    /// The loop, to close it.
+    pub running: Running,
+    /// The search index.
+    pub search: Arc<dyn Search>,
+    /// The machine's randomness.
+    pub random: Arc<dyn Random>,
+    /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
+    /// itself puts into memory what it wrote.
+    pub consumers: Consumers,
+}
+
+impl Core {
+    /// Finishes what waits, lets the consumers follow, and returns when all is durable. Blocks.
+    pub fn close(self) {
+        self.running.close();
+        self.consumers.close();
+        self.search.rest();
+    }
+}
+
+/// Opens the store of a data directory.
+///
+/// # Errors
+/// [`CannotStart`] when it is in use, not ours, damaged, newer, or not writable.
+pub fn open_store(dir: &Path, config: &Config) -> Result<StoreParts, CannotStart> {
+    let mib = |name| u32::try_from(config.whole(name)).unwrap_or(u32::MAX);
+    let options = SqliteOptions {
+        cache_mib: mib("sqlite_cache_mib"),
+        readers: config.size("sqlite_readers"),
+        reader_cache_mib: mib("sqlite_reader_cache_mib"),
+        ..SqliteOptions::default()
+    };
+    sqlite::open(dir, options, &SystemRandom).map_err(CannotStart::because)
+}
+
+/// Starts the shop of the configured data directory.
+///
+/// # Errors
+/// [`CannotStart`] as [`open_store`], and when the search index cannot be made.
+pub fn start(config: &Config) -> Result<Core, CannotStart> {
+    let dir = config.path("data_dir");
+    let parts = open_store(&dir, config)?;
+    let search_dir = dir.join(SEARCH_DIR);
+    let search = TantivySearch::open(&search_dir).map_err(|fault| {
+        CannotStart(format!(
+            "{fault}: check that {} can be written, or remove it: it is made again from the log",
+            search_dir.display()
+        ))
+    })?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::new());
+    let random: Arc<dyn Random> = Arc::new(SystemRandom);
+    let options = commit::Options {
+        max_batch: config.size("max_batch"),
+        max_waiting: config.size("load_shed_queue_max"),
+        max_kept: config.size("max_kept_replies"),
+        cache_bytes: (config.whole("cache_mib") as u64) << 20,
+        origin: config.text("node_name").to_owned(),
+    };
+    let (shop, running) =
+        commit::start(parts, clock, random.clone(), options).map_err(CannotStart::because)?;
+    let search: Arc<dyn Search> = Arc::new(search);
+    let index = SearchIndex::new(shop.clone(), search.clone());
+    let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
+    Ok(Core {
+        shop,
+        running,
+        search,
+        random,
+        consumers,
+    })
+}
+
+/// The surfaces of a shop.
+pub fn edge(core: &Core, config: &Config) -> Edge {
+    let secrets = Secrets::new(core.shop.store().secret());
+    Edge::new(
+        core.shop.clone(),
+        secrets,
+        core.search.clone(),
+        core.random.clone(),
+        edge_options(config),
+    )
+}
+
+fn edge_options(config: &Config) -> Options {
+    let count = |name| u32::try_from(config.whole(name)).unwrap_or(u32::MAX);
+    Options {
+        admin_key_hash: Some(config.text("admin_key"))
+            .filter(|key| !key.is_empty())
+            .map(hash),
+        max_body: config.size("max_body_bytes"),
+        max_import: config.size("max_import_bytes"),
+        max_depth: config.size("max_depth"),
+        max_uri: config.size("max_uri_bytes"),
+        max_headers: config.size("max_header_bytes"),
+        wait_ns: config.whole("request_wait_ms") as u64 * 1_000_000,
+        keep_replies_ms: config.whole("idemp_ttl_ms"),
+        rate_rps: count("rate_limit_rps"),
+        rate_burst: count("rate_limit_burst"),
+        rate_ip_rps: count("rate_limit_ip_rps"),
+        sourcing: if config.text("sourcing") == "split" {
+            Sourcing::Split
+        } else {
+            Sourcing::Single
+        },
+        max_ttl_seconds: config.whole("max_ttl_seconds"),
+        max_quantity: config.whole("max_quantity"),
+        guest_reservations: config.whole("guest_reservations") as u64,
+        cart_rules: cart_rules(config),
+        validate_carts: config.flag("validate_carts"),
+        validate_drop_in: config.flag("validate_drop_in_carts"),
+        legacy_open: config.flag("legacy_open"),
+    }
+}
+
+fn cart_rules(config: &Config) -> Rules {
+    let currency = Currency::new(config.text("currency"))
+        .unwrap_or_else(|_| unreachable!("checked when it was read"));
+    let country = Country::new(config.text("country"))
+        .unwrap_or_else(|_| unreachable!("checked when it was read"));
+    Rules {
+        max_lines: config.size("cart_max_lines"),
+        max_quantity: config.whole("cart_max_quantity"),
+        max_value_minor: config.whole("cart_max_value_minor"),
+        max_metadata_bytes: config.size("cart_max_metadata_bytes"),
+        ttl_seconds: config.whole("cart_ttl_seconds"),
+        drop_in_ttl_seconds: config.whole("drop_in_cart_ttl_seconds"),
+        keep_seconds: config.whole("cart_keep_seconds"),
+        ..Rules::new(currency, country)
+    }
+}
