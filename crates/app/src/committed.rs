@@ -94,6 +94,14 @@ impl Committed {
         self.entries.insert(key, value);
     }
 
+    /// Forgets what another process has changed.
+    pub(crate) fn forget(&self, key: &Key) {
+        if matches!(key, Key::Product(_)) {
+            self.catalog_epoch.fetch_add(1, Ordering::Release);
+        }
+        self.entries.remove(key);
+    }
+
     /// The loop's own: forget everything, after a failure or when another process wrote.
     pub(crate) fn clear(&self) {
         self.entries.clear();

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod kept;
 pub mod nouns;
 pub mod ports;
+pub mod replay;
 pub mod shop;
 pub mod work;
 

@@ -157,6 +157,24 @@ impl Shop {
         self.committed.get(key)
     }
 
+    /// What is committed under a key; blocks while the store reads, and leaves memory as it is. For threads of their own.
+    pub fn read_now(&self, key: &Key) -> Result<Option<Record>, Fault> {
+        match self.committed.get(key) {
+            Some(found) => Ok(found),
+            None => self.store.load(key),
+        }
+    }
+
+    /// Drops a thing from memory: another process has changed it.
+    pub(crate) fn forget(&self, key: &Key) {
+        self.committed.forget(key);
+    }
+
+    /// Drops everything from memory: nobody knows what another process has changed.
+    pub(crate) fn forget_all(&self) {
+        self.committed.clear();
+    }
+
     /// Runs a blocking read off the async threads.
     pub async fn read<T: Send + 'static>(
         &self,

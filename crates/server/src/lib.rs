@@ -4,8 +4,11 @@ mod cannot_start;
 pub mod catalogue_files;
 pub mod config;
 pub mod first_key;
+pub mod http_client;
+pub mod importing;
 pub mod load_sample;
 pub mod sample;
+pub mod snapshots;
 pub mod telemetry;
 pub mod wiring;
 

@@ -1,11 +1,15 @@
 //! Loading the sample catalogue into an empty shop.
 
+use crate::importing::{Options, Target};
 use crate::sample;
+use anyhow::Context as _;
+use cartwright_adapters::system::SystemRandom;
 use cartwright_api::wire::stock::PutStore as Body;
 use cartwright_app::shop::{Command, Reply, Submission};
 use cartwright_app::stores::PutStore;
 use cartwright_app::{Shop, ports::ReadStore};
-use cartwright_domain::StoreId;
+use cartwright_domain::{Country, StoreId};
+use std::sync::Arc;
 
 /// Whether the shop has no locations and no products yet.
 ///
@@ -39,6 +43,19 @@ pub async fn load(shop: &Shop) -> anyhow::Result<()> {
             },
         )
         .await?;
+    }
+    let rows = sample::products()?
+        .into_iter()
+        .collect::<Result<Vec<_>, _>>()?;
+    let country = Country::new("US").map_err(|_| anyhow::anyhow!("US is a country"))?;
+    let options = Options {
+        count: false,
+        create_stores: false,
+        dry_run: false,
+    };
+    let mut target = Target::own(shop.clone(), Arc::new(SystemRandom), country);
+    for taken in target.take(&rows, options).await? {
+        taken.context("a row of the sample is refused")?;
     }
     Ok(())
 }

@@ -5,9 +5,11 @@ use crate::config::Config;
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
-use cartwright_api::http::{Edge, Options};
+use cartwright_api::grpc::Services;
+use cartwright_api::http::{Edge, Grpc, Options};
 use cartwright_app::Shop;
 use cartwright_app::commit::{self, Running};
+use cartwright_app::consumers::{self, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
@@ -31,6 +33,18 @@ pub struct Core {
     pub search: Arc<dyn Search>,
     /// The machine's randomness.
     pub random: Arc<dyn Random>,
+    /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
+    /// itself puts into memory what it wrote.
+    pub consumers: Consumers,
+}
+
+impl Core {
+    /// Finishes what waits, lets the consumers follow, and returns when all is durable. Blocks.
+    pub fn close(self) {
+        self.running.close();
+        self.consumers.close();
+        self.search.rest();
+    }
 }
 
 /// Opens the store of a data directory.
@@ -73,12 +87,25 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     };
     let (shop, running) =
         commit::start(parts, clock, random.clone(), options).map_err(CannotStart::because)?;
+    let search: Arc<dyn Search> = Arc::new(search);
+    let index = SearchIndex::new(shop.clone(), search.clone());
+    let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
     Ok(Core {
         shop,
         running,
-        search: Arc::new(search),
+        search,
         random,
+        consumers,
     })
+}
+
+/// gRPC on the same port.
+///
+/// # Errors
+/// When the descriptors do not fit the routes: a mistake of the build.
+pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
+    let services = Services::new(edge.clone()).map_err(|error| anyhow::anyhow!("gRPC: {error}"))?;
+    Ok(Arc::new(services))
 }
 
 /// The surfaces of a shop.
@@ -122,6 +149,7 @@ fn edge_options(config: &Config) -> Options {
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
+        drop_in: config.flag("drop_in"),
     }
 }
 

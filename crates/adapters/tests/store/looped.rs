@@ -4,19 +4,19 @@ use crate::desk::{Desk, check};
 use crate::samples::*;
 use cartwright_adapters::store::memory;
 use cartwright_app::commit::{Options, Running, start};
-use cartwright_app::inventory::{Adjust, Place, Reserve};
+use cartwright_app::inventory::{Adjust, Place, Reserve, Take};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_app::shop::{Answer, Command, Keyed, Reply, Submission};
 use cartwright_app::{Fault, Key, Record, Shop, events};
-use cartwright_domain::Time;
 use cartwright_domain::inventory::{Asked, Level, State};
+use cartwright_domain::{ReservationId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
 #[derive(Debug)]
-struct Hands(AtomicI64);
+pub(crate) struct Hands(pub(crate) AtomicI64);
 
 impl Clock for Hands {
     fn now_ms(&self) -> i64 {
@@ -44,15 +44,15 @@ impl Random for Sequence {
     }
 }
 
-struct Floor {
-    shop: Shop,
+pub(crate) struct Floor {
+    pub(crate) shop: Shop,
     running: Option<Running>,
-    clock: Arc<Hands>,
-    threads: tokio::runtime::Runtime,
+    pub(crate) clock: Arc<Hands>,
+    pub(crate) threads: tokio::runtime::Runtime,
 }
 
 /// A shop with 20 units of A in Berlin, on every technology; replayed and compared when the test is done.
-fn on_each(test: impl Fn(&str, &mut Floor)) {
+pub(crate) fn on_each(test: impl Fn(&str, &mut Floor)) {
     check(|name, desk| {
         desk.commit(&[
             product("lamp", &["A"]),
@@ -131,7 +131,7 @@ impl Floor {
         }
     }
 
-    fn submit(&self, command: impl Command + 'static, keyed: Option<Keyed>) -> Answer {
+    pub(crate) fn submit(&self, command: impl Command + 'static, keyed: Option<Keyed>) -> Answer {
         self.threads
             .block_on(self.shop.submit(submission(command, keyed)))
             .unwrap()
@@ -166,7 +166,7 @@ impl Floor {
     }
 }
 
-fn submission(command: impl Command + 'static, keyed: Option<Keyed>) -> Submission {
+pub(crate) fn submission(command: impl Command + 'static, keyed: Option<Keyed>) -> Submission {
     Submission {
         command: Box::new(command),
         keyed,
@@ -193,7 +193,7 @@ fn reserve(reference: &str, quantity: i64) -> Reserve {
 }
 
 /// Keeps the outcome as text.
-fn keyed(key: u8, payload: u8) -> Option<Keyed> {
+pub(crate) fn keyed(key: u8, payload: u8) -> Option<Keyed> {
     let render = |outcome: &Result<_, _>, _: &mut dyn FnMut(&_) -> _| KeptReply {
         status: 200,
         body: format!("{outcome:?}").into(),
@@ -296,6 +296,52 @@ fn a_refused_command_changes_nothing() {
             "{name}"
         );
     });
+}
+
+#[test]
+fn taking_holds_and_confirms_in_one_command() {
+    on_each(|name, floor| {
+        let before = floor.level();
+        let take = |id: u128, quantity: i64, expected_version: Option<u64>| Take {
+            id: ReservationId(id),
+            principal: "key_1".into(),
+            level: level_key("A", "berlin"),
+            quantity,
+            expected_version,
+        };
+        assert!(
+            held(&floor.submit(take(1, 5, Some(before.version)), None)),
+            "{name}"
+        );
+        let after = floor.level();
+        assert_eq!(
+            (after.on_hand, after.reserved, after.version),
+            (before.on_hand - 5, before.reserved, before.version + 2),
+            "{name}"
+        );
+        let kinds: Vec<_> = movements_after(floor, before.version);
+        assert_eq!(kinds, ["level.reserved", "level.confirmed"], "{name}");
+        let hold = floor.shop.store().load(&Key::Reservation(ReservationId(1)));
+        let Some(Record::Reservation(hold)) = hold.unwrap() else {
+            panic!("{name}: no hold");
+        };
+        assert_eq!(hold.state, State::Confirmed, "{name}");
+        for refused in [
+            take(2, after.available() + 1, None),
+            take(3, 1, Some(before.version)),
+        ] {
+            assert!(!held(&floor.submit(refused, None)), "{name}");
+        }
+        assert_eq!(floor.level(), after, "{name}");
+    });
+}
+
+/// Types of the level's log entries after a version.
+fn movements_after(floor: &Floor, version: u64) -> Vec<String> {
+    let store = floor.shop.store();
+    let found = store.movements(&sku("A"), &store_id("berlin"), version, 10);
+    let kinds = found.unwrap().into_iter().map(|(_, _, entry)| entry.r#type);
+    kinds.collect()
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! The contract of the store, run on every technology, and what the write loop promises on each.
 
+mod carts;
 mod contract;
 mod desk;
 mod lists;

@@ -4,7 +4,19 @@
 //! directory, address) and changed nothing.
 
 pub(crate) mod bench;
+mod completions;
+mod config;
+mod data_dir;
+mod demo;
+mod doctor;
+mod export;
+mod import;
+mod migrate;
+mod openapi;
+mod replay;
 mod serve;
+
+use data_dir::DataDir;
 
 use cartwright_server::CannotStart;
 use cartwright_server::config::Flags;
@@ -35,7 +47,17 @@ enum Command {
     /// Serve the shop until SIGTERM.
     #[command(after_help = serve::EXAMPLES)]
     Serve(Flags),
+    Demo(demo::DemoArgs),
+    Import(Box<import::ImportArgs>),
+    Export(export::ExportArgs),
+    Migrate(migrate::MigrateArgs),
+    Doctor(doctor::DoctorArgs),
+    Replay(replay::ReplayArgs),
     Bench(Box<bench::BenchArgs>),
+    Config(config::ConfigArgs),
+    /// Print the OpenAPI document of the HTTP surface.
+    Openapi,
+    Completions(completions::CompletionsArgs),
     /// The yardstick of `bench`: a bare JSON handler.
     #[command(name = bench::bare::SUBCOMMAND, hide = true)]
     BenchBare,
@@ -49,6 +71,18 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             set: vec![("sample", "true".to_owned())],
         }),
         Some(Command::Serve(flags)) => serve::run(flags),
+        Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Import(args)) => import::run(&args),
+        Some(Command::Export(args)) => export::run(&args),
+        Some(Command::Migrate(args)) => migrate::run(&args),
+        Some(Command::Doctor(args)) => doctor::run(&args),
+        Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Config(args)) => config::run(args),
+        Some(Command::Openapi) => openapi::run(),
+        Some(Command::Completions(args)) => {
+            completions::run(&args);
+            Ok(())
+        }
         Some(Command::Bench(args)) => {
             threads(0).and_then(|runtime| runtime.block_on(bench::run(*args)))
         }

@@ -6,9 +6,12 @@
 
 use super::threads;
 use anyhow::Context as _;
-use cartwright_api::grpc::Services;
 use cartwright_api::http;
+use cartwright_app::{Key, Shop};
+use cartwright_domain::Sku;
 use cartwright_server::config::{Config, Flags};
+use cartwright_server::snapshots::{self, Policy};
+use cartwright_server::wiring::Core;
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -42,15 +45,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let core = wiring::start(config)?;
     let edge = Arc::new(wiring::edge(&core, config));
-    let grpc = Services::new(edge.clone())
-        .map_err(anyhow::Error::msg)
-        .context("the gRPC services could not be put together")?;
+    let grpc = wiring::grpc(&edge)?;
     let key = first_key::ensure(&edge)
         .await
         .context("the first admin key could not be made")?;
     let sampled = config.flag("sample") && load_sample::is_empty(&core.shop).await?;
     if sampled {
         load_sample::load(&core.shop).await?;
+        searchable(&core).await;
     }
     tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
     let url = format!("http://{address}");
@@ -58,8 +60,18 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
     }
     if config.flag("sample") {
-        welcome(&url);
+        welcome(&url, &core.shop).await?;
     }
+    let policy = Policy {
+        data_dir: config.path("data_dir"),
+        every: config.whole("snapshot_every_n_events") as u64,
+        compact: config.flag("compact_log"),
+    };
+    let snapshots = tokio::spawn(snapshots::watch(
+        policy,
+        core.shop.clone(),
+        core.search.clone(),
+    ));
     eprintln!("cartwright is ready on {url}");
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -78,14 +90,26 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         // Nobody listens any more when serving ended by itself.
         let _ = stop.send(());
     });
-    http::serve(edge, Some(Arc::new(grpc)), listener, async { drop(stopped.await) }).await;
-    tokio::task::spawn_blocking(move || {
-        core.running.close();
-        core.search.rest();
-    })
-    .await?;
+    http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
+    snapshots.abort();
+    tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until search knows what was just loaded, so that the addresses shown answer; not for long.
+async fn searchable(core: &Core) {
+    let all = *core.shop.head().borrow();
+    for _ in 0..100 {
+        if core
+            .consumers
+            .positions()
+            .all(|(_, position)| position >= all)
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, CannotStart> {
@@ -120,7 +144,23 @@ impl Signals {
     }
 }
 
-fn welcome(url: &str) {
-    println!("Open  {url}/docs");
-    println!("      {url}/health/readiness");
+/// The SKU that the first curl buys.
+const FIRST_SKU: &str = "SKU123";
+
+/// What to open, and a first request that works when pasted.
+async fn welcome(url: &str, shop: &Shop) -> anyhow::Result<()> {
+    println!("Open     {url}/v1/products");
+    println!("         {url}/v1/search?q=tent");
+    println!("         {url}/health/readiness");
+    let sku = Sku::new(FIRST_SKU).map_err(|_| anyhow::anyhow!("{FIRST_SKU} is no SKU"))?;
+    if shop.find(&Key::Sku(sku)).await?.is_some() {
+        let body = format!(
+            r#"{{"currency":"USD","country":"US","lines":[{{"sku":"{FIRST_SKU}","quantity":2}}]}}"#
+        );
+        println!(
+            "Try      curl -sS {url}/v1/carts -H 'Content-Type: application/json' -d '{body}'"
+        );
+        println!("Watch    cartwright demo --server {url}");
+    }
+    Ok(())
 }

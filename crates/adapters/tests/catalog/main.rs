@@ -1,0 +1,6 @@
+//! The catalogue through the write loop, and what follows its log.
+
+mod consumers;
+mod floor;
+mod imports;
+mod products;

@@ -1,0 +1,236 @@
+//! Runs a consumer: reads the log from its cursor, wakes with the head, tries again after a fault.
+
+use super::{Consumer, Place, Seen};
+use crate::fault::Fault;
+use crate::ports::ReadStore;
+use crate::shop::Shop;
+use cartwright_domain::Time;
+use cartwright_proto::events as proto;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+/// Entries read at once, about.
+const READ_AT_ONCE: usize = 4_000;
+/// First wait after a fault; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(50);
+/// Longest wait after a fault.
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// After so long without commits a consumer rests.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Consumers at work.
+#[derive(Debug, Default)]
+pub struct Consumers {
+    running: Vec<Running>,
+}
+
+#[derive(Debug)]
+struct Running {
+    name: &'static str,
+    position: Arc<AtomicU64>,
+    thread: JoinHandle<()>,
+}
+
+impl Consumers {
+    /// How far each has come, by name.
+    pub fn positions(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
+        let position = |it: &Running| (it.name, it.position.load(Ordering::Acquire));
+        self.running.iter().map(position)
+    }
+
+    /// Waits until all have handled what was committed. They end by themselves once the write loop has closed, so close
+    /// that first.
+    pub fn close(self) {
+        for Running { name, thread, .. } in self.running {
+            if thread.join().is_err() {
+                tracing::error!(
+                    consumer = name,
+                    "a consumer ended by a panic; it goes on from its place at the next start"
+                );
+            }
+        }
+    }
+}
+
+/// Starts every consumer of a list on its own thread.
+///
+/// # Errors
+/// [`Fault::Unavailable`] when the system gives no thread.
+pub fn start(shop: &Shop, consumers: Vec<Box<dyn Consumer>>) -> Result<Consumers, Fault> {
+    let mut started = Consumers::default();
+    for consumer in consumers {
+        started.running.push(start_one(shop, consumer)?);
+    }
+    Ok(started)
+}
+
+fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault> {
+    let unavailable = |error: std::io::Error| Fault::Unavailable(error.to_string());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(unavailable)?;
+    let (name, position) = (consumer.name(), Arc::new(AtomicU64::new(0)));
+    let runner = Runner {
+        consumer,
+        store: shop.store().clone(),
+        head: shop.head(),
+        runtime,
+        position: position.clone(),
+        is_shared: false,
+    };
+    let thread = std::thread::Builder::new()
+        .name(name.to_owned())
+        .spawn(move || runner.run())
+        .map_err(unavailable)?;
+    Ok(Running {
+        name,
+        position,
+        thread,
+    })
+}
+
+struct Runner {
+    consumer: Box<dyn Consumer>,
+    store: Arc<dyn ReadStore>,
+    head: watch::Receiver<u64>,
+    runtime: Runtime,
+    position: Arc<AtomicU64>,
+    is_shared: bool,
+}
+
+impl Runner {
+    fn run(mut self) {
+        let mut cursor = None;
+        let mut retry = FIRST_RETRY;
+        loop {
+            let step = match cursor {
+                None => self.begin().map(Some),
+                Some(at) => self.advance(at),
+            };
+            match step {
+                Ok(Some(at)) => {
+                    cursor = Some(at);
+                    self.position.store(at, Ordering::Release);
+                    retry = FIRST_RETRY;
+                }
+                Ok(None) => {
+                    if !self.wait(cursor.unwrap_or_default()) {
+                        return;
+                    }
+                }
+                Err(fault) => {
+                    let name = self.consumer.name();
+                    tracing::error!(consumer = name, ?cursor, %fault, "a consumer failed; it tries the same entries again");
+                    if self.closes_within(retry) {
+                        return;
+                    }
+                    retry = (retry * 2).min(LAST_RETRY);
+                }
+            }
+        }
+    }
+
+    /// Where it goes on.
+    fn begin(&mut self) -> Result<u64, Fault> {
+        let head = *self.head.borrow();
+        let place = self.consumer.place();
+        self.is_shared = place == Place::Shared;
+        let kept = match place {
+            Place::Shared => self.store.cursor(self.consumer.name())?.unwrap_or(0),
+            Place::Kept(position) => position,
+            Place::Anew => return self.consumer.start_over(),
+        };
+        if kept > head {
+            // What it keeps is of a log that is gone: the data was restored from an older copy.
+            return self.consumer.start_over();
+        }
+        Ok(kept)
+    }
+
+    /// Hands over the next entries; where it stands then, or `None` when it has seen all.
+    fn advance(&mut self, cursor: u64) -> Result<Option<u64>, Fault> {
+        let head = *self.head.borrow_and_update();
+        if head <= cursor {
+            return Ok(None);
+        }
+        let batches = self.store.log(cursor, READ_AT_ONCE)?;
+        let follows = batches
+            .first()
+            .is_some_and(|first| first.first_position <= cursor + 1);
+        if !follows {
+            let name = self.consumer.name();
+            tracing::warn!(
+                consumer = name,
+                cursor,
+                "the log no longer has what follows; starting over"
+            );
+            return self.consumer.start_over().map(Some);
+        }
+        let seen: Vec<_> = batches
+            .iter()
+            .flat_map(entries)
+            .filter(|seen| seen.position > cursor)
+            .collect();
+        let Some(last) = seen.last().map(|last| last.position) else {
+            return Ok(None);
+        };
+        self.consumer.handle(&seen)?;
+        if self.is_shared {
+            self.store.set_cursor(self.consumer.name(), last)?;
+        }
+        Ok(Some(last))
+    }
+
+    /// Waits for commits after `cursor`; false when there will be none any more.
+    fn wait(&mut self, cursor: u64) -> bool {
+        let mut rested = false;
+        loop {
+            let head = &mut self.head;
+            let woken = self.runtime.block_on(async {
+                if rested {
+                    return Some(head.wait_for(|head| *head > cursor).await.is_ok());
+                }
+                let woken = timeout(QUIET, head.wait_for(|head| *head > cursor)).await;
+                woken.ok().map(|woken| woken.is_ok())
+            });
+            match woken {
+                Some(true) => {
+                    self.closes_within(self.consumer.linger());
+                    return true;
+                }
+                Some(false) => return false,
+                None => {
+                    rested = true;
+                    if let Err(fault) = self.consumer.rest() {
+                        tracing::warn!(consumer = self.consumer.name(), %fault, "a consumer could not rest");
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits, but not beyond the end of the write loop; whether that came.
+    fn closes_within(&mut self, time: Duration) -> bool {
+        let head = &mut self.head;
+        let closed = async { while head.changed().await.is_ok() {} };
+        self.runtime
+            .block_on(async { timeout(time, closed).await.is_ok() })
+    }
+}
+
+fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
+    (batch.first_position..)
+        .zip(&batch.entries)
+        .map(|(position, entry)| Seen {
+            position,
+            time: Time(batch.time_ms),
+            origin: &batch.origin,
+            entry,
+        })
+}

@@ -1,0 +1,83 @@
+//! Taking snapshots while the shop runs.
+
+use super::{archive, snapshot};
+use cartwright_app::Shop;
+use cartwright_app::ports::search::Search;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How often the head of the log is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// When snapshots are taken, and what follows.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// The data directory.
+    pub data_dir: PathBuf,
+    /// Entries between snapshots; 0: none are taken.
+    pub every: u64,
+    /// Whether the log is compacted after each.
+    pub compact: bool,
+}
+
+/// Takes a snapshot whenever so many entries were written since the last one. Ends when its task is aborted.
+pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
+    if policy.every == 0 {
+        return;
+    }
+    let head = shop.head();
+    let newest = snapshot::list(&policy.data_dir)
+        .ok()
+        .and_then(|found| found.first().map(|it| it.position));
+    let mut last = newest.unwrap_or(0);
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let position = *head.borrow();
+        if position.saturating_sub(last) < policy.every {
+            continue;
+        }
+        let (policy, store, search) = (policy.clone(), shop.store().clone(), search.clone());
+        let done = tokio::task::spawn_blocking(move || {
+            let taken = snapshot::take(&policy.data_dir, &*store)?;
+            tracing::info!(position = taken.position, file = %taken.path.display(), "took a snapshot");
+            if policy.compact {
+                compact(&policy.data_dir, &*store, &*search)?;
+            }
+            anyhow::Ok(taken.position)
+        });
+        // After a failure the next try waits as long as after a success, so that a full disk is not hammered.
+        last = match done.await {
+            Ok(Ok(taken)) => taken,
+            Ok(Err(error)) => {
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "no snapshot was taken; the older ones stay"
+                );
+                position
+            }
+            Err(error) => {
+                tracing::error!(%error, "taking a snapshot ended by a panic; the older ones stay");
+                position
+            }
+        };
+    }
+}
+
+/// Behind every consumer's cursor and the older snapshot, nothing else.
+fn compact(
+    data_dir: &Path,
+    store: &dyn cartwright_app::ports::ReadStore,
+    search: &dyn Search,
+) -> anyhow::Result<()> {
+    let Some(older) = snapshot::list(data_dir)?.into_iter().nth(1) else {
+        return Ok(());
+    };
+    let through = older.position.min(search.cursor());
+    let archived = archive::compact(data_dir, store, through)?;
+    tracing::info!(
+        through = archived,
+        "moved old entries of the log to the archive"
+    );
+    Ok(())
+}
