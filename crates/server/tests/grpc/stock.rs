@@ -70,12 +70,14 @@ async fn a_store_is_the_same_on_both_surfaces() {
     assert_eq!(fields["resource"], "store");
     let nameless = stores.put(admin(v1::PutStoreRequest::default())).await;
     refused(nameless, Code::NotFound, "not_found");
-    let nameless = v1::PutStoreRequest {
+    let of_no_kind = v1::PutStoreRequest {
         id,
+        name: "North".into(),
+        country: "SE".into(),
         ..Default::default()
     };
     let fields = refused(
-        stores.put(admin(nameless)).await,
+        stores.put(admin(of_no_kind)).await,
         Code::InvalidArgument,
         "invalid",
     );
