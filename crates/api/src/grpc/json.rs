@@ -280,7 +280,7 @@ fn message_value(descriptor: &MessageDescriptor, json: &Json) -> Option<DynamicM
 /// Sets the one field of a `google.protobuf.Value`.
 fn set_any(made: &mut DynamicMessage, json: &Json) -> Option<()> {
     let pool = made.descriptor().parent_pool().clone();
-    let nested = |name| Some(message_value(&pool.get_message_by_name(name)?, json)?);
+    let nested = |name| message_value(&pool.get_message_by_name(name)?, json);
     let (name, value) = match json {
         Json::Null => ("null_value", Value::EnumNumber(0)),
         Json::Bool(it) => ("bool_value", Value::Bool(*it)),

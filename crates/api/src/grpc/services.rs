@@ -5,7 +5,7 @@ use super::health::Health;
 use super::lookup::{self, ProductLookup};
 use super::lookup_shop::LookupShop;
 use super::methods::{METHODS, Method};
-use super::status::{of_document, of_problem, status};
+use super::status::{described, of_document, of_problem, status};
 use super::{json, methods};
 use crate::demo;
 use crate::http::{Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Verb, boxed, identify};
@@ -77,6 +77,7 @@ impl Services {
             let builder = tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(FILE_DESCRIPTOR_SET)
                 .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+                .register_file_descriptor_set(described())
                 .with_service_name("grpc.health.v1.Health");
             let builder = names
                 .iter()
@@ -331,7 +332,8 @@ fn query(object: Map<String, Value>) -> Vec<(String, String)> {
             }
             value => {
                 let text = text(Some(value));
-                if !text.is_empty() && !(name == "limit" && text == "0") {
+                let is_default = text.is_empty() || (name == "limit" && text == "0");
+                if !is_default {
                     pairs.push((name, text));
                 }
             }

@@ -6,6 +6,10 @@
 use std::collections::BTreeMap;
 
 use prost::Message;
+use prost_types::field_descriptor_proto::{Label, Type};
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet, MessageOptions,
+};
 use serde_json::{Map, Value};
 use tonic::{Code, Status};
 
@@ -111,6 +115,46 @@ pub fn error_info(status: &Status) -> Option<(String, BTreeMap<String, String>)>
         .find(|it| it.type_url == ERROR_INFO_TYPE)?;
     let info = ErrorInfo::decode(any.value.as_slice()).ok()?;
     (info.domain == DOMAIN).then_some((info.reason, info.metadata))
+}
+
+/// The description of `google.rpc.ErrorInfo`, so that tools which ask by reflection can show it.
+pub(super) fn described() -> FileDescriptorSet {
+    let field = |number, name: &str| FieldDescriptorProto {
+        name: Some(name.to_owned()),
+        number: Some(number),
+        label: Some(Label::Optional.into()),
+        r#type: Some(Type::String.into()),
+        ..Default::default()
+    };
+    let entry = DescriptorProto {
+        name: Some("MetadataEntry".to_owned()),
+        field: vec![field(1, "key"), field(2, "value")],
+        options: Some(MessageOptions {
+            map_entry: Some(true),
+            ..Default::default()
+        }),
+        ..Default::default()
+    };
+    let metadata = FieldDescriptorProto {
+        label: Some(Label::Repeated.into()),
+        r#type: Some(Type::Message.into()),
+        type_name: Some(".google.rpc.ErrorInfo.MetadataEntry".to_owned()),
+        ..field(3, "metadata")
+    };
+    let message = DescriptorProto {
+        name: Some("ErrorInfo".to_owned()),
+        field: vec![field(1, "reason"), field(2, "domain"), metadata],
+        nested_type: vec![entry],
+        ..Default::default()
+    };
+    let file = FileDescriptorProto {
+        name: Some("google/rpc/error_details.proto".to_owned()),
+        package: Some("google.rpc".to_owned()),
+        message_type: vec![message],
+        syntax: Some("proto3".to_owned()),
+        ..Default::default()
+    };
+    FileDescriptorSet { file: vec![file] }
 }
 
 fn fitting<'a>(fields: impl IntoIterator<Item = (&'a str, &'a str)>) -> BTreeMap<String, String> {
@@ -230,6 +274,26 @@ mod tests {
         expected.push(any.len() as u8);
         expected.extend(any);
         assert_eq!(details, expected);
+    }
+
+    #[test]
+    fn its_description_reads_what_it_writes() {
+        use prost_reflect::{DescriptorPool, DynamicMessage, Value as Reflected};
+        let pool = DescriptorPool::from_file_descriptor_set(described());
+        let pool = pool.expect("the description is whole");
+        let descriptor = pool.get_message_by_name("google.rpc.ErrorInfo");
+        let info = ErrorInfo {
+            reason: "r".into(),
+            domain: "d".into(),
+            metadata: [("a".to_owned(), "b".to_owned())].into(),
+        };
+        let read = DynamicMessage::decode(descriptor.expect("named"), &*info.encode_to_vec());
+        let read = read.expect("fits");
+        let named = |name| read.get_field_by_name(name).map(|it| it.into_owned());
+        assert_eq!(named("reason"), Some(Reflected::String("r".into())));
+        let metadata = named("metadata");
+        let entries = metadata.as_ref().and_then(Reflected::as_map);
+        assert_eq!(entries.map(|entries| entries.len()), Some(1));
     }
 
     #[test]
