@@ -151,7 +151,6 @@ fn edge_options(config: &Config) -> Options {
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
-        drop_in: config.flag("drop_in"),
     }
 }
 
