@@ -5,7 +5,8 @@ use crate::config::Config;
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
-use cartwright_api::http::{Edge, Options};
+use cartwright_api::grpc::Services;
+use cartwright_api::http::{Edge, Grpc, Options};
 use cartwright_app::Shop;
 use cartwright_app::commit::{self, Running};
 use cartwright_app::consumers::{self, Consumers, SearchIndex};
@@ -98,6 +99,15 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     })
 }
 
+/// gRPC on the same port.
+///
+/// # Errors
+/// When the descriptors do not fit the routes: a mistake of the build.
+pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
+    let services = Services::new(edge.clone()).map_err(|error| anyhow::anyhow!("gRPC: {error}"))?;
+    Ok(Arc::new(services))
+}
+
 /// The surfaces of a shop.
 pub fn edge(core: &Core, config: &Config) -> Edge {
     let secrets = Secrets::new(core.shop.store().secret());
@@ -137,7 +147,9 @@ fn edge_options(config: &Config) -> Options {
         cart_rules: cart_rules(config),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
+        drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
+        drop_in: config.flag("drop_in"),
     }
 }
 

@@ -9,10 +9,10 @@ use std::path::PathBuf;
 #[derive(Debug, Clone, Args)]
 pub(super) struct DataDir {
     /// The data directory [default: the one of the settings]
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, global = true, value_name = "PATH")]
     data_dir: Option<PathBuf>,
     /// Read settings from this TOML file [env: CARTWRIGHT_CONFIG]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 }
 

@@ -11,6 +11,7 @@ use cartwright_app::{Key, Shop};
 use cartwright_domain::Sku;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
+use cartwright_server::wiring::Core;
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -44,12 +45,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let core = wiring::start(config)?;
     let edge = Arc::new(wiring::edge(&core, config));
+    let grpc = wiring::grpc(&edge)?;
     let key = first_key::ensure(&edge)
         .await
         .context("the first admin key could not be made")?;
     let sampled = config.flag("sample") && load_sample::is_empty(&core.shop).await?;
     if sampled {
         load_sample::load(&core.shop).await?;
+        searchable(&core).await;
     }
     tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
     let url = format!("http://{address}");
@@ -87,11 +90,26 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         // Nobody listens any more when serving ended by itself.
         let _ = stop.send(());
     });
-    http::serve(edge, None, listener, async { drop(stopped.await) }).await;
+    http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// Waits until search knows what was just loaded, so that the addresses shown answer; not for long.
+async fn searchable(core: &Core) {
+    let all = *core.shop.head().borrow();
+    for _ in 0..100 {
+        if core
+            .consumers
+            .positions()
+            .all(|(_, position)| position >= all)
+        {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, CannotStart> {

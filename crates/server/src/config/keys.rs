@@ -117,10 +117,22 @@ pub const KEYS: &[Key] = &[
         "File that holds `admin_key`, for secrets that are mounted.",
     ),
     key(
+        "drop_in",
+        Kind::Flag,
+        "true",
+        "Serve the carts and catalogues of the OpenTelemetry demo and of Online Boutique (gRPC), and `/api/products` and `/api/cart`. Their callers send no credentials.",
+    ),
+    key(
         "legacy_open",
         Kind::Flag,
         "false",
         "Open the store inventory plan's own routes without credentials. Only where `listen` is loopback.",
+    ),
+    key(
+        "drop_in",
+        Kind::Flag,
+        "true",
+        "Serve the drop-in packages `oteldemo` and `hipstershop` and their HTTP routes. They know no credentials: whoever reaches the port may use them.",
     ),
     // Logs
     key(
