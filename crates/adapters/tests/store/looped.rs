@@ -4,13 +4,13 @@ use crate::desk::{Desk, check};
 use crate::samples::*;
 use cartwright_adapters::store::memory;
 use cartwright_app::commit::{Options, Running, start};
-use cartwright_app::inventory::{Adjust, Place, Reserve};
+use cartwright_app::inventory::{Adjust, Place, Reserve, Take};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_app::shop::{Answer, Command, Keyed, Reply, Submission};
 use cartwright_app::{Fault, Key, Record, Shop, events};
-use cartwright_domain::Time;
 use cartwright_domain::inventory::{Asked, Level, State};
+use cartwright_domain::{ReservationId, Time};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
@@ -296,6 +296,52 @@ fn a_refused_command_changes_nothing() {
             "{name}"
         );
     });
+}
+
+#[test]
+fn taking_holds_and_confirms_in_one_command() {
+    on_each(|name, floor| {
+        let before = floor.level();
+        let take = |id: u128, quantity: i64, expected_version: Option<u64>| Take {
+            id: ReservationId(id),
+            principal: "key_1".into(),
+            level: level_key("A", "berlin"),
+            quantity,
+            expected_version,
+        };
+        assert!(
+            held(&floor.submit(take(1, 5, Some(before.version)), None)),
+            "{name}"
+        );
+        let after = floor.level();
+        assert_eq!(
+            (after.on_hand, after.reserved, after.version),
+            (before.on_hand - 5, before.reserved, before.version + 2),
+            "{name}"
+        );
+        let kinds: Vec<_> = movements_after(floor, before.version);
+        assert_eq!(kinds, ["level.reserved", "level.confirmed"], "{name}");
+        let hold = floor.shop.store().load(&Key::Reservation(ReservationId(1)));
+        let Some(Record::Reservation(hold)) = hold.unwrap() else {
+            panic!("{name}: no hold");
+        };
+        assert_eq!(hold.state, State::Confirmed, "{name}");
+        for refused in [
+            take(2, after.available() + 1, None),
+            take(3, 1, Some(before.version)),
+        ] {
+            assert!(!held(&floor.submit(refused, None)), "{name}");
+        }
+        assert_eq!(floor.level(), after, "{name}");
+    });
+}
+
+/// Types of the level's log entries after a version.
+fn movements_after(floor: &Floor, version: u64) -> Vec<String> {
+    let store = floor.shop.store();
+    let found = store.movements(&sku("A"), &store_id("berlin"), version, 10);
+    let kinds = found.unwrap().into_iter().map(|(_, _, entry)| entry.r#type);
+    kinds.collect()
 }
 
 #[test]

@@ -80,10 +80,10 @@ async fn import(call: Call) -> Result<Reply, Problem> {
     let mut done = Vec::with_capacity(rows.len());
     let mut all_replayed = !rows.is_empty();
     for (index, row) in rows.into_iter().enumerate() {
-        if running.len() >= WINDOW {
-            if let Some(row) = running.next().await {
-                take(row, &mut done, &mut all_replayed)?;
-            }
+        if running.len() >= WINDOW
+            && let Some(row) = running.next().await
+        {
+            take(row, &mut done, &mut all_replayed)?;
         }
         running.push_back(one(call, asked, index, call.body.slice(row)));
     }

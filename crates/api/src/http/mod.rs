@@ -20,6 +20,7 @@ mod cart_merge;
 mod cart_reply;
 mod carts;
 mod central;
+mod docs;
 mod imports;
 mod keys;
 mod legacy;

@@ -83,7 +83,9 @@ fn operation(
 }
 
 fn parameters(endpoint: &Endpoint) -> Vec<Value> {
-    let mut list: Vec<_> = path_names(endpoint.path).map(path_parameter).collect();
+    let mut list: Vec<_> = path_names(endpoint.path)
+        .map(|name| path_parameter(endpoint.path, name))
+        .collect();
     list.extend(endpoint.query.iter().map(query_parameter));
     list.push(json!({"$ref": "#/components/parameters/RequestId"}));
     if endpoint.writes() {
@@ -99,7 +101,7 @@ fn path_names(path: &'static str) -> impl Iterator<Item = &'static str> {
         .filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'))
 }
 
-fn path_parameter(name: &'static str) -> Value {
+fn path_parameter(path: &str, name: &str) -> Value {
     let (schema, description) = match name {
         "sku" => (
             json!({"type": "string", "pattern": "^[A-Za-z0-9._-]{1,64}$"}),
@@ -118,7 +120,7 @@ fn path_parameter(name: &'static str) -> Value {
     let mut parameter = json!({
         "name": name, "in": "path", "required": true, "description": description, "schema": schema,
     });
-    if let Some(example) = examples::path(name) {
+    if let Some(example) = examples::path(path, name) {
         parameter["example"] = json!(example);
     }
     parameter
@@ -154,6 +156,10 @@ fn request_body(endpoint: &Endpoint, schema: Value, components: &Map<String, Val
         content.insert("application/merge-patch+json".into(), media.clone());
     }
     content.insert("application/json".into(), media);
+    if endpoint.body == BodyKind::Import {
+        let lines = json!({"type": "string", "description": "One JSON object a line."});
+        content.insert("application/jsonl".into(), json!({"schema": lines}));
+    }
     json!({"required": required, "content": content})
 }
 
@@ -267,7 +273,7 @@ fn tag(endpoint: &Endpoint) -> &'static str {
     match path.split('/').next().unwrap_or(path) {
         "stores" if path.contains("/inventory") => "stock",
         "inventory" | "sync" | "dead-letters" => "operation",
-        "products" | "variants" | "search" => "catalog",
+        "products" | "variants" | "search" | "imports" => "catalog",
         "carts" | "customers" => "carts",
         "api-keys" => "keys",
         first => first,
@@ -380,7 +386,7 @@ mod tests {
     #[test]
     fn a_body_may_name_the_version_it_expects() {
         let document = document();
-        for endpoint in routes().filter(|it| matches!(it.body, BodyKind::Json | BodyKind::Patch)) {
+        for endpoint in routes().filter(|it| it.writes() && it.body != BodyKind::Import) {
             let method = endpoint.method.as_str().to_ascii_lowercase();
             let body = &document["paths"][endpoint.path][&method]["requestBody"];
             let schema = &body["content"]["application/json"]["schema"];

@@ -2,8 +2,8 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, imports, keys, legacy, levels, operation,
-    products, reservations, search, storefront, stores, transfers, variants,
+    availability, cart_lines, cart_merge, carts, central, docs, imports, keys, legacy, levels,
+    operation, products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
@@ -25,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         central::ROUTES,
         storefront::ROUTES,
         operation::ROUTES,
+        docs::ROUTES,
         legacy::ROUTES,
     ]
     .into_iter()

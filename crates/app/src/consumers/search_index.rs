@@ -98,10 +98,9 @@ impl SearchIndex {
                 sku: sku.clone(),
                 store: store.clone(),
             };
-            if let Some(Record::Level(level)) = self.shop.read_now(&Key::Level(key))? {
-                if level.sellable() > 0 {
-                    return Ok(true);
-                }
+            let level = self.shop.read_now(&Key::Level(key))?;
+            if matches!(level, Some(Record::Level(level)) if level.sellable() > 0) {
+                return Ok(true);
             }
         }
         Ok(false)

@@ -117,6 +117,12 @@ pub const KEYS: &[Key] = &[
         "File that holds `admin_key`, for secrets that are mounted.",
     ),
     key(
+        "drop_in",
+        Kind::Flag,
+        "true",
+        "Serve the carts and catalogues of the OpenTelemetry demo and of Online Boutique (gRPC), and `/api/products` and `/api/cart`. Their callers send no credentials.",
+    ),
+    key(
         "legacy_open",
         Kind::Flag,
         "false",

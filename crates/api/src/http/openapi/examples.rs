@@ -5,6 +5,37 @@ use serde_json::Value;
 /// Bodies by the name of their operation.
 pub(super) const BODIES: &[(&str, &str)] = &[
     (
+        "createProduct",
+        r#"{"name":"Brass Whistle","brand":"Fernwick","categories":["camping"],"options":[{"name":"colour","values":["brass","black"]}],"variants":[{"sku":"WHISTLE-BRASS","options":{"colour":"brass"},"prices":[{"amount":1200,"currency":"USD"}],"weight_grams":20,"limits":{"max":10}}]}"#,
+    ),
+    (
+        "patchProduct",
+        r#"{"description":"Now with a longer cord.","expected_version":1}"#,
+    ),
+    ("setPrice", r#"{"amount":900,"expected_version":1}"#),
+    (
+        "importProducts",
+        r#"[{"id":"pocket-lens","name":"Pocket Lens","variants":[{"sku":"LENS-10X","prices":[{"amount":2400,"currency":"USD"}],"stock":{"main":25}}]}]"#,
+    ),
+    (
+        "createCart",
+        r#"{"currency":"USD","country":"US","lines":[{"sku":"SKU123","quantity":2}]}"#,
+    ),
+    ("updateCart", r#"{"metadata":{"table":"7"}}"#),
+    (
+        "addLine",
+        r#"{"sku":"LANRID-2PER-MOSS","quantity":1,"note":"a gift"}"#,
+    ),
+    (
+        "addLines",
+        r#"{"lines":[{"sku":"SKU123","quantity":1},{"sku":"NIGBIV-MOSS","quantity":1}]}"#,
+    ),
+    (
+        "replaceLines",
+        r#"{"lines":[{"sku":"SKU123","quantity":3}],"expected_version":2}"#,
+    ),
+    ("changeLine", r#"{"quantity":3}"#),
+    (
         "putStore",
         r#"{"name":"Berlin, Bergmannstrasse","kind":"store","country":"DE","ships_to":["DE","AT"],"priority":20}"#,
     ),
@@ -42,11 +73,12 @@ pub(super) fn body(name: &str) -> Option<Value> {
     serde_json::from_str(text).ok()
 }
 
-/// The example of a path's parameter.
-pub(super) fn path(name: &str) -> Option<&'static str> {
+/// The example of a path's parameter; ids that only a run of the shop makes have none.
+pub(super) fn path(path: &str, name: &str) -> Option<&'static str> {
     match name {
         "store" | "storeId" => Some("STORE001"),
         "sku" => Some("SKU123"),
+        "id" | "product" if path.contains("/products/") => Some("lantern-ridge-tent"),
         "currency" => Some("USD"),
         "code" => Some("insufficient_stock"),
         _ => None,

@@ -2,7 +2,7 @@
 
 use super::headers;
 use crate::codes::status_of;
-use crate::http::endpoint::{Access, BodyKind, Endpoint};
+use crate::http::endpoint::{Access, Endpoint};
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -20,7 +20,8 @@ const EVERYWHERE: [&str; 10] = [
     "dependency_unavailable",
 ];
 /// What every write can answer besides.
-const WRITES: [&str; 5] = [
+const WRITES: [&str; 6] = [
+    "malformed_json",
     "unsupported_media_type",
     "idempotency_key_reused",
     "idempotency_in_flight",
@@ -34,9 +35,6 @@ pub(super) fn by_status(endpoint: &Endpoint) -> BTreeMap<u16, Vec<&'static str>>
     codes.extend(endpoint.refusals);
     if endpoint.writes() {
         codes.extend(WRITES);
-    }
-    if endpoint.writes() && endpoint.body != BodyKind::None {
-        codes.push("malformed_json");
     }
     // What cannot be an id does not exist.
     if endpoint.path.contains('{') || endpoint.access == Access::Cart {

@@ -35,11 +35,12 @@ impl Schemas {
     pub(super) fn request(&mut self, endpoint: &Endpoint) -> Option<Value> {
         match (endpoint.request, endpoint.body) {
             (Some(schema), _) => Some(schema(&mut self.read).to_value()),
-            (None, BodyKind::Json | BodyKind::Patch) => Some(json!({
+            (None, _) if !endpoint.writes() => None,
+            (None, BodyKind::Import) => Some(json!({})),
+            // Nothing but `expected_version` may come.
+            (None, BodyKind::None | BodyKind::Json | BodyKind::Patch) => Some(json!({
                 "type": "object", "properties": {}, "additionalProperties": false,
             })),
-            (None, BodyKind::Import) => Some(json!({})),
-            (None, BodyKind::None) => None,
         }
     }
 
