@@ -5,6 +5,7 @@ mod body;
 mod edge;
 mod endpoint;
 mod gate;
+mod linger;
 mod metrics;
 pub mod openapi;
 mod page;

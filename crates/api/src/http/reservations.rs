@@ -115,7 +115,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
         path: "/v1/reservations/{id}",
         name: "getReservation",
         summary: "Shows a hold.",
-        access: Access::AnyScope(&[Scope::InventoryRead, Scope::Reservations]),
+        access: Access::Scope(Scope::InventoryRead),
         query: &[],
         body: BodyKind::None,
         request: None,

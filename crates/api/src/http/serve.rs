@@ -1,6 +1,7 @@
 //! Accepting connections: HTTP/1.1 and h2c on one port, gRPC by content type, and a drain that loses nothing.
 
 use super::Edge;
+use super::linger::Lingering;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -128,7 +129,7 @@ pub async fn serve(
         let service =
             service_fn(move |request| dispatch(edge.clone(), grpc.clone(), peer.ip(), request));
         let connection = builder
-            .serve_connection(TokioIo::new(stream), service)
+            .serve_connection(TokioIo::new(Lingering::new(stream)), service)
             .into_owned();
         let connection = graceful.watch(connection);
         tokio::spawn(async move {

@@ -63,12 +63,14 @@ impl TryFrom<PutStore> for domain::location::Details {
             lat: at.lat,
             lon: at.lon,
         });
-        if position.is_some_and(|at| !at.is_valid()) {
-            return Err(Refusal::invalid(
-                "position",
-                "out_of_range",
-                "lat is -90 to 90, lon -180 to 180",
-            ));
+        if let Some(at) = position.filter(|at| !at.is_valid()) {
+            let field = if (-90.0..=90.0).contains(&at.lat) {
+                "position.lon"
+            } else {
+                "position.lat"
+            };
+            let detail = "lat is -90 to 90, lon -180 to 180";
+            return Err(Refusal::invalid(field, "out_of_range", detail));
         }
         Ok(Self {
             name: put.name.as_str().into(),
