@@ -128,12 +128,6 @@ pub const KEYS: &[Key] = &[
         "false",
         "Open the store inventory plan's own routes without credentials. Only where `listen` is loopback.",
     ),
-    key(
-        "drop_in",
-        Kind::Flag,
-        "true",
-        "Serve the drop-in packages `oteldemo` and `hipstershop` and their HTTP routes. They know no credentials: whoever reaches the port may use them.",
-    ),
     // Logs
     key(
         "log",
