@@ -18,9 +18,14 @@ use cartwright_domain::inventory::Sourcing;
 use cartwright_domain::{Country, Currency};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The search index within the data directory.
 pub const SEARCH_DIR: &str = "search";
+
+/// How often, and how many times, it is looked whether the consumers have followed.
+const FOLLOW_PAUSE: Duration = Duration::from_millis(20);
+const FOLLOW_LOOKS: u32 = 250;
 
 /// A running shop without a door.
 #[allow(missing_debug_implementations, reason = "holds trait objects")]
@@ -39,6 +44,21 @@ pub struct Core {
 }
 
 impl Core {
+    /// Waits until the consumers have handled what is committed now, so that search knows what was just loaded; not for long.
+    pub async fn consumers_follow(&self) {
+        let all = *self.shop.head().borrow();
+        for _ in 0..FOLLOW_LOOKS {
+            if self
+                .consumers
+                .positions()
+                .all(|(_, position)| position >= all)
+            {
+                return;
+            }
+            tokio::time::sleep(FOLLOW_PAUSE).await;
+        }
+    }
+
     /// Finishes what waits, lets the consumers follow, and returns when all is durable. Blocks.
     pub fn close(self) {
         self.running.close();
@@ -149,7 +169,6 @@ fn edge_options(config: &Config) -> Options {
         cart_rules: cart_rules(config),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
-        drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
     }
 }

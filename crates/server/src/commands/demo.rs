@@ -50,6 +50,7 @@ async fn own(pause: bool) -> anyhow::Result<()> {
     let config = Config::load(None, [], &flags).map_err(CannotStart::because)?;
     let core = wiring::start(&config)?;
     load_sample::load(&core.shop).await?;
+    core.consumers_follow().await;
     let edge = Arc::new(wiring::edge(&core, &config));
     let key = first_key::ensure(&edge).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;

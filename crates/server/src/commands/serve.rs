@@ -11,7 +11,6 @@ use cartwright_app::{Key, Shop};
 use cartwright_domain::Sku;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
-use cartwright_server::wiring::Core;
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -52,7 +51,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let sampled = config.flag("sample") && load_sample::is_empty(&core.shop).await?;
     if sampled {
         load_sample::load(&core.shop).await?;
-        searchable(&core).await;
+        core.consumers_follow().await;
     }
     tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
     let url = format!("http://{address}");
@@ -95,21 +94,6 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
-}
-
-/// Waits until search knows what was just loaded, so that the addresses shown answer; not for long.
-async fn searchable(core: &Core) {
-    let all = *core.shop.head().borrow();
-    for _ in 0..100 {
-        if core
-            .consumers
-            .positions()
-            .all(|(_, position)| position >= all)
-        {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, CannotStart> {

@@ -41,6 +41,15 @@ fn every_default_is_allowed() {
 }
 
 #[test]
+fn every_name_is_there_once() {
+    let mut names: Vec<_> = KEYS.iter().map(|key| key.name).collect();
+    names.sort_unstable();
+    let all = names.len();
+    names.dedup();
+    assert_eq!(names.len(), all);
+}
+
+#[test]
 fn a_later_layer_covers_an_earlier_one() {
     let file = "rate_limit_rps = 1\nrate_limit_burst = 1\nlog = \"warn\"\n";
     let environment = [
