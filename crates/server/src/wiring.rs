@@ -136,6 +136,8 @@ fn edge_options(config: &Config) -> Options {
         rate_rps: count("rate_limit_rps"),
         rate_burst: count("rate_limit_burst"),
         rate_ip_rps: count("rate_limit_ip_rps"),
+        max_concurrent: config.size("concurrency_api"),
+        max_waiting: config.size("load_shed_queue_max"),
         sourcing: if config.text("sourcing") == "split" {
             Sourcing::Split
         } else {

@@ -13,6 +13,16 @@ pub(super) fn openapi(root: &Path) -> anyhow::Result<Outcome> {
     save(root, "docs/openapi.json", &["openapi"])
 }
 
+/// `docs/guide/who-may-call.md` from `cartwright openapi --who`.
+pub(super) fn who(root: &Path) -> anyhow::Result<Outcome> {
+    if !lists("openapi")? || !cartwright(&["openapi", "--help"])?.contains("--who") {
+        return Ok(Outcome::Skipped(
+            "the binary has no subcommand openapi --who",
+        ));
+    }
+    save(root, "docs/guide/who-may-call.md", &["openapi", "--who"])
+}
+
 /// `docs/operate/configuration.md` from `cartwright config reference`.
 pub(super) fn configuration(root: &Path) -> anyhow::Result<Outcome> {
     if !lists("config")? {

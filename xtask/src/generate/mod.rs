@@ -52,6 +52,11 @@ const GENERATORS: &[Generator] = &[
         owns: &[],
     },
     Generator {
+        name: "who-may-call",
+        write: cartwright::who,
+        owns: &[],
+    },
+    Generator {
         name: "configuration",
         write: cartwright::configuration,
         owns: &[],

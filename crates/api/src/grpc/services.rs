@@ -288,6 +288,7 @@ impl Inner {
             payload,
             request_id,
         };
+        let _slot = self.edge.gate.enter().await?;
         (bound.endpoint.handler)(call).await
     }
 }

@@ -2,6 +2,7 @@
 
 use super::auth::{Who, identify};
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
+use super::gate::Gate;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
@@ -24,6 +25,7 @@ use hyper::body::{Body, Incoming};
 use parking_lot::Mutex;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -52,6 +54,10 @@ pub struct Options {
     pub rate_burst: u32,
     /// Requests a second one address may make; 0: any number.
     pub rate_ip_rps: u32,
+    /// Requests handled at once; 0: any number.
+    pub max_concurrent: usize,
+    /// Requests that wait for one of these at most.
+    pub max_waiting: usize,
     /// Whether a line may come from several locations.
     pub sourcing: Sourcing,
     /// Longest life of a hold in seconds.
@@ -90,6 +96,7 @@ pub struct Edge {
     /// Answers `/health/readiness` with 503 while false.
     pub ready: std::sync::atomic::AtomicBool,
     pub(super) rendered_carts: RenderedCarts,
+    pub(crate) gate: Gate,
     ids: Mutex<Ids>,
     rates: Rates,
     router: matchit::Router<Vec<(usize, &'static Endpoint)>>,
@@ -123,6 +130,11 @@ impl Edge {
         let started = shop.clock().now_ms() as u64;
         Self {
             rates: Rates::new(options.rate_rps, options.rate_burst),
+            gate: Gate::new(
+                options.max_concurrent,
+                options.max_waiting,
+                options.rate_ip_rps,
+            ),
             metrics: Metrics::new(routes().count()),
             ready: std::sync::atomic::AtomicBool::new(true),
             request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
@@ -270,6 +282,12 @@ impl Edge {
             body,
             request_id,
         };
+        // Health is told however much waits.
+        let _slot = if endpoint.path.starts_with("/health") {
+            None
+        } else {
+            self.gate.enter().await?
+        };
         (endpoint.handler)(call).await
     }
 
@@ -284,6 +302,31 @@ impl Edge {
         self.authorize(endpoint, &mut who, params)?;
         self.check_rate(&who)?;
         Ok(who)
+    }
+
+    /// Refuses a request of an address that made too many.
+    pub(super) fn check_address(
+        &self,
+        address: IpAddr,
+        headers: &HeaderMap,
+    ) -> Result<(), Box<Response<Full<Bytes>>>> {
+        let now = self.shop.clock().monotonic_ns();
+        self.gate.check_address(address, now).map_err(|seconds| {
+            Box::new(write_problem(
+                &self.too_many(seconds),
+                &self.request_id(headers),
+                false,
+            ))
+        })
+    }
+
+    fn too_many(&self, seconds: u32) -> Problem {
+        self.metrics.rate_limited();
+        let detail = "too many requests; slow down and try again after Retry-After";
+        Problem {
+            retry_after: Some(seconds),
+            ..Problem::new("rate_limited", detail)
+        }
     }
 
     fn body_limit(&self, endpoint: &Endpoint) -> usize {
@@ -386,14 +429,7 @@ impl Edge {
         let now = self.shop.clock().monotonic_ns();
         self.rates
             .take(&who.principal, who.limits.rate_rps, who.limits.burst, now)
-            .map_err(|seconds| {
-                self.metrics.rate_limited();
-                let detail = "too many requests; slow down and try again after Retry-After";
-                Problem {
-                    retry_after: Some(seconds),
-                    ..Problem::new("rate_limited", detail)
-                }
-            })
+            .map_err(|seconds| self.too_many(seconds))
     }
 }
 

@@ -20,6 +20,7 @@ use std::sync::Arc;
 /// Limits of a key; absent ones are the configured defaults.
 #[derive(Debug, Clone, Copy, Default, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "KeyLimits")]
 struct Limits {
     /// Requests a second.
     #[serde(default)]
@@ -35,6 +36,7 @@ struct Limits {
 /// `POST /api-keys`.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(rename = "CreateApiKey")]
 struct Create {
     /// For people.
     #[schemars(length(min = 1, max = 200))]

@@ -4,6 +4,7 @@ mod auth;
 mod body;
 mod edge;
 mod endpoint;
+mod gate;
 mod metrics;
 pub mod openapi;
 mod page;

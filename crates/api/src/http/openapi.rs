@@ -23,15 +23,19 @@ pub fn document() -> Value {
     let endpoints: Vec<_> = routes().collect();
     let bodies: Vec<_> = endpoints.iter().map(|it| schemas.request(it)).collect();
     let replies: Vec<_> = endpoints.iter().map(|it| schemas.replies(it)).collect();
-    let (mut components, renamed) = schemas.finish();
+    let mut named = schemas.finish();
     let mut refused = refusals::Refusals::default();
     let mut paths: Map<String, Value> = Map::new();
     for ((endpoint, body), replies) in endpoints.iter().zip(bodies).zip(replies) {
-        let body = body.map(|schema| schemas::expecting_version(schema, &mut components, &renamed));
-        let operation = operation(endpoint, body, replies, &components, &mut refused);
+        let body = body.map(|schema| named.body(schema));
+        let replies = replies.into_iter();
+        let replies = replies.map(|(status, schema)| (status, schema.map(|it| named.reply(it))));
+        let replies = replies.collect();
+        let operation = operation(endpoint, body, replies, &named.components, &mut refused);
         let item = paths.entry(endpoint.path).or_insert_with(|| json!({}));
         item[endpoint.method.as_str().to_ascii_lowercase()] = operation;
     }
+    let mut components = named.components;
     components.insert("Problem".into(), refusals::problem_schema());
     json!({
         "openapi": "3.1.0",

@@ -12,6 +12,7 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use std::convert::Infallible;
 use std::future::Future;
+use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -111,9 +112,9 @@ pub async fn serve(
     let graceful = GracefulShutdown::new();
     let mut stop = std::pin::pin!(stop);
     loop {
-        let stream = tokio::select! {
+        let (stream, peer) = tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => stream,
+                Ok(accepted) => accepted,
                 Err(error) => {
                     tracing::warn!(%error, "a connection could not be accepted");
                     tokio::time::sleep(Duration::from_millis(20)).await;
@@ -124,7 +125,8 @@ pub async fn serve(
         };
         drop(stream.set_nodelay(true));
         let (edge, grpc) = (edge.clone(), grpc.clone());
-        let service = service_fn(move |request| dispatch(edge.clone(), grpc.clone(), request));
+        let service =
+            service_fn(move |request| dispatch(edge.clone(), grpc.clone(), peer.ip(), request));
         let connection = builder
             .serve_connection(TokioIo::new(stream), service)
             .into_owned();
@@ -147,8 +149,14 @@ pub async fn serve(
 async fn dispatch(
     edge: Arc<Edge>,
     grpc: Option<Arc<dyn Grpc>>,
+    peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
+    if edge.gate.counts_addresses() {
+        if let Err(refused) = edge.check_address(peer, request.headers()) {
+            return Ok(refused.map(ReplyBody::Whole));
+        }
+    }
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let is_grpc =
         content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));

@@ -38,6 +38,7 @@ struct Price {
 /// A product.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "StorefrontProduct")]
 struct Product {
     id: String,
     name: String,
@@ -86,6 +87,7 @@ impl From<Item> for CartItem {
 /// A cart as adding to it answers.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
+#[schemars(rename = "StorefrontCart")]
 struct Cart {
     user_id: String,
     items: Vec<CartItem>,

@@ -46,6 +46,7 @@ pub struct OptionFacet<'a> {
 
 /// How many products have a value.
 #[derive(Debug, Serialize, JsonSchema)]
+#[schemars(rename = "FacetCount")]
 pub struct Count<'a> {
     /// The value; usable as a filter.
     #[schemars(with = "String")]

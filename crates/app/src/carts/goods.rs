@@ -59,10 +59,10 @@ impl<'a> Shelved<'a> {
         let skus = skus.into_iter();
         let mut products = HashMap::with_capacity(skus.size_hint().0);
         for sku in skus {
-            if !products.contains_key(sku) {
-                if let Some(product) = find(sku) {
-                    products.insert(sku, product);
-                }
+            if !products.contains_key(sku)
+                && let Some(product) = find(sku)
+            {
+                products.insert(sku, product);
             }
         }
         Self { products, stock }

@@ -33,8 +33,7 @@ enum What {
 pub(super) fn run(args: ConfigArgs) -> anyhow::Result<()> {
     let (json, flags) = match args.what {
         What::Reference => {
-            print!("{}", reference());
-            return Ok(());
+            return super::show(&reference());
         }
         What::Show { json, flags } => (json, flags),
     };

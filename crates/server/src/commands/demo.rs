@@ -2,7 +2,7 @@
 #![allow(clippy::print_stdout, reason = "the demo is what it prints")]
 
 use super::threads;
-use anyhow::{Context as _, ensure};
+use anyhow::{Context as _, bail, ensure};
 use cartwright_api::http;
 use cartwright_server::config::Config;
 use cartwright_server::http_client::{Client, Reply};
@@ -161,13 +161,20 @@ impl Session {
         for item in misspelled["items"].as_array().into_iter().flatten() {
             println!("< {}", item["name"].as_str().unwrap_or_default());
         }
-        let found = misspelled["items"]
-            .as_array_mut()
-            .and_then(|items| (!items.is_empty()).then(|| items.remove(0)));
-        let found = found.or_else(|| page["items"].get(0).cloned());
-        let found = found.context("the shop has no tent: start it with `cartwright serve --sample` on an empty data directory")?;
-        let id = found["id"].as_str().context("a product has an id")?;
-        self.client.get(&format!("/v1/products/{id}")).await?.ok()
+        let mut pages = [misspelled["items"].take(), page["items"].take()];
+        let found = pages.iter_mut().filter_map(Value::as_array_mut).flatten();
+        let ids: Vec<_> = found
+            .filter_map(|item| item["id"].as_str().map(str::to_owned))
+            .collect();
+        for id in ids {
+            let product = self.client.get(&format!("/v1/products/{id}")).await?.ok()?;
+            if unlimited(&product).next().is_some() {
+                return Ok(product);
+            }
+        }
+        bail!(
+            "the shop has no {word} to buy: start it with `cartwright serve --sample` on an empty data directory"
+        )
     }
 
     /// A variant of the product that is in stock, and how many there are.
@@ -177,12 +184,7 @@ impl Session {
             product["name"].as_str().unwrap_or_default()
         ))
         .await;
-        let skus: Vec<_> = product["variants"]
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter_map(|it| it["sku"].as_str())
-            .collect();
+        let skus: Vec<_> = unlimited(product).collect();
         let query = skus
             .iter()
             .map(|sku| format!("sku={sku}&"))
@@ -271,10 +273,7 @@ impl Session {
             "< {} {}: {}",
             reply.status, reply.body["code"], reply.body["detail"]
         );
-        ensure!(
-            reply.status == 409 || reply.status == 422,
-            "an oversell must be refused"
-        );
+        ensure!(reply.status == 409, "an oversell must be refused");
         Ok(())
     }
 
@@ -365,6 +364,17 @@ impl Session {
         }
         Ok(())
     }
+}
+
+/// The variants that one may buy any number of.
+fn unlimited(product: &Value) -> impl Iterator<Item = &str> {
+    let variants = product["variants"].as_array().into_iter().flatten();
+    let free = |variant: &&Value| {
+        variant["limits"]["max"].is_null() && variant["limits"]["multiple"].is_null()
+    };
+    variants
+        .filter(free)
+        .filter_map(|variant| variant["sku"].as_str())
 }
 
 /// A key of this run alone, made of what only this run has (guests need the form of a UUID).

@@ -57,7 +57,10 @@ pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     };
     let mut columns = Columns::default();
     if format == Format::Csv {
-        each(&*store, &stock, &mut |product| Ok(columns.observe(product)))?;
+        each(&*store, &stock, &mut |product| {
+            columns.observe(product);
+            Ok(())
+        })?;
     }
     let Some(path) = &args.output else {
         drop(write(

@@ -21,6 +21,7 @@ use data_dir::DataDir;
 use cartwright_server::CannotStart;
 use cartwright_server::config::Flags;
 use clap::{Parser, Subcommand};
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// What the command line may say.
@@ -96,6 +97,14 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             eprintln!("cartwright: {error:#}");
             ExitCode::from(if error.is::<CannotStart>() { 2 } else { 1 })
         }
+    }
+}
+
+/// Prints a long text; a reader who has seen enough (`| head`) is no error.
+fn show(text: &str) -> anyhow::Result<()> {
+    match std::io::stdout().lock().write_all(text.as_bytes()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
 

@@ -2,6 +2,10 @@
 //!
 //! `CARTWRIGHT_CRASH_ROUNDS` (default 10) sets how often the server is killed under load and
 //! `CARTWRIGHT_CRASH_SEED` repeats the moments of an earlier run.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a black box is watched with the machine's own clock"
+)]
 
 #[path = "../http/support/mod.rs"]
 mod support;

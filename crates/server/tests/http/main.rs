@@ -1,5 +1,9 @@
 //! The HTTP contract, tried on the real binary: one module per noun of the routes, each test a sentence of the
 //! contract.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a black box is watched with the machine's own clock"
+)]
 
 mod support;
 

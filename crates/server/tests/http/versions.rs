@@ -100,6 +100,8 @@ fn writes() -> Vec<(Request, Value, String)> {
     let level = shop.stocked(50);
     let cart = shop.cart();
     let other = shop.cart();
+    // Merging an empty cart changes nothing, and so no version.
+    other.add(&level.sku, 1).is(200);
     let item = shop.product();
     let store = format!("/v1/stores/{}", shop.warehouse());
     let line = json!({"sku": level.sku, "quantity": 1});

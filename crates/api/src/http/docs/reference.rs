@@ -15,8 +15,8 @@ pub(super) fn page(document: &Value) -> String {
 fn write_page(document: &Value, out: &mut String) -> std::fmt::Result {
     write!(
         out,
-        "<h1>Routes</h1><p>{}</p><input id=\"search\" type=\"search\" placeholder=\"Search (press /)\" aria-label=\"Search routes and schemas\" \
-         autocomplete=\"off\"><p id=\"none\" class=\"soft\" hidden>Nothing matches.</p>",
+        "<h1>Routes</h1><p>{}</p><input id=\"search-box\" type=\"search\" placeholder=\"Search (press /)\" aria-label=\"Search routes and schemas\" \
+         autocomplete=\"off\"><p id=\"none-found\" class=\"soft\" hidden>Nothing matches.</p>",
         text(&document["info"]["description"])
             .split("\n\n")
             .map(prose)
@@ -314,6 +314,15 @@ mod tests {
         for anchor in anchors {
             assert!(page.contains(&format!("id=\"{anchor}\"")), "{anchor}");
         }
+        let mut ids: Vec<_> = page
+            .split(" id=\"")
+            .skip(1)
+            .filter_map(|rest| rest.split('"').next())
+            .collect();
+        let all = ids.len();
+        ids.sort_unstable();
+        ids.dedup();
+        assert_eq!(ids.len(), all, "an id stands twice");
         assert!(!page.contains("src=") && !page.contains("href=\"http"));
         // The policy allows no inline styles or handlers.
         assert!(!page.contains(" style=\"") && !page.contains(" onclick"));

@@ -1,9 +1,9 @@
 "use strict";
-const box = document.getElementById("search");
+const box = document.getElementById("search-box");
 if (box) {
   const items = [...document.querySelectorAll("[data-words]")];
   const groups = [...document.querySelectorAll("[data-group]")];
-  const none = document.getElementById("none");
+  const none = document.getElementById("none-found");
   const filter = () => {
     const words = box.value.toLowerCase().split(/\s+/).filter(Boolean);
     let shown = 0;

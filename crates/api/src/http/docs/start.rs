@@ -58,3 +58,21 @@ pub(super) fn page(counts: Counts, ready: bool, host: &str) -> String {
     );
     html::page("Cartwright", &main)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_there_is_and_shows_the_callers_own_address() {
+        let counts = Counts {
+            products: 63,
+            stores: 1,
+        };
+        let shown = page(counts, true, "shop.example\"><b>");
+        assert!(shown.contains("The shop is ready") && shown.contains("63 products in 1 store"));
+        assert!(shown.contains("http://shop.example&quot;&gt;&lt;b&gt;/v1/products"));
+        assert!(page(counts, false, "x").contains("takes no writes"));
+        assert_eq!(number(MOST, "one", "many"), "1000 or more many");
+    }
+}

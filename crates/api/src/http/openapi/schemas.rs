@@ -4,7 +4,7 @@ use crate::http::endpoint::{BodyKind, Endpoint};
 use schemars::SchemaGenerator;
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 const PREFIX: &str = "#/components/schemas/";
 
@@ -55,23 +55,87 @@ impl Schemas {
             .collect()
     }
 
-    /// All definitions, and the names that had to change for what is read.
-    pub(super) fn finish(mut self) -> (Map<String, Value>, BTreeSet<String>) {
+    /// All definitions, and what each name has become for what is read and for what is written.
+    pub(super) fn finish(mut self) -> Named {
         let read = self.read.take_definitions(true);
-        let mut all = self.written.take_definitions(true);
-        let renamed = differing(&read, &all);
-        for (name, mut schema) in read {
-            rename(&mut schema, &renamed);
-            let name = if renamed.contains(&name) {
-                format!("{name}Input")
-            } else {
-                name
-            };
-            all.insert(name, schema);
+        let written = self.written.take_definitions(true);
+        let inputs = differing(&read, &written);
+        let inputs = inputs.into_iter().map(|name| {
+            let input = format!("{name}Input");
+            (name, input)
+        });
+        let named = Named {
+            read: inputs.collect(),
+            written: pages(&written),
+            components: Map::new(),
+        };
+        let mut components = Map::new();
+        for (list, names) in [(written, &named.written), (read, &named.read)] {
+            for (name, mut schema) in list {
+                rename(&mut schema, names);
+                let name = names.get(&name).cloned().unwrap_or(name);
+                components.insert(name, schema);
+            }
         }
-        all.sort_keys();
-        (all, renamed)
+        components.sort_keys();
+        Named {
+            components,
+            ..named
+        }
     }
+}
+
+/// New names by old ones.
+pub(super) type Names = BTreeMap<String, String>;
+
+/// Definitions under their last names.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) components: Map<String, Value>,
+    read: Names,
+    written: Names,
+}
+
+impl Named {
+    /// A body's schema under the last names; it knows `expected_version`, which every write takes beside its own fields.
+    pub(super) fn body(&mut self, mut schema: Value) -> Value {
+        rename(&mut schema, &self.read);
+        let name = schema["$ref"]
+            .as_str()
+            .and_then(|it| it.strip_prefix(PREFIX));
+        let target = match name.map(str::to_owned) {
+            Some(name) => self.components.get_mut(&name),
+            None => Some(&mut schema),
+        };
+        if let Some(Value::Object(properties)) = target.and_then(|it| it.get_mut("properties")) {
+            properties.entry("expected_version").or_insert_with(|| {
+                json!({
+                    "type": ["integer", "null"], "minimum": 0,
+                    "description": "The version it must have, as `If-Match` would say.",
+                })
+            });
+        }
+        schema
+    }
+
+    /// A reply's schema under the last names.
+    pub(super) fn reply(&self, mut schema: Value) -> Value {
+        rename(&mut schema, &self.written);
+        schema
+    }
+}
+
+/// A page is named for what is on it.
+fn pages(written: &Map<String, Value>) -> Names {
+    let named = written
+        .iter()
+        .filter(|(name, _)| name.starts_with("PageOf"));
+    named
+        .filter_map(|(name, schema)| {
+            let item = schema["properties"]["items"]["items"]["$ref"].as_str()?;
+            Some((name.clone(), format!("{}Page", item.strip_prefix(PREFIX)?)))
+        })
+        .collect()
 }
 
 /// Names that mean one thing read and another written, or lead to one that does.
@@ -82,13 +146,8 @@ fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSe
         .map(|(name, _)| name.clone())
         .collect();
     loop {
-        let leads = |schema: &Value| {
-            let mut copy = schema.clone();
-            rename(&mut copy, &found);
-            copy != *schema
-        };
         let more: Vec<_> = both()
-            .filter(|(name, schema)| !found.contains(*name) && leads(schema))
+            .filter(|(name, schema)| !found.contains(*name) && leads_to(schema, &found))
             .map(|(name, _)| name.clone())
             .collect();
         if more.is_empty() {
@@ -99,19 +158,33 @@ fn differing(read: &Map<String, Value>, written: &Map<String, Value>) -> BTreeSe
 }
 
 /// Points references to renamed definitions at their new names.
-fn rename(value: &mut Value, renamed: &BTreeSet<String>) {
+fn rename(value: &mut Value, names: &Names) {
     match value {
         Value::Object(object) => {
             if let Some(Value::String(reference)) = object.get_mut("$ref") {
                 let name = reference.strip_prefix(PREFIX).unwrap_or_default();
-                if renamed.contains(name) {
-                    *reference = format!("{PREFIX}{name}Input");
+                if let Some(new) = names.get(name) {
+                    *reference = format!("{PREFIX}{new}");
                 }
             }
-            object.values_mut().for_each(|value| rename(value, renamed));
+            object.values_mut().for_each(|value| rename(value, names));
         }
-        Value::Array(list) => list.iter_mut().for_each(|value| rename(value, renamed)),
+        Value::Array(list) => list.iter_mut().for_each(|value| rename(value, names)),
         _ => {}
+    }
+}
+
+/// Whether a schema refers to one of these.
+fn leads_to(value: &Value, names: &BTreeSet<String>) -> bool {
+    match value {
+        Value::Object(object) => {
+            let name = object.get("$ref").and_then(Value::as_str);
+            let name = name.and_then(|it| it.strip_prefix(PREFIX));
+            name.is_some_and(|it| names.contains(it))
+                || object.values().any(|it| leads_to(it, names))
+        }
+        Value::Array(list) => list.iter().any(|it| leads_to(it, names)),
+        _ => false,
     }
 }
 
@@ -121,31 +194,6 @@ pub(super) fn resolve<'a>(schema: &'a Value, components: &'a Map<String, Value>)
         .as_str()
         .and_then(|it| it.strip_prefix(PREFIX));
     name.and_then(|name| components.get(name)).unwrap_or(schema)
-}
-
-/// A body's schema that knows `expected_version`, which every write takes beside its own fields.
-pub(super) fn expecting_version(
-    mut schema: Value,
-    components: &mut Map<String, Value>,
-    renamed: &BTreeSet<String>,
-) -> Value {
-    rename(&mut schema, renamed);
-    let name = schema["$ref"]
-        .as_str()
-        .and_then(|it| it.strip_prefix(PREFIX));
-    let target = match name.map(str::to_owned) {
-        Some(name) => components.get_mut(&name),
-        None => Some(&mut schema),
-    };
-    if let Some(Value::Object(properties)) = target.and_then(|it| it.get_mut("properties")) {
-        properties.entry("expected_version").or_insert_with(|| {
-            json!({
-                "type": ["integer", "null"], "minimum": 0,
-                "description": "The version it must have, as `If-Match` would say.",
-            })
-        });
-    }
-    schema
 }
 
 #[cfg(test)]
