@@ -56,7 +56,8 @@ macro_rules! package {
 
             #[tokio::test]
             async fn carts_add_up_in_order_and_ask_nothing() {
-                let mut carts = Caller(CartServiceClient::new(channel(&shop()).await));
+                let shop = shop();
+                let mut carts = Caller(CartServiceClient::new(channel(&shop).await));
                 let user = fresh("user");
                 assert_eq!(carts.items(&user).await, []);
                 carts.empty(&user).await;

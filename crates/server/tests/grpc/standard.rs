@@ -37,7 +37,8 @@ async fn status(health: &mut HealthClient<Channel>, service: &str) -> Result<Ser
 
 #[tokio::test]
 async fn health_knows_what_is_served_and_nothing_else() {
-    let mut health = HealthClient::new(channel(&shop()).await);
+    let shop = shop();
+    let mut health = HealthClient::new(channel(&shop).await);
     for name in SERVICES.iter().chain([&""]) {
         assert_eq!(
             status(&mut health, name).await,
@@ -114,7 +115,8 @@ macro_rules! listed {
 
 #[tokio::test]
 async fn reflection_lists_what_is_served_in_both_versions() {
-    let channel = channel(&shop()).await;
+    let shop = shop();
+    let channel = channel(&shop).await;
     for names in [listed!(v1, channel.clone()), listed!(v1alpha, channel)] {
         for name in SERVICES.iter().chain([&"grpc.health.v1.Health"]) {
             assert!(
