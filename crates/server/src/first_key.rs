@@ -21,7 +21,10 @@ pub async fn ensure(edge: &Edge) -> Result<Option<String>, Fault> {
         id,
         name: ROOT_NAME.into(),
         scopes: vec![Scope::Admin],
-        limits: KeyLimits::default(),
+        limits: KeyLimits {
+            rate_rps: Some(0),
+            ..KeyLimits::default()
+        },
         hash: hash(&secret),
     };
     let submission = Submission {

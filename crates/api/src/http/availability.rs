@@ -64,16 +64,15 @@ async fn get(call: Call) -> Result<Reply, Problem> {
             format!("name 1-{MAX_SKUS} SKUs as ?sku=A&sku=B"),
         ));
     }
-    if let Some(store) = &store {
-        if call
+    if let Some(store) = &store
+        && call
             .edge
             .shop
             .find(&Key::Store(store.clone()))
             .await?
             .is_none()
-        {
-            return Err(Problem::not_found("store", store));
-        }
+    {
+        return Err(Problem::not_found("store", store));
     }
     let mut items = Vec::with_capacity(skus.len());
     for text in skus {

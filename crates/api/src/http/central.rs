@@ -156,7 +156,8 @@ async fn sync(call: Call) -> Result<Reply, Problem> {
 }
 
 async fn dead_letters(call: Call) -> Result<Reply, Problem> {
-    (call.limit()?, call.cursor()?);
+    call.limit()?;
+    call.cursor()?;
     Ok(page::<DeadLetter>(Vec::new(), &None))
 }
 

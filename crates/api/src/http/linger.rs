@@ -1,41 +1,67 @@
 //! A close that lets the last reply arrive: what the client is still sending is read and dropped for a moment, since
 //! closing with unread bytes resets the connection and takes the reply with it.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
 
 /// Bytes read and dropped at most.
 const MAX_DROPPED: usize = 32 << 20;
 /// How long at most.
 const WITHIN: Duration = Duration::from_secs(2);
 
-/// A connection that lingers when it closes.
+/// A connection that lingers when it is closed before the client has ended.
 #[derive(Debug)]
 pub(super) struct Lingering {
-    stream: TcpStream,
-    closing: Option<Closing>,
-}
-
-#[derive(Debug)]
-struct Closing {
-    dropped: usize,
-    until: Pin<Box<Sleep>>,
-    said_goodbye: bool,
+    /// Taken when it is dropped.
+    stream: Option<TcpStream>,
+    ended: bool,
 }
 
 impl Lingering {
     pub(super) fn new(stream: TcpStream) -> Self {
         Self {
-            stream,
-            closing: None,
+            stream: Some(stream),
+            ended: false,
         }
     }
+
+    fn stream(self: Pin<&mut Self>) -> io::Result<Pin<&mut TcpStream>> {
+        let stream = self.get_mut().stream.as_mut().map(Pin::new);
+        stream.ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Lingering {
+    fn drop(&mut self) {
+        let (false, Some(stream), Ok(runtime)) = (
+            self.ended,
+            self.stream.take(),
+            tokio::runtime::Handle::try_current(),
+        ) else {
+            return;
+        };
+        runtime.spawn(async move {
+            // Whatever goes wrong here, the connection is closed either way.
+            drop(tokio::time::timeout(WITHIN, drain(stream)).await);
+        });
+    }
+}
+
+async fn drain(mut stream: TcpStream) -> io::Result<()> {
+    stream.shutdown().await?;
+    let mut scratch = vec![0; 16 * 1024];
+    let mut dropped = 0;
+    while dropped < MAX_DROPPED {
+        match stream.read(&mut scratch).await? {
+            0 => break,
+            read => dropped += read,
+        }
+    }
+    Ok(())
 }
 
 impl AsyncRead for Lingering {
@@ -44,57 +70,42 @@ impl AsyncRead for Lingering {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, into)
+        let before = into.filled().len();
+        let read = self.as_mut().stream()?.poll_read(context, into);
+        self.ended |= matches!(read, Poll::Ready(Ok(())) if into.filled().len() == before && into.capacity() > before);
+        self.ended |= matches!(read, Poll::Ready(Err(_)));
+        read
     }
 }
 
 impl AsyncWrite for Lingering {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        self.stream()?.poll_write(context, bytes)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(context)
+    fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.stream()?.poll_flush(context)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let Self { stream, closing } = self.get_mut();
-        let closing = closing.get_or_insert_with(|| Closing {
-            dropped: 0,
-            until: Box::pin(tokio::time::sleep(WITHIN)),
-            said_goodbye: false,
-        });
-        if !closing.said_goodbye {
-            ready!(Pin::new(&mut *stream).poll_shutdown(context))?;
-            closing.said_goodbye = true;
-        }
-        let mut scratch = [0; 16 * 1024];
-        while closing.dropped < MAX_DROPPED && closing.until.as_mut().poll(context).is_pending() {
-            let mut into = ReadBuf::new(&mut scratch);
-            match Pin::new(&mut *stream).poll_read(context, &mut into) {
-                Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(())) if !into.filled().is_empty() => {
-                    closing.dropped += into.filled().len()
-                }
-                Poll::Ready(_) => break,
-            }
-        }
-        Poll::Ready(Ok(()))
+        self.stream()?.poll_shutdown(context)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream
+            .as_ref()
+            .is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         context: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(context, slices)
+        self.stream()?.poll_write_vectored(context, slices)
     }
 }

@@ -153,10 +153,10 @@ async fn dispatch(
     peer: IpAddr,
     request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
-    if edge.gate.counts_addresses() {
-        if let Err(refused) = edge.check_address(peer, request.headers()) {
-            return Ok(refused.map(ReplyBody::Whole));
-        }
+    if edge.gate.counts_addresses()
+        && let Err(refused) = edge.check_address(peer, request.headers())
+    {
+        return Ok(refused.map(ReplyBody::Whole));
     }
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let is_grpc =

@@ -196,10 +196,10 @@ impl Loop {
     }
 
     fn kept_clean(&mut self, now: Time) {
-        if self.kept.drop_before(now) {
-            if let Err(fault) = self.store.drop_kept(now) {
-                tracing::warn!(%fault, "old kept replies could not be dropped; trying again next hour");
-            }
+        if self.kept.drop_before(now)
+            && let Err(fault) = self.store.drop_kept(now)
+        {
+            tracing::warn!(%fault, "old kept replies could not be dropped; trying again next hour");
         }
     }
 
@@ -221,26 +221,27 @@ impl Loop {
             return;
         }
         let started = self.clock.monotonic_ns();
-        let written = self.prepare(&waiting, now).and_then(|prepared| {
+        let written = self.prepare(&waiting, now).map(|prepared| {
             let written = self.write(&prepared, now);
-            Ok((prepared, written))
+            (prepared, written)
         });
         match written {
             Ok((prepared, Ok(()))) => self.done(waiting, prepared, started),
             Ok((_, Err(Fault::Rejected(reason)))) => self.split(waiting, &reason, now),
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
-                if self.repair(Some(&prepared)) && self.position == prepared.last_position() {
-                    self.done(waiting, prepared, started);
+                let was_written = self.repair(Some(&prepared))
+                    && !prepared.log.entries.is_empty()
+                    && self.position == prepared.last_position();
+                if was_written {
+                    // Memory has just been read back from the store, so nothing is left to publish.
+                    self.head.send_replace(self.position);
+                    self.reply(waiting, prepared);
                 } else {
-                    let fault = if self.health.is_read_only() {
-                        Fault::ReadOnly
-                    } else {
-                        fault
-                    };
+                    // Nothing was written, or nobody knows yet: either way the store takes no writes now.
                     waiting
                         .into_iter()
-                        .for_each(|w| answer(w, Err(fault.clone())));
+                        .for_each(|w| answer(w, Err(Fault::ReadOnly)));
                 }
             }
             Err(fault) => {
@@ -312,7 +313,7 @@ impl Loop {
         }
     }
 
-    fn done(&mut self, waiting: Vec<Waiting>, mut prepared: Prepared, started: u64) {
+    fn done(&mut self, waiting: Vec<Waiting>, prepared: Prepared, started: u64) {
         self.publish(&prepared);
         let nanos = self.clock.monotonic_ns().saturating_sub(started);
         self.health.batch(
@@ -321,8 +322,12 @@ impl Loop {
             nanos,
             self.kept.len(),
         );
+        self.reply(waiting, prepared);
+    }
+
+    fn reply(&self, waiting: Vec<Waiting>, prepared: Prepared) {
         let position = self.position;
-        for (waiting, reply) in waiting.into_iter().zip(prepared.replies.drain(..)) {
+        for (waiting, reply) in waiting.into_iter().zip(prepared.replies) {
             answer(waiting, reply.map(|reply| Answer { reply, position }));
         }
     }

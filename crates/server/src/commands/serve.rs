@@ -7,8 +7,9 @@
 use super::threads;
 use anyhow::Context as _;
 use cartwright_api::http;
-use cartwright_app::{Key, Shop};
+use cartwright_app::{Key, Shop, carts};
 use cartwright_domain::Sku;
+use cartwright_domain::cart::Rules;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
 use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
@@ -71,6 +72,10 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         core.shop.clone(),
         core.search.clone(),
     ));
+    let tidying = tokio::spawn(tidy_carts(
+        core.shop.clone(),
+        edge.options.cart_rules.clone(),
+    ));
     eprintln!("cartwright is ready on {url}");
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
@@ -91,9 +96,27 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     });
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
+    tidying.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+/// How often carts whose time is over are looked for.
+const TIDY_EVERY: Duration = Duration::from_secs(60);
+
+/// Ends stale carts and removes old ones (CRT-1).
+async fn tidy_carts(shop: Shop, rules: Rules) {
+    let mut ticks = tokio::time::interval(TIDY_EVERY);
+    loop {
+        ticks.tick().await;
+        match carts::tidy(&shop, &rules).await {
+            Ok(tidied) => tracing::debug!(?tidied, "carts are tidy"),
+            Err(fault) => {
+                tracing::warn!(%fault, "carts could not be tidied; trying again in a minute")
+            }
+        }
+    }
 }
 
 async fn listen(config: &Config) -> Result<TcpListener, CannotStart> {
