@@ -101,8 +101,7 @@ pub async fn serve(
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADERS_WITHIN)
-        .pipeline_flush(true);
+        .header_read_timeout(HEADERS_WITHIN);
     builder
         .http2()
         .timer(TokioTimer::new())

@@ -1,4 +1,8 @@
 //! gRPC over real sockets: the generated clients against the real binary, on the port of HTTP.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a black box is watched with the machine's own clock"
+)]
 
 #[path = "../http/support/mod.rs"]
 mod support;
