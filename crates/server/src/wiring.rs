@@ -169,6 +169,7 @@ fn edge_options(config: &Config) -> Options {
         cart_rules: cart_rules(config),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
+        drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
     }
 }
