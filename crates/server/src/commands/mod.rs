@@ -57,7 +57,7 @@ enum Command {
     Bench(Box<bench::BenchArgs>),
     Config(config::ConfigArgs),
     /// Print the OpenAPI document of the HTTP surface.
-    Openapi,
+    Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
     /// The yardstick of `bench`: a bare JSON handler.
     #[command(name = bench::bare::SUBCOMMAND, hide = true)]
@@ -79,7 +79,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Config(args)) => config::run(args),
-        Some(Command::Openapi) => openapi::run(),
+        Some(Command::Openapi(args)) => openapi::run(&args),
         Some(Command::Completions(args)) => {
             completions::run(&args);
             Ok(())

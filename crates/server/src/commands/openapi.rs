@@ -1,6 +1,20 @@
-//! `cartwright openapi`: the document that is generated from the routes.
+//! `cartwright openapi`: the document, and the who-may-call table, that are generated from the routes.
 
-pub(super) fn run() -> anyhow::Result<()> {
-    let document = cartwright_api::http::openapi::document();
-    super::show(&format!("{document:#}\n"))
+use cartwright_api::http::openapi::{document, who_may_call};
+
+/// What to print.
+#[derive(Debug, clap::Args)]
+pub(super) struct OpenapiArgs {
+    /// Print who may call each route, as a Markdown table.
+    #[arg(long)]
+    who: bool,
+}
+
+pub(super) fn run(args: &OpenapiArgs) -> anyhow::Result<()> {
+    let text = if args.who {
+        who_may_call()
+    } else {
+        format!("{:#}\n", document())
+    };
+    super::show(&text)
 }
