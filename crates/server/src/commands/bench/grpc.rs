@@ -239,7 +239,8 @@ impl Channel {
                 if let Some(call) = &mut self.calls[slot] {
                     call.has_message |= !frame.payload.is_empty();
                 }
-                if self.first_reply.is_none() {
+                // Calls may be answered in any order: what was asked first is known of the first stream alone.
+                if self.first_reply.is_none() && frame.stream == 1 {
                     self.first_reply = frame.payload.get(5..).map(<[u8]>::to_vec);
                 }
                 ensure!(!frame.ends_stream(), "a reply ended without trailers");
