@@ -1,6 +1,6 @@
 //! The use cases of the shop: the write loop, the services of each noun, and the ports to the outside.
 //!
-//! `app` loads and commits; `domain` decides; adapters keep. Every write goes through [`commit::Shop::submit`].
+//! `app` loads and commits; `domain` decides; adapters keep. Every write goes through [`Shop::submit`].
 
 pub mod commit;
 pub mod committed;
