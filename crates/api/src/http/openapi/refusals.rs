@@ -59,6 +59,9 @@ pub(super) fn by_status(endpoint: &Endpoint) -> BTreeMap<u16, Vec<&'static str>>
 #[derive(Debug, Default)]
 pub(super) struct Refusals(BTreeMap<String, Value>);
 
+/// What hyper itself refuses comes without a body: addresses and headers far beyond our own limits.
+const BARE_BEYOND_LIMITS: [u16; 2] = [414, 431];
+
 impl Refusals {
     /// A reference to the response of these codes.
     pub(super) fn reference(&mut self, status: u16, codes: Vec<&'static str>) -> Value {
@@ -68,11 +71,19 @@ impl Refusals {
             .map(|code| format!("[`{code}`](/docs/errors/{code})"));
         let links: Vec<_> = links.collect();
         self.0.entry(name.clone()).or_insert_with(|| {
-            json!({
+            let mut response = json!({
                 "description": links.join(", "),
                 "headers": headers::of_refusal(status),
                 "content": {"application/problem+json": content(&codes)},
-            })
+            });
+            if BARE_BEYOND_LIMITS.contains(&status) {
+                response["description"] =
+                    format!("{}; without a body beyond 64 KiB", links.join(", ")).into();
+                response
+                    .as_object_mut()
+                    .map(|response| response.remove("content"));
+            }
+            response
         });
         json!({"$ref": format!("#/components/responses/{name}")})
     }

@@ -163,7 +163,7 @@ async fn measure(bench: &mut Bench, shop: &Shop) -> anyhow::Result<()> {
         bench
             .report
             .rows
-            .push(row.at_least("per second", aim, reached));
+            .push(row.at_least("per second", reached, aim));
     }
     let Some(Record::Level(level)) = shop.find(&Key::Level(level)).await? else {
         anyhow::bail!("the level is gone")
