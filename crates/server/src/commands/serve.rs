@@ -156,7 +156,8 @@ const FIRST_SKU: &str = "SKU123";
 
 /// What to open, and a first request that works when pasted.
 async fn welcome(url: &str, shop: &Shop) -> anyhow::Result<()> {
-    println!("Open     {url}/v1/products");
+    println!("Open     {url}/docs");
+    println!("         {url}/v1/products");
     println!("         {url}/v1/search?q=tent");
     println!("         {url}/health/readiness");
     let sku = Sku::new(FIRST_SKU).map_err(|_| anyhow::anyhow!("{FIRST_SKU} is no SKU"))?;
