@@ -131,6 +131,13 @@ impl Work {
         open_holds, OpenHolds(principal: &SmolStr), Count(u64)
     );
 
+    /// Nothing loaded yet, with room for so many values.
+    pub(crate) fn for_about(values: usize) -> Self {
+        Self {
+            slots: HashMap::with_capacity(values),
+        }
+    }
+
     /// Whether a key is loaded.
     pub fn has(&self, key: &Key) -> bool {
         self.slots.contains_key(key)

@@ -55,7 +55,7 @@ struct Author<'a> {
 
 impl Loop {
     pub(super) fn prepare(&mut self, waiting: &[Waiting], now: Time) -> Result<Prepared, Fault> {
-        let mut gathered = self.gather(now);
+        let mut gathered = self.gather(waiting.len(), now);
         let mut keys = Vec::with_capacity(waiting.len() * 4);
         waiting
             .iter()
@@ -73,7 +73,7 @@ impl Loop {
         due: &[ReservationId],
         now: Time,
     ) -> Result<Prepared, Fault> {
-        let mut gathered = self.gather(now);
+        let mut gathered = self.gather(due.len(), now);
         self.load(
             &mut gathered,
             due.iter().map(|id| Key::Reservation(*id)).collect(),
@@ -95,18 +95,18 @@ impl Loop {
         Ok(self.finish(gathered, Vec::new()))
     }
 
-    fn gather(&mut self, now: Time) -> Gathered {
+    fn gather(&mut self, commands: usize, now: Time) -> Gathered {
         let log = proto::Batch {
             first_position: self.position + 1,
             batch_id: self.ids.fresh(now).to_be_bytes().to_vec(),
             time_ms: now.0,
             origin: self.options.origin.clone(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity(commands * 2),
         };
         Gathered {
-            work: Work::default(),
+            work: Work::for_about(commands * 4),
             log,
-            events: Vec::new(),
+            events: Vec::with_capacity(commands * 2),
             kept: Vec::new(),
             in_batch: HashMap::new(),
         }
