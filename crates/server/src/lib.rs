@@ -7,6 +7,7 @@ pub mod first_key;
 pub mod http_client;
 pub mod importing;
 pub mod load_sample;
+mod memory;
 pub mod sample;
 pub mod snapshots;
 pub mod telemetry;

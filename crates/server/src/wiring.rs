@@ -102,7 +102,10 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
         max_batch: config.size("max_batch"),
         max_waiting: config.size("load_shed_queue_max"),
         max_kept: config.size("max_kept_replies"),
-        cache_bytes: (config.whole("cache_mib") as u64) << 20,
+        cache_bytes: match config.whole("cache_mib") {
+            0 => crate::memory::quarter(),
+            mib => (mib as u64) << 20,
+        },
         origin: config.text("node_name").to_owned(),
     };
     let (shop, running) = commit::start(

@@ -369,9 +369,10 @@ pub const KEYS: &[Key] = &[
     // Store
     key(
         "cache_mib",
-        whole(1, 1 << 20),
-        "128",
-        "Committed state kept in memory.",
+        whole(0, 1 << 20),
+        "0",
+        "Most committed state kept in memory, in MiB; taken as it is used. 0: a quarter of the machine's or container's \
+         memory, between 64 and 4096.",
     ),
     key(
         "sqlite_cache_mib",
