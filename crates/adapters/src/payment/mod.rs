@@ -1,0 +1,3 @@
+//! Payment providers over HTTP, and the signature of webhooks.
+
+pub mod signature;
