@@ -12,7 +12,12 @@ use sha2::{Digest, Sha256};
 /// Answers a request. The methods of a path that is known are told by 405.
 pub(super) async fn answer(sim: &Sim, asked: Asked) -> Answer {
     let path = asked.head.uri.path().to_owned();
-    let segments: Vec<_> = path.trim_start_matches('/').split('/').collect();
+    let segments: Vec<_> = path
+        .trim_start_matches('/')
+        .split('/')
+        .map(|segment| percent_decode_str(segment).decode_utf8_lossy())
+        .collect();
+    let segments: Vec<&str> = segments.iter().map(AsRef::as_ref).collect();
     let method = asked.head.method.clone();
     let get = method == Method::GET;
     let post = method == Method::POST;
