@@ -1,4 +1,6 @@
 //! The simulator as a process of its own, killed under load: what it acknowledged is there once, and keys still replay.
+//!
+//! `CARTWRIGHT_CRASH_EFFECTS` (default 3,000) sets how many effects are acknowledged before each kill.
 
 use crate::harness::{KEY, PATIENCE, request, rows, temp_dir, usd};
 use cartwright_adapters::http::HttpClient;
@@ -18,8 +20,16 @@ use std::time::{Duration, Instant};
 const CALLERS: usize = 64;
 /// Times that it is killed.
 const ROUNDS: u64 = 3;
-/// Acknowledged effects before each kill; the last one is awaited while the others go on.
-const EFFECTS: u64 = 3_000;
+
+/// Acknowledged effects before each kill; calls are under way then.
+fn effects_wanted() -> u64 {
+    match std::env::var("CARTWRIGHT_CRASH_EFFECTS") {
+        Ok(effects) => effects
+            .parse()
+            .expect("CARTWRIGHT_CRASH_EFFECTS is a number"),
+        Err(_) => 3_000,
+    }
+}
 
 struct Process {
     child: Child,
@@ -153,6 +163,7 @@ async fn effects(address: SocketAddr) -> HashMap<String, Vec<Value>> {
 async fn keeps_what_it_acknowledged_through_kills() {
     let dir = temp_dir();
     let client = HttpClient::new();
+    let wanted = effects_wanted();
     let mut deeds = Vec::new();
     let mut process = Process::start(dir.path());
     let barred = request(
@@ -176,7 +187,7 @@ async fn keeps_what_it_acknowledged_through_kills() {
                 ))
             })
             .collect();
-        while done.load(Ordering::Relaxed) < EFFECTS {
+        while done.load(Ordering::Relaxed) < wanted {
             assert!(started.elapsed() < 4 * PATIENCE, "too slow");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
