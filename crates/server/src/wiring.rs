@@ -105,8 +105,14 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
         cache_bytes: (config.whole("cache_mib") as u64) << 20,
         origin: config.text("node_name").to_owned(),
     };
-    let (shop, running) =
-        commit::start(parts, clock, random.clone(), options).map_err(CannotStart::because)?;
+    let (shop, running) = commit::start(
+        parts,
+        clock,
+        random.clone(),
+        options,
+        &tokio::runtime::Handle::current(),
+    )
+    .map_err(CannotStart::because)?;
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
     let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
