@@ -4,6 +4,7 @@ mod cannot_start;
 pub mod catalogue_files;
 pub mod config;
 pub mod first_key;
+pub mod gateway_sim;
 pub mod http_client;
 pub mod importing;
 pub mod load_sample;

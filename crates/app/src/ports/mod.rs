@@ -1,6 +1,7 @@
 //! What the shop needs from outside, named by role. Adapters implement it; one contract suite a port runs on all of them.
 
 mod clock;
+pub mod payment;
 mod random;
 pub mod search;
 mod store;

@@ -10,6 +10,7 @@ mod data_dir;
 mod demo;
 mod doctor;
 mod export;
+mod gateway_sim;
 mod import;
 mod migrate;
 mod openapi;
@@ -59,6 +60,8 @@ enum Command {
     /// Print the OpenAPI document of the HTTP surface.
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
+    #[command(name = "gateway-sim")]
+    GatewaySim(gateway_sim::GatewaySimArgs),
     /// The yardstick of `bench`: a bare JSON handler.
     #[command(name = bench::bare::SUBCOMMAND, hide = true)]
     BenchBare,
@@ -84,6 +87,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
             completions::run(&args);
             Ok(())
         }
+        Some(Command::GatewaySim(args)) => gateway_sim::run(args),
         Some(Command::Bench(args)) => {
             threads(0).and_then(|runtime| runtime.block_on(bench::run(*args)))
         }
