@@ -76,6 +76,10 @@ pub struct Options {
     pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
+    /// Status of a write to a process without the lease.
+    pub lease_reject_status: u16,
+    /// When to try that again, in milliseconds.
+    pub lease_retry_after_ms: u64,
 }
 
 /// Everything the surfaces share.
@@ -203,7 +207,10 @@ impl Edge {
                 if_none_match.as_ref(),
                 method == Method::HEAD,
             ),
-            Err(problem) => write_problem(&problem, &request_id, method == Method::HEAD),
+            Err(problem) => {
+                let problem = self.as_configured(problem);
+                write_problem(&problem, &request_id, method == Method::HEAD)
+            }
         };
         let nanos = self.shop.clock().monotonic_ns().saturating_sub(started);
         let status = response.status().as_u16();
@@ -214,6 +221,19 @@ impl Edge {
             tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
         }
         response
+    }
+
+    /// What a process without the lease answers to writes is configured.
+    fn as_configured(&self, problem: Problem) -> Problem {
+        if !problem.is_for_lack_of_lease() {
+            return problem;
+        }
+        let millis = self.options.lease_retry_after_ms;
+        Problem {
+            status: Some(self.options.lease_reject_status),
+            retry_after: Some(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
+            ..problem.with("retry_after_ms", millis)
+        }
     }
 
     #[allow(

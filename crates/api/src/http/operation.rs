@@ -26,6 +26,10 @@ struct Readiness {
     ready: bool,
     /// `ready`, `read_only` or `draining`.
     status: &'static str,
+    /// `writer`, or `reader` while another process of the shop has the lease and writes.
+    role: &'static str,
+    /// Epoch of the lease; 0 where only one process uses the data.
+    epoch: u64,
     /// What it depends on, and how that is.
     dependencies: std::collections::BTreeMap<&'static str, &'static str>,
     /// Circuit breakers and their state.
@@ -102,9 +106,16 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         (true, false) => "ready",
     };
     let ready = serving && !read_only;
+    let standing = *edge.shop.health().standing().borrow();
     let reply = Reply::of(&Readiness {
         ready,
         status,
+        role: if standing.is_reader {
+            "reader"
+        } else {
+            "writer"
+        },
+        epoch: standing.epoch,
         dependencies: [
             ("store", if read_only { "failing" } else { "ok" }),
             ("search", "ok"),
@@ -147,12 +158,14 @@ fn json_counters(call: &Call) -> serde_json::Value {
     let (requests, errors) = totals(call);
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
+    let standing = *edge.shop.health().standing().borrow();
     json!({
         "requests": requests, "errors": errors, "conflicts": edge.metrics.conflict_count(),
         "rateLimited": edge.metrics.rate_limited_count(), "shed": counts.shed, "batches": counts.batches,
         "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
         "cacheHits": hits, "cacheMisses": misses, "queueDepth": edge.shop.waiting(),
         "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
+        "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch,
     })
 }
 
@@ -167,6 +180,7 @@ fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
     let position = *edge.shop.head().borrow();
+    let standing = *edge.shop.health().standing().borrow();
     let singles = [
         (
             "cartwright_commands_total",
@@ -245,6 +259,18 @@ fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
             "gauge",
             "1 while writes are switched off.",
             u64::from(edge.shop.health().is_read_only()),
+        ),
+        (
+            "cartwright_lease_held",
+            "gauge",
+            "1 while this process may write: it has the lease, or none is needed.",
+            u64::from(!standing.is_reader),
+        ),
+        (
+            "cartwright_lease_epoch",
+            "gauge",
+            "Epoch of the lease; 0 where only one process uses the data.",
+            standing.epoch,
         ),
     ];
     for (name, kind, help, value) in singles {

@@ -6,6 +6,7 @@
 mod checkpoint;
 mod fault;
 mod kept;
+mod lease;
 mod log;
 mod migrations;
 mod open;
