@@ -87,11 +87,28 @@ impl Tenure {
         }
     }
 
-    /// Whether the lease of another has stood still for `times` its life.
-    fn stood_still(&self, now_ns: u64, times: u64) -> bool {
-        self.seen.as_ref().is_some_and(|(lease, since)| {
-            now_ns.saturating_sub(*since) > times * lease.ttl_ms * NS_PER_MS
-        })
+    /// Whether the lease has stood still for so many milliseconds.
+    fn stood_still(&self, now_ns: u64, millis: u64) -> bool {
+        self.seen
+            .as_ref()
+            .is_some_and(|(_, since)| now_ns.saturating_sub(*since) > millis * NS_PER_MS)
+    }
+
+    /// Whether the lease may be taken: nobody has it, or its holder did not renew it for its whole life. One that this
+    /// process itself let lapse it leaves to others for a moment.
+    fn is_free(&mut self, found: Option<&Lease>, now_ns: u64) -> bool {
+        let Some(lease) = found.filter(|lease| lease.ttl_ms > 0) else {
+            return true;
+        };
+        if self.seen.as_ref().is_none_or(|(seen, _)| seen != lease) {
+            self.seen = Some((lease.clone(), now_ns));
+        }
+        let patience = if lease.holder == self.options.holder {
+            lease.ttl_ms / 4
+        } else {
+            lease.ttl_ms
+        };
+        self.stood_still(now_ns, patience)
     }
 }
 
@@ -125,19 +142,18 @@ impl Loop {
                 self.follow(now);
                 self.challenge(now);
             }
-            Some(mine) if now.saturating_sub(tenure.renewed_ns) >= self.renew_ns() => {
-                let mine = mine.clone();
-                self.renew(&mine, now);
+            Some(mine) => {
+                let idle_ns = now.saturating_sub(tenure.renewed_ns);
+                if idle_ns > mine.ttl_ms * NS_PER_MS && !self.health.is_read_only() {
+                    // Held up for too long, whoever has it now.
+                    self.step_down();
+                } else if idle_ns >= tenure.options.renew_ms * NS_PER_MS {
+                    let mine = mine.clone();
+                    self.renew(&mine, now);
+                }
             }
-            Some(_) => {}
         }
         self.tenure.as_ref().is_some_and(|it| it.mine.is_some())
-    }
-
-    fn renew_ns(&self) -> u64 {
-        self.tenure
-            .as_ref()
-            .map_or(u64::MAX, |it| it.options.renew_ms * NS_PER_MS)
     }
 
     /// Answers those who came before this process knew that another one writes.
@@ -188,50 +204,45 @@ impl Loop {
         let Some(tenure) = &mut self.tenure else {
             return;
         };
-        let is_free = match &found {
-            None => true,
-            Some(lease) if lease.ttl_ms == 0 || lease.holder == tenure.options.holder => true,
-            Some(lease) => {
-                if tenure.seen.as_ref().is_none_or(|(seen, _)| seen != lease) {
-                    tenure.seen = Some((lease.clone(), now_ns));
-                }
-                self.health.set_standing(Standing {
-                    is_reader: true,
-                    epoch: lease.epoch,
-                });
-                tenure.stood_still(now_ns, 1)
-            }
-        };
+        let is_free = tenure.is_free(found.as_ref(), now_ns);
+        if let Some(lease) = &found {
+            self.health.set_standing(Standing {
+                is_reader: true,
+                epoch: lease.epoch,
+            });
+        }
         if is_free {
             let claim = tenure.claim(found.as_ref().map_or(1, |lease| lease.epoch + 1));
             match self.store.swap_lease(found.as_ref(), &claim) {
                 Ok(Swap::Done) => self.take_over(claim, now_ns),
                 Ok(Swap::Changed) => tenure.seen = None,
-                Ok(Swap::Busy) if tenure.stood_still(now_ns, 2) => self.unblock(found.as_ref()),
-                Ok(Swap::Busy) => {}
+                Ok(Swap::Busy) => self.wake(found.as_ref()),
                 Err(fault) => tenure.complain("the lease could not be taken", &fault),
             }
         }
     }
 
-    /// The holder has been silent for long, and yet somebody keeps the store from being written.
-    fn unblock(&mut self, lease: Option<&Lease>) {
-        let Some(lease) = lease else {
+    /// The holder's time is over, and yet somebody keeps the store from being written.
+    fn wake(&mut self, lease: Option<&Lease>) {
+        let Some(lease) = lease.filter(|lease| lease.ttl_ms > 0) else {
             return;
         };
-        let ended = self.store.unblock(lease);
+        let woken = self.store.wake(lease);
         let Some(tenure) = &mut self.tenure else {
             return;
         };
-        match ended {
-            Ok(true) => {
-                tracing::warn!(node = lease.node, pid = lease.pid, "ended a process that was stopped in the middle of a commit, beyond its lease");
-            }
+        let holder = format!("the holder was {}, process {}", lease.node, lease.pid);
+        match woken {
+            Ok(true) => tracing::warn!(
+                node = lease.node,
+                pid = lease.pid,
+                "woke a process that was stopped in the middle of a commit, beyond its lease"
+            ),
             Ok(false) => tenure.complain(
                 "the lease is over, but a process keeps the database from being written: continue or end it",
-                &Fault::Unavailable(format!("the holder was {}, process {}", lease.node, lease.pid)),
+                &Fault::Unavailable(holder),
             ),
-            Err(fault) => tenure.complain("the process that blocks the store was not found", &fault),
+            Err(fault) => tenure.complain("it cannot be seen who blocks the store", &fault),
         }
     }
 
@@ -267,7 +278,7 @@ impl Loop {
         });
     }
 
-    /// Another process has the lease: from now on this one reads.
+    /// The lease is lost, or was not renewed in time: from now on this process reads.
     pub(super) fn step_down(&mut self) {
         let Some(tenure) = &mut self.tenure else {
             return;
@@ -280,7 +291,7 @@ impl Loop {
         self.expiring.clear();
         tracing::warn!(
             epoch,
-            "another process has taken the lease; this one serves reads from now on"
+            "the lease was lost; this process serves reads until it has one again"
         );
     }
 

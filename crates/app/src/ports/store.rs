@@ -84,9 +84,9 @@ pub trait WriteStore: Send {
         Err(Fault::Unavailable("this store is not shared".into()))
     }
 
-    /// Ends a process that was stopped in the middle of a commit and so keeps everybody else from writing, if that is what
+    /// Wakes a process that was stopped in the middle of a commit and so keeps everybody else from writing, if that is what
     /// the holder of `lease` is; whether it did.
-    fn unblock(&mut self, _lease: &Lease) -> Result<bool, Fault> {
+    fn wake(&mut self, _lease: &Lease) -> Result<bool, Fault> {
         Ok(false)
     }
 }

@@ -106,11 +106,12 @@ pub(super) fn read(connection: &Connection) -> Result<Option<Lease>, Fault> {
         .transpose()
 }
 
-/// Ends the holder of a lease if it is a stopped process that has the write lock of this database: it was paused in the middle
-/// of a commit, and SQLite keeps its lock until it goes on or ends. Whether it did.
+/// Wakes the holder of a lease if it is a stopped process that has the write lock of this database: it was paused in the middle
+/// of a commit, and SQLite keeps its lock until it goes on or ends. It finishes that commit, which nobody has overtaken, and
+/// then finds that its time is over. Whether it did.
 ///
 /// It must be seen from here: on Linux, and not in another container's process numbers.
-pub(super) fn unblock(database: &Path, lease: &Lease) -> Result<bool, Fault> {
+pub(super) fn wake(database: &Path, lease: &Lease) -> Result<bool, Fault> {
     let unavailable = |error: std::io::Error| Fault::Unavailable(error.to_string());
     let memory = format!("{}-shm", database.display());
     let inode = std::fs::metadata(memory).map_err(unavailable)?.ino();
@@ -122,7 +123,7 @@ pub(super) fn unblock(database: &Path, lease: &Lease) -> Result<bool, Fault> {
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     let Some(pid) = pid else { return Ok(false) };
-    rustix::process::kill_process(pid, rustix::process::Signal::KILL)
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT)
         .map_err(|error| unavailable(error.into()))?;
     Ok(true)
 }

@@ -275,7 +275,7 @@ impl WriteStore for Writer {
         swapped
     }
 
-    fn unblock(&mut self, lease: &Lease) -> Result<bool, Fault> {
-        lease::unblock(&self.dir.join(super::DATABASE_FILE), lease)
+    fn wake(&mut self, lease: &Lease) -> Result<bool, Fault> {
+        lease::wake(&self.dir.join(super::DATABASE_FILE), lease)
     }
 }
