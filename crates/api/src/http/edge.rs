@@ -470,6 +470,15 @@ async fn read(body: Incoming, limit: usize) -> Result<Bytes, Problem> {
         })
 }
 
+/// What an import may call itself.
+const IMPORTED: [&str; 5] = [
+    "application/json",
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/octet-stream",
+];
+
 fn check_media(endpoint: &Endpoint, headers: &HeaderMap, has_body: bool) -> Result<(), Problem> {
     let media = |value: &HeaderValue| {
         let text = value.to_str().unwrap_or_default();
@@ -487,6 +496,13 @@ fn check_media(endpoint: &Endpoint, headers: &HeaderMap, has_body: bool) -> Resu
         });
         if !fits {
             let detail = "send the body as application/json";
+            return Err(Problem::new("unsupported_media_type", detail));
+        }
+    }
+    if has_body && endpoint.body == BodyKind::Import {
+        let sent = headers.get(header::CONTENT_TYPE).map(media);
+        if !sent.as_deref().is_none_or(|sent| IMPORTED.contains(&sent)) {
+            let detail = "send a JSON array as application/json or JSON lines as application/x-ndjson; `cartwright import` reads CSV and YAML";
             return Err(Problem::new("unsupported_media_type", detail));
         }
     }
