@@ -6,7 +6,7 @@ mod edge;
 mod endpoint;
 mod gate;
 mod linger;
-mod metrics;
+pub(crate) mod metrics;
 pub mod openapi;
 mod page;
 mod query;

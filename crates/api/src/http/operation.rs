@@ -1,7 +1,7 @@
 //! Health and metrics.
 
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
-use super::metrics::BOUNDS_MICROS;
+use super::metrics::write_histogram;
 use crate::problem::Problem;
 use cartwright_domain::key::Scope;
 
@@ -159,7 +159,9 @@ fn json_counters(call: &Call) -> serde_json::Value {
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
     let standing = *edge.shop.health().standing().borrow();
+    let (calls, failed) = edge.metrics.grpc.get().map_or((0, 0), |grpc| grpc.totals());
     json!({
+        "grpcRequests": calls, "grpcErrors": failed,
         "requests": requests, "errors": errors, "conflicts": edge.metrics.conflict_count(),
         "rateLimited": edge.metrics.rate_limited_count(), "shed": counts.shed, "batches": counts.batches,
         "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
@@ -322,31 +324,17 @@ fn write_routes(call: &Call, out: &mut String) -> std::fmt::Result {
         "# TYPE cartwright_http_request_duration_seconds histogram"
     )?;
     for ((method, path), counts) in &routes {
-        let all: u64 = counts
-            .by_duration
-            .iter()
-            .map(|count| count.load(Relaxed))
-            .sum();
-        if all == 0 {
-            continue;
-        }
         let labels = format!("method=\"{method}\",route=\"{path}\"");
-        let name = "cartwright_http_request_duration_seconds";
-        let mut sum = 0;
-        for (bound, count) in BOUNDS_MICROS.iter().zip(&counts.by_duration) {
-            sum += count.load(Relaxed);
-            writeln!(
-                out,
-                "{name}_bucket{{{labels},le=\"{}\"}} {sum}",
-                *bound as f64 / 1e6
-            )?;
-        }
-        writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}")?;
-        writeln!(
+        write_histogram(
             out,
-            "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {all}",
-            counts.nanos.load(Relaxed) as f64 / 1e9
+            "cartwright_http_request_duration_seconds",
+            &labels,
+            &counts.by_duration,
+            &counts.nanos,
         )?;
+    }
+    if let Some(grpc) = call.edge.metrics.grpc.get() {
+        grpc.write(out)?;
     }
     Ok(())
 }
