@@ -32,6 +32,11 @@ pub struct Committed {
 /// Guessed bytes of one entry, to size the table.
 const TYPICAL_ENTRY: u64 = 600;
 
+/// Looked for when a hold is made, and again only by a client that repeats itself: would push out what is needed.
+fn is_asked_once(key: &Key) -> bool {
+    matches!(key, Key::Reference(..))
+}
+
 impl Committed {
     /// Holds about `bytes` of state.
     pub fn new(bytes: u64) -> Self {
@@ -66,6 +71,9 @@ impl Committed {
             let loaded = tokio::task::spawn_blocking(move || store.load(&key)).await;
             loaded.map_err(|error| Fault::Unavailable(error.to_string()))?
         };
+        if is_asked_once(key) {
+            return load.await;
+        }
         self.entries.get_or_insert_async(key, load).await
     }
 
@@ -73,7 +81,7 @@ impl Committed {
     /// new epoch sees the new value.
     pub(crate) fn publish(&self, key: Key, value: Option<Record>) {
         let epoch = self.epoch_of(&key);
-        self.entries.insert(key, value);
+        self.remember(key, value);
         if let Some(epoch) = epoch {
             epoch.fetch_add(1, Ordering::Release);
         }
@@ -81,7 +89,9 @@ impl Committed {
 
     /// The loop's own: what it has read and nobody changed.
     pub(crate) fn remember(&self, key: Key, value: Option<Record>) {
-        self.entries.insert(key, value);
+        if !is_asked_once(&key) {
+            self.entries.insert(key, value);
+        }
     }
 
     /// Forgets what another process has changed.

@@ -34,7 +34,23 @@ impl From<Refusal> for Stop {
 struct Slot {
     now: Option<Record>,
     changed: bool,
+    /// Not from memory: it was read for this batch.
+    fresh: bool,
 }
+
+impl Slot {
+    /// What an event or an index makes: nothing yet.
+    fn empty() -> Self {
+        Self {
+            now: None,
+            changed: true,
+            fresh: false,
+        }
+    }
+}
+
+/// Values under their keys; `None`: nothing is there.
+pub(crate) type Values = Vec<(Key, Option<Record>)>;
 
 /// Loaded values. Reading what is not loaded asks for it.
 #[derive(Debug, Default)]
@@ -115,20 +131,26 @@ impl Work {
         open_holds, OpenHolds(principal: &SmolStr), Count(u64)
     );
 
+    /// Nothing loaded yet, with room for so many values.
+    pub(crate) fn for_about(values: usize) -> Self {
+        Self {
+            slots: HashMap::with_capacity(values),
+        }
+    }
+
     /// Whether a key is loaded.
     pub fn has(&self, key: &Key) -> bool {
         self.slots.contains_key(key)
     }
 
-    /// Takes a committed value in.
-    pub(crate) fn put(&mut self, key: Key, value: Option<Record>) {
-        self.slots.insert(
-            key,
-            Slot {
-                now: value,
-                changed: false,
-            },
-        );
+    /// Takes a committed value in; `fresh`: it was read from the store and is not in memory yet.
+    pub(crate) fn put(&mut self, key: Key, value: Option<Record>, fresh: bool) {
+        let slot = Slot {
+            now: value,
+            changed: false,
+            fresh,
+        };
+        self.slots.insert(key, slot);
     }
 
     /// The value of a loaded key.
@@ -162,10 +184,7 @@ impl Work {
     /// Applies an event and what follows from it for the indexes; what is worth telling beside it goes to `notices`.
     /// Returns the version of its thing after it.
     pub(crate) fn apply(&mut self, event: &Event, now: Time, notices: &mut Vec<Event>) -> u64 {
-        let slot = self.slots.entry(event.key()).or_insert(Slot {
-            now: None,
-            changed: false,
-        });
+        let slot = self.slots.entry(event.key()).or_insert_with(Slot::empty);
         slot.changed = true;
         let standing = match (event, &slot.now) {
             (Event::Notice(..), now) => return now.as_ref().map_or(0, Record::version),
@@ -196,10 +215,10 @@ impl Work {
     }
 
     fn index(&mut self, change: IndexChange) {
-        let slot = self.slots.entry(change.key().clone()).or_insert(Slot {
-            now: None,
-            changed: false,
-        });
+        let slot = self
+            .slots
+            .entry(change.key().clone())
+            .or_insert_with(Slot::empty);
         slot.changed = true;
         match change {
             IndexChange::Set(_, record) => slot.now = Some(record),
@@ -225,14 +244,18 @@ impl Work {
         }
     }
 
-    /// Everything that changed, in the order of the keys.
-    pub(crate) fn changed(&self) -> Vec<(Key, Option<Record>)> {
-        let changed = self.slots.iter().filter(|(_, slot)| slot.changed);
-        let mut changed: Vec<_> = changed
-            .map(|(key, slot)| (key.clone(), slot.now.clone()))
-            .collect();
+    /// Everything that changed, in the order of the keys, and what was only read, from the store.
+    pub(crate) fn into_parts(self) -> (Values, Values) {
+        let (mut changed, mut read) = (Vec::with_capacity(self.slots.len()), Vec::new());
+        for (key, slot) in self.slots {
+            if slot.changed {
+                changed.push((key, slot.now));
+            } else if slot.fresh {
+                read.push((key, slot.now));
+            }
+        }
         changed.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-        changed
+        (changed, read)
     }
 }
 

@@ -143,8 +143,10 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         cache_bytes: (config.whole("cache_mib") as u64) << 20,
         origin: config.text("node_name").to_owned(),
     };
-    let (shop, running) = commit::start_shared(parts, clock, random.clone(), options, lease)
-        .map_err(CannotStart::because)?;
+    let runtime = tokio::runtime::Handle::current();
+    let (shop, running) =
+        commit::start_shared(parts, clock, random.clone(), options, &runtime, lease)
+            .map_err(CannotStart::because)?;
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
     let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;

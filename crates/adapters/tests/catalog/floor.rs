@@ -123,11 +123,12 @@ impl Floor {
             origin: "test".into(),
         };
         let clock = Arc::new(SystemClock::new());
-        let (shop, running) = start(parts, clock, Arc::new(SystemRandom), options).unwrap();
         let threads = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .build()
             .unwrap();
+        let random = Arc::new(SystemRandom);
+        let (shop, running) = start(parts, clock, random, options, threads.handle()).unwrap();
         Self {
             shop,
             threads,

@@ -112,17 +112,18 @@ impl Floor {
             cache_bytes: 1 << 20,
             origin: "test".into(),
         };
+        let threads = tokio::runtime::Builder::new_current_thread()
+            .enable_time()
+            .build()
+            .unwrap();
         let (shop, running) = start(
             parts,
             clock.clone(),
             Arc::new(Sequence(AtomicU64::new(1))),
             options,
+            threads.handle(),
         )
         .unwrap();
-        let threads = tokio::runtime::Builder::new_current_thread()
-            .enable_time()
-            .build()
-            .unwrap();
         Self {
             shop,
             running: Some(running),

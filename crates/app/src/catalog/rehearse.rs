@@ -36,7 +36,7 @@ pub async fn rehearse(
     for _ in 0..MAX_ROUNDS {
         for key in keys.drain(..) {
             let value = shop.find(&key).await?;
-            work.put(key, value);
+            work.put(key, value, false);
         }
         let now = Time(shop.clock().now_ms());
         let decided = command.decide(&work, &mut Moment { now, ids: &mut ids });

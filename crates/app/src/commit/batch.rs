@@ -8,7 +8,7 @@ use crate::kept::KeptReply;
 use crate::nouns::{Event, Key, Record};
 use crate::ports::Keep;
 use crate::shop::{Command, Keyed, Moment, Outcome, Reply, Submission, Waiting};
-use crate::work::{Stop, Work};
+use crate::work::{Stop, Values, Work};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::{Refusal, ReservationId, Sku, Time};
 use cartwright_proto::events as proto;
@@ -20,10 +20,11 @@ use std::sync::Arc;
 pub(super) struct Prepared {
     pub(super) log: proto::Batch,
     pub(super) events: Vec<Event>,
-    pub(super) changed: Vec<(Key, Option<Record>)>,
+    pub(super) changed: Values,
+    /// What was read from the store and did not change: worth keeping in memory.
+    pub(super) read: Values,
     pub(super) kept: Vec<Keep>,
     pub(super) replies: Vec<Result<Reply, Fault>>,
-    fresh: Vec<(Key, Option<Record>)>,
     head: u64,
 }
 
@@ -36,11 +37,6 @@ impl Prepared {
     pub(super) fn last_position(&self) -> u64 {
         self.head + self.log.entries.len() as u64
     }
-
-    /// What was read from the store and did not change: worth keeping in memory.
-    pub(super) fn loaded(&self) -> impl Iterator<Item = (Key, Option<Record>)> + '_ {
-        self.fresh.iter().cloned()
-    }
 }
 
 /// What is gathered while the commands of a batch are decided.
@@ -50,7 +46,6 @@ struct Gathered {
     events: Vec<Event>,
     kept: Vec<Keep>,
     in_batch: HashMap<[u8; 16], Arc<KeptReply>>,
-    fresh: Vec<Key>,
 }
 
 struct Author<'a> {
@@ -60,7 +55,7 @@ struct Author<'a> {
 
 impl Loop {
     pub(super) fn prepare(&mut self, waiting: &[Waiting], now: Time) -> Result<Prepared, Fault> {
-        let mut gathered = self.gather(now);
+        let mut gathered = self.gather(waiting.len(), now);
         let mut keys = Vec::with_capacity(waiting.len() * 4);
         waiting
             .iter()
@@ -78,7 +73,7 @@ impl Loop {
         due: &[ReservationId],
         now: Time,
     ) -> Result<Prepared, Fault> {
-        let mut gathered = self.gather(now);
+        let mut gathered = self.gather(due.len(), now);
         self.load(
             &mut gathered,
             due.iter().map(|id| Key::Reservation(*id)).collect(),
@@ -100,61 +95,59 @@ impl Loop {
         Ok(self.finish(gathered, Vec::new()))
     }
 
-    fn gather(&mut self, now: Time) -> Gathered {
+    fn gather(&mut self, commands: usize, now: Time) -> Gathered {
         let log = proto::Batch {
             first_position: self.position + 1,
             batch_id: self.ids.fresh(now).to_be_bytes().to_vec(),
             time_ms: now.0,
             origin: self.options.origin.clone(),
-            entries: Vec::new(),
+            entries: Vec::with_capacity(commands * 2),
         };
         Gathered {
-            work: Work::default(),
+            work: Work::for_about(commands * 4),
             log,
-            events: Vec::new(),
+            events: Vec::with_capacity(commands * 2),
             kept: Vec::new(),
             in_batch: HashMap::new(),
-            fresh: Vec::new(),
         }
     }
 
     fn finish(&self, gathered: Gathered, replies: Vec<Result<Reply, Fault>>) -> Prepared {
-        let changed = gathered.work.changed();
-        let unchanged = |key: &Key| changed.binary_search_by(|(k, _)| k.cmp(key)).is_err();
-        let fresh = gathered.fresh.iter().filter(|key| unchanged(key));
-        let fresh = fresh
-            .map(|key| (key.clone(), gathered.work.value(key).cloned()))
-            .collect();
+        let (changed, read) = gathered.work.into_parts();
         Prepared {
             log: gathered.log,
             events: gathered.events,
             changed,
+            read,
             kept: gathered.kept,
             replies,
-            fresh,
             head: self.position,
         }
     }
 
     /// Takes what is missing from memory, and the rest from the store in sorted order.
     fn load(&mut self, gathered: &mut Gathered, mut keys: Vec<Key>) -> Result<(), Fault> {
-        keys.sort_unstable();
-        keys.dedup();
-        keys.retain(|key| !gathered.work.has(key));
-        let mut absent = Vec::new();
-        for key in keys {
-            match self.committed.get(&key) {
-                Some(value) => gathered.work.put(key, value),
-                None => absent.push(key),
+        keys.retain(|key| {
+            if gathered.work.has(key) {
+                return false;
             }
-        }
-        if absent.is_empty() {
+            match self.committed.get(key) {
+                Some(value) => {
+                    gathered.work.put(key.clone(), value, false);
+                    false
+                }
+                None => true,
+            }
+        });
+        if keys.is_empty() {
             return Ok(());
         }
+        keys.sort_unstable();
+        keys.dedup();
+        let absent = keys;
         let values = self.store.load(&absent)?;
         for (key, value) in absent.into_iter().zip(values) {
-            gathered.fresh.push(key.clone());
-            gathered.work.put(key, value);
+            gathered.work.put(key, value, true);
         }
         Ok(())
     }

@@ -28,7 +28,8 @@ use std::collections::BinaryHeap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot, watch};
 
 /// Limits of the loop. All are configurable; see the configuration reference.
 #[derive(Debug, Clone)]
@@ -69,7 +70,7 @@ impl Running {
     }
 }
 
-/// Starts the loop on its own thread.
+/// Starts the loop on its own thread. Its answers are handed out on `runtime`.
 ///
 /// Errors: [`Fault`] when the store cannot say where its log ends.
 pub fn start(
@@ -77,8 +78,9 @@ pub fn start(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     options: Options,
+    runtime: &Handle,
 ) -> Result<(Shop, Running), Fault> {
-    start_shared(parts, clock, random, options, None)
+    start_shared(parts, clock, random, options, runtime, None)
 }
 
 /// As [`start`], where several processes may use the store: the loop writes while it has the lease, and follows else.
@@ -87,12 +89,15 @@ pub fn start_shared(
     clock: Arc<dyn Clock>,
     random: Arc<dyn Random>,
     options: Options,
+    runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
     let StoreParts { mut write, read } = parts;
     let (position, last) = write.head()?;
     let (queue, waiting) = bounded(options.max_waiting);
     let (head_sender, head) = watch::channel(position);
+    let (answers, handed) = mpsc::unbounded_channel();
+    runtime.spawn(hand_out(handed));
     let health = Arc::new(Health::default());
     let committed = Arc::new(Committed::new(options.cache_bytes));
     let shop = Shop {
@@ -115,7 +120,9 @@ pub fn start_shared(
         last,
         expiring: BinaryHeap::new(),
         kept_place: 0,
+        company: false,
         head: head_sender,
+        answers,
         health: health.clone(),
         options,
         tenure,
@@ -143,11 +150,29 @@ struct Loop {
     last: Time,
     kept: KeptIndex,
     kept_place: u64,
+    company: bool,
     expiring: BinaryHeap<Reverse<(Time, ReservationId)>>,
     head: watch::Sender<u64>,
+    answers: mpsc::UnboundedSender<Answers>,
     health: Arc<Health>,
     options: Options,
     tenure: Option<Tenure>,
+}
+
+/// The answers of one batch, on their way.
+type Answers = Vec<(
+    oneshot::Sender<Result<Answer, Fault>>,
+    Result<Answer, Fault>,
+)>;
+
+/// Hands out the answers of each batch on the runtime's own threads, where waking a waiting request is cheap.
+async fn hand_out(mut answers: mpsc::UnboundedReceiver<Answers>) {
+    while let Some(batch) = answers.recv().await {
+        for (waiting, answer) in batch {
+            // Nobody waits any more when the caller went away; the write stands all the same.
+            drop(waiting.send(answer));
+        }
+    }
 }
 
 impl Loop {
@@ -177,10 +202,22 @@ impl Loop {
             Err(RecvTimeoutError::Timeout) if !self.health.is_closing() => return Some(Vec::new()),
             Err(_) => return None,
         };
-        let mut waiting = Vec::with_capacity(64);
+        self.gather_company();
+        let mut waiting = Vec::with_capacity(self.queue.len() + 1);
         waiting.push(first);
         waiting.extend(self.queue.try_iter().take(self.options.max_batch - 1));
+        self.company = waiting.len() > 1;
         Some(waiting)
+    }
+
+    /// Those who were just answered together come back together: while they still arrive, one commit serves more of them.
+    /// A command that came alone last time waits for nobody.
+    fn gather_company(&self) {
+        let mut came = 0;
+        while self.company && came < self.queue.len().min(self.options.max_batch) {
+            came = self.queue.len();
+            std::thread::yield_now();
+        }
     }
 
     /// The time of the next batch: never earlier than any before, across restarts too.
@@ -219,9 +256,9 @@ impl Loop {
     }
 
     fn expire(&mut self, due: &[ReservationId], now: Time) -> Result<(), Fault> {
-        let prepared = self.prepare_expired(due, now)?;
+        let mut prepared = self.prepare_expired(due, now)?;
         self.write(&prepared, now)?;
-        self.publish(&prepared);
+        self.publish(&mut prepared);
         Ok(())
     }
 
@@ -319,12 +356,12 @@ impl Loop {
     }
 
     /// The transaction is durable: memory follows, then everybody learns it.
-    fn publish(&mut self, prepared: &Prepared) {
+    fn publish(&mut self, prepared: &mut Prepared) {
         self.position = prepared.last_position();
-        for (key, value) in &prepared.changed {
-            self.committed.publish(key.clone(), value.clone());
+        for (key, value) in prepared.changed.drain(..) {
+            self.committed.publish(key, value);
         }
-        for (key, value) in prepared.loaded() {
+        for (key, value) in prepared.read.drain(..) {
             self.committed.remember(key, value);
         }
         for event in &prepared.events {
@@ -349,8 +386,8 @@ impl Loop {
         }
     }
 
-    fn done(&mut self, waiting: Vec<Waiting>, prepared: Prepared, started: u64) {
-        self.publish(&prepared);
+    fn done(&mut self, waiting: Vec<Waiting>, mut prepared: Prepared, started: u64) {
+        self.publish(&mut prepared);
         let nanos = self.clock.monotonic_ns().saturating_sub(started);
         self.health.batch(
             waiting.len(),
@@ -363,9 +400,10 @@ impl Loop {
 
     fn reply(&self, waiting: Vec<Waiting>, prepared: Prepared) {
         let position = self.position;
-        for (waiting, reply) in waiting.into_iter().zip(prepared.replies) {
-            answer(waiting, reply.map(|reply| Answer { reply, position }));
-        }
+        let replies = prepared.replies.into_iter();
+        let replies = replies.map(|reply| reply.map(|reply| Answer { reply, position }));
+        let answers = waiting.into_iter().map(|w| w.reply).zip(replies).collect();
+        drop(self.answers.send(answers));
     }
 
     /// After a failure: reopen, check, and read back; read-only until that succeeds. `failed` is the batch whose fate is open.

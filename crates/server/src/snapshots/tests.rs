@@ -20,17 +20,18 @@ fn tidy() -> commit::Options {
 /// A stopped shop that has the sample.
 fn shop(dir: &Path) -> Arc<dyn ReadStore> {
     let open = || sqlite::open(dir, SqliteOptions::default(), &SystemRandom).expect("a store");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .expect("a runtime");
     let (shop, running) = commit::start(
         open(),
         Arc::new(SystemClock::new()),
         Arc::new(SystemRandom),
         tidy(),
+        runtime.handle(),
     )
     .expect("a loop");
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime");
     runtime
         .block_on(crate::load_sample::load(&shop))
         .expect("the sample");

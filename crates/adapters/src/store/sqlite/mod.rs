@@ -5,6 +5,7 @@
 
 mod checkpoint;
 mod fault;
+mod holds;
 mod kept;
 mod lease;
 mod log;

@@ -3,7 +3,7 @@
 use super::fault::fault;
 use super::lease::Fence;
 use super::open::{Locked, SqliteOptions, connect_more};
-use super::{log, rows};
+use super::{holds, log, rows};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{Cursor, Page, ReadStore};
@@ -298,10 +298,7 @@ impl ReadStore for Reader {
         all("SELECT body FROM products ORDER BY id", rows::product)?;
         all("SELECT body FROM stores ORDER BY id", rows::store)?;
         all(&format!("{LEVELS} ORDER BY sku, store"), rows::level)?;
-        all(
-            "SELECT body FROM reservations ORDER BY id",
-            rows::reservation,
-        )?;
+        all(&format!("{} ORDER BY id", holds::COLUMNS), holds::read)?;
         all("SELECT body FROM transfers ORDER BY id", rows::transfer)?;
         all("SELECT body FROM carts ORDER BY id", rows::cart)?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;

@@ -1,10 +1,11 @@
 //! The tables of the nouns: what is put under a key and what is found there.
 
 use super::fault::fault;
+use super::holds;
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_domain::cart::{Cart, State as CartState};
-use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings, State};
+use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings};
 use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, Time};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
@@ -180,12 +181,12 @@ impl<'c> Puts<'c> {
     }
 
     fn reservation(&mut self, id: ReservationId, hold: &Reservation) -> Result<(), Fault> {
-        let body = encode(self.json, hold)?;
+        let body = holds::body(self.json, hold)?;
         let (bytes, principal) = (id.to_bytes(), hold.principal.as_str());
         let row = params![
             &bytes[..],
             hold.version as i64,
-            hold_state(hold.state),
+            holds::state(hold.state),
             principal,
             hold.expires_at.0,
             body
@@ -210,15 +211,6 @@ impl<'c> Puts<'c> {
 
 pub(super) fn expires_hour(at: Time) -> i64 {
     at.0.div_euclid(HOUR_MS)
-}
-
-fn hold_state(state: State) -> i64 {
-    match state {
-        State::Pending => 0,
-        State::Confirmed => 1,
-        State::Released => 2,
-        State::Expired => 3,
-    }
 }
 
 fn cart_state(state: CartState) -> i64 {
@@ -250,7 +242,7 @@ fn execute<'c>(
     Ok(())
 }
 
-fn encode<'j, T: Serialize>(json: &'j mut Vec<u8>, value: &T) -> Result<&'j str, Fault> {
+pub(super) fn encode<'j, T: Serialize>(json: &'j mut Vec<u8>, value: &T) -> Result<&'j str, Fault> {
     json.clear();
     serde_json::to_writer(&mut *json, value).map_err(|error| Fault::Rejected(error.to_string()))?;
     std::str::from_utf8(json).map_err(|error| Fault::Rejected(error.to_string()))
@@ -328,9 +320,9 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
         }
         Key::Reservation(id) => one(
             connection,
-            "SELECT body FROM reservations WHERE id = ?1",
+            &format!("{} WHERE id = ?1", holds::COLUMNS),
             params![&id.to_bytes()[..]],
-            reservation,
+            holds::read,
         ),
         Key::Transfer(id) => one(
             connection,
@@ -419,7 +411,7 @@ fn stores_of(connection: &Connection, sku: &Sku) -> Result<Option<Record>, Fault
 }
 
 /// A column that does not hold what it should.
-fn bad(
+pub(super) fn bad(
     column: usize,
     kind: Type,
     error: impl std::error::Error + Send + Sync + 'static,
@@ -454,10 +446,6 @@ pub(super) fn product(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn store(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::Store)
-}
-
-pub(super) fn reservation(row: &Row<'_>) -> rusqlite::Result<Record> {
-    body(row, 0).map(Record::Reservation)
 }
 
 pub(super) fn transfer(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -151,7 +151,11 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
 impl WriteStore for Writer {
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
         let connection = self.connection()?;
-        keys.iter().map(|key| rows::load(connection, key)).collect()
+        // One read transaction for all: SQLite locks and unlocks a file once, not once a statement.
+        let reads = connection.unchecked_transaction().map_err(fault)?;
+        let found = keys.iter().map(|key| rows::load(&reads, key)).collect();
+        reads.finish().map_err(fault)?;
+        found
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {

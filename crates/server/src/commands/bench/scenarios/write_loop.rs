@@ -110,6 +110,7 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         Arc::new(SystemClock::new()),
         Arc::new(SystemRandom),
         options,
+        &tokio::runtime::Handle::current(),
     )?;
     let measured = measure(bench, &shop).await;
     close(shop, running).await?;
