@@ -6,6 +6,7 @@ mod edge;
 mod endpoint;
 mod gate;
 mod linger;
+mod media;
 pub(crate) mod metrics;
 pub mod openapi;
 mod page;
