@@ -19,6 +19,8 @@ pub struct Problem {
     pub retry_after: Option<u32>,
     /// Methods that the resource has (405).
     pub allow: Option<String>,
+    /// Another status than the code's own, where it is configured.
+    pub status: Option<u16>,
 }
 
 impl Problem {
@@ -30,6 +32,7 @@ impl Problem {
             fields: Map::new(),
             retry_after: None,
             allow: None,
+            status: None,
         }
     }
 
@@ -61,7 +64,12 @@ impl Problem {
 
     /// HTTP status.
     pub fn status(&self) -> u16 {
-        status_of(self.code)
+        self.status.unwrap_or_else(|| status_of(self.code))
+    }
+
+    /// Whether it says that another process writes.
+    pub(crate) fn is_for_lack_of_lease(&self) -> bool {
+        self.code == "read_only" && self.fields.contains_key("role")
     }
 
     /// The body.
@@ -185,15 +193,27 @@ pub fn version_required() -> Problem {
     )
 }
 
+/// Another process has the lease. What it is answered with is configured: the edge fills it in.
+fn no_lease() -> Problem {
+    let detail = "another process of this shop has the lease and writes; this one serves reads: try again in a moment, or ask that one";
+    Problem {
+        retry_after: Some(1),
+        ..Problem::new("read_only", detail).with("role", "reader")
+    }
+}
+
 impl From<Fault> for Problem {
     fn from(fault: Fault) -> Self {
+        if matches!(fault, Fault::NoLease) {
+            return no_lease();
+        }
         let (code, detail, retry) = match fault {
             Fault::Unavailable(_) => (
                 "dependency_unavailable",
                 "the store did not answer; try again with the same Idempotency-Key",
                 1,
             ),
-            Fault::ReadOnly => (
+            Fault::ReadOnly | Fault::NoLease => (
                 "read_only",
                 "the shop takes no writes until its store works again; reads go on",
                 1,

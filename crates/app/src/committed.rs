@@ -24,6 +24,7 @@ pub struct Committed {
     entries: Cache<Key, Option<Record>, Bytes>,
     catalog_epoch: AtomicU64,
     stock_epoch: AtomicU64,
+    lone_epochs: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
 }
@@ -43,6 +44,7 @@ impl Committed {
             entries: Cache::with_weighter((bytes / TYPICAL_ENTRY) as usize, bytes, Bytes),
             catalog_epoch: AtomicU64::new(0),
             stock_epoch: AtomicU64::new(0),
+            lone_epochs: AtomicU64::new(1 << 63),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
         }
@@ -78,19 +80,7 @@ impl Committed {
     /// The loop's own: what a key holds from now on. An epoch rises after the value is there, so that who has seen the
     /// new epoch sees the new value.
     pub(crate) fn publish(&self, key: Key, value: Option<Record>) {
-        let epoch = match &key {
-            Key::Product(_) | Key::Sku(_) => Some(&self.catalog_epoch),
-            Key::Level(_) | Key::StoresOf(_) | Key::Store(_) => Some(&self.stock_epoch),
-            Key::Reservation(_)
-            | Key::Transfer(_)
-            | Key::Cart(_)
-            | Key::ApiKey(_)
-            | Key::Slug(_)
-            | Key::Reference(..)
-            | Key::KeyHash(_)
-            | Key::UserCart(..)
-            | Key::OpenHolds(_) => None,
-        };
+        let epoch = self.epoch_of(&key);
         self.remember(key, value);
         if let Some(epoch) = epoch {
             epoch.fetch_add(1, Ordering::Release);
@@ -106,10 +96,27 @@ impl Committed {
 
     /// Forgets what another process has changed.
     pub(crate) fn forget(&self, key: &Key) {
-        if matches!(key, Key::Product(_)) {
-            self.catalog_epoch.fetch_add(1, Ordering::Release);
-        }
         self.entries.remove(key);
+        if let Some(epoch) = self.epoch_of(key) {
+            epoch.fetch_add(1, Ordering::Release);
+        }
+    }
+
+    /// What rises with a change under a key.
+    fn epoch_of(&self, key: &Key) -> Option<&AtomicU64> {
+        match key {
+            Key::Product(_) | Key::Sku(_) => Some(&self.catalog_epoch),
+            Key::Level(_) | Key::StoresOf(_) | Key::Store(_) => Some(&self.stock_epoch),
+            Key::Reservation(_)
+            | Key::Transfer(_)
+            | Key::Cart(_)
+            | Key::ApiKey(_)
+            | Key::Slug(_)
+            | Key::Reference(..)
+            | Key::KeyHash(_)
+            | Key::UserCart(..)
+            | Key::OpenHolds(_) => None,
+        }
     }
 
     /// The loop's own: forget everything, after a failure or when another process wrote.
@@ -127,6 +134,11 @@ impl Committed {
     /// Rises with every change of a level or a location: what was rendered from stock is good while it stays.
     pub fn stock_epoch(&self) -> u64 {
         self.stock_epoch.load(Ordering::Acquire)
+    }
+
+    /// An epoch that was never and never will be.
+    pub(crate) fn epoch_of_its_own(&self) -> u64 {
+        self.lone_epochs.fetch_add(1, Ordering::Relaxed)
     }
 
     /// `(hits, misses)` of readers.

@@ -15,6 +15,9 @@ pub enum Fault {
     /// Writes are switched off until the store works again.
     #[error("the shop is read-only")]
     ReadOnly,
+    /// Another process has the lease and writes; this one serves reads.
+    #[error("another process has the lease and writes")]
+    NoLease,
     /// Too much is waiting already.
     #[error("the shop is overloaded")]
     Overloaded,

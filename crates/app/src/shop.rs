@@ -129,9 +129,13 @@ pub struct Shop {
 impl Shop {
     /// Hands a command to the loop and waits for what it comes to. The write is durable when this returns.
     ///
-    /// Errors: [`Fault::Overloaded`] when too much waits already, [`Fault::ReadOnly`] and [`Fault::Unavailable`] when the
+    /// Errors: [`Fault::Overloaded`] when too much waits already, [`Fault::NoLease`] when another process
+    /// writes, [`Fault::ReadOnly`] and [`Fault::Unavailable`] when the
     /// store fails; the last one leaves open whether it was written.
     pub async fn submit(&self, submission: Submission) -> Result<Answer, Fault> {
+        if self.health.is_reader() {
+            return Err(Fault::NoLease);
+        }
         let (reply, answer) = oneshot::channel();
         self.queue
             .try_send(Waiting { submission, reply })
@@ -149,25 +153,29 @@ impl Shop {
 
     /// What is committed under a key.
     pub async fn find(&self, key: &Key) -> Result<Option<Record>, Fault> {
-        self.committed.load(key, &self.store).await
+        if self.is_fresh() {
+            return self.committed.load(key, &self.store).await;
+        }
+        let key = key.clone();
+        self.read(move |store| store.load(&key)).await
+    }
+
+    /// Whether memory may be asked. A process that shares its store and was held up does not know what others wrote.
+    fn is_fresh(&self) -> bool {
+        self.health.is_fresh(|| self.clock.monotonic_ns())
     }
 
     /// What is committed under a key, if it is in memory: never waits.
     pub fn peek(&self, key: &Key) -> Option<Option<Record>> {
-        self.committed.get(key)
+        self.committed.get(key).filter(|_| self.is_fresh())
     }
 
     /// What is committed under a key; blocks while the store reads, and leaves memory as it is. For threads of their own.
     pub fn read_now(&self, key: &Key) -> Result<Option<Record>, Fault> {
-        match self.committed.get(key) {
+        match self.peek(key) {
             Some(found) => Ok(found),
             None => self.store.load(key),
         }
-    }
-
-    /// Drops a thing from memory: another process has changed it.
-    pub(crate) fn forget(&self, key: &Key) {
-        self.committed.forget(key);
     }
 
     /// Drops everything from memory: nobody knows what another process has changed.
@@ -207,12 +215,21 @@ impl Shop {
 
     /// Rises with every change of a product.
     pub fn catalog_epoch(&self) -> u64 {
-        self.committed.catalog_epoch()
+        self.epoch(self.committed.catalog_epoch())
+    }
+
+    /// What is rendered while memory may be behind is good for nobody else: its epoch comes once.
+    fn epoch(&self, committed: u64) -> u64 {
+        if self.is_fresh() {
+            committed
+        } else {
+            self.committed.epoch_of_its_own()
+        }
     }
 
     /// Rises with every change of a level or a location.
     pub fn stock_epoch(&self) -> u64 {
-        self.committed.stock_epoch()
+        self.epoch(self.committed.stock_epoch())
     }
 
     /// `(hits, misses)` of the committed cache.

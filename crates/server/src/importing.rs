@@ -7,7 +7,7 @@ use cartwright_api::problem::Problem;
 use cartwright_api::wire::catalog::ImportProduct as Body;
 use cartwright_api::wire::imports::{ImportedRow, RowResult};
 use cartwright_api::wire::strict::Object;
-use cartwright_app::catalog::{ImportProduct, rehearse};
+use cartwright_app::catalog::{ImportProduct, Tally, rehearse};
 use cartwright_app::ids::Ids;
 use cartwright_app::ports::Random;
 use cartwright_app::shop::{Outcome as Decided, Reply, Submission};
@@ -31,8 +31,19 @@ pub struct Options {
     pub dry_run: bool,
 }
 
+/// What became of a row that was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// Of the product.
+    pub outcome: Outcome,
+    /// Stock levels that were set.
+    pub stock_set: u64,
+    /// Stock levels that stood before and were left alone.
+    pub stock_kept: u64,
+}
+
 /// What became of one row.
-pub type Taken = Result<Outcome, RowError>;
+pub type Taken = Result<Done, RowError>;
 
 /// A shop that takes rows.
 #[allow(missing_debug_implementations, reason = "holds trait objects")]
@@ -122,11 +133,13 @@ async fn own(
         Err(refusal) => return refused(refusal),
     };
     let create_stores = options.create_stores.then_some(country);
+    let tally = Arc::new(Tally::default());
     let command = || ImportProduct {
         row: read.clone(),
         made_id: made_id.clone(),
         count: options.count,
         create_stores,
+        tally: tally.clone(),
     };
     let decided = if options.dry_run {
         rehearse(shop, &command()).await?
@@ -134,7 +147,11 @@ async fn own(
         submit(shop, command).await?
     };
     match decided {
-        Ok(outcome) => Ok(Ok(outcome_of(&outcome))),
+        Ok(outcome) => Ok(Ok(Done {
+            outcome: outcome_of(&outcome),
+            stock_set: tally.set(),
+            stock_kept: tally.kept(),
+        })),
         Err(refusal) => refused(refusal),
     }
 }
@@ -172,6 +189,14 @@ fn outcome_of(outcome: &Decided) -> Outcome {
     }
 }
 
+fn done(item: &ImportedRow, outcome: Outcome) -> Done {
+    Done {
+        outcome,
+        stock_set: item.stock_set,
+        stock_kept: item.stock_kept,
+    }
+}
+
 async fn server(
     client: &mut Client,
     rows: &[ImportRow],
@@ -198,9 +223,9 @@ async fn server(
         rows.len()
     );
     let taken = rows.iter().zip(items).map(|(row, item)| match item.result {
-        RowResult::Created => Ok(Outcome::Created),
-        RowResult::Updated => Ok(Outcome::Updated),
-        RowResult::Unchanged => Ok(Outcome::Unchanged),
+        RowResult::Created => Ok(done(&item, Outcome::Created)),
+        RowResult::Updated => Ok(done(&item, Outcome::Updated)),
+        RowResult::Unchanged => Ok(done(&item, Outcome::Unchanged)),
         RowResult::Failed => Err(RowError {
             row: row.row,
             line: row.line,

@@ -2,13 +2,14 @@
 
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
+use crate::search_slot::SearchSlot;
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
 use cartwright_api::http::{Edge, Grpc, Options};
 use cartwright_app::Shop;
-use cartwright_app::commit::{self, Running};
+use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::ports::search::Search;
@@ -41,6 +42,8 @@ pub struct Core {
     /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
     /// itself puts into memory what it wrote.
     pub consumers: Consumers,
+    /// Keeps the search index's directory for this process, where several share the data.
+    _search_slot: Option<SearchSlot>,
 }
 
 impl Core {
@@ -72,24 +75,59 @@ impl Core {
 /// # Errors
 /// [`CannotStart`] when it is in use, not ours, damaged, newer, or not writable.
 pub fn open_store(dir: &Path, config: &Config) -> Result<StoreParts, CannotStart> {
+    open_store_as(dir, config, false)
+}
+
+fn open_store_as(dir: &Path, config: &Config, is_shared: bool) -> Result<StoreParts, CannotStart> {
     let mib = |name| u32::try_from(config.whole(name)).unwrap_or(u32::MAX);
     let options = SqliteOptions {
         cache_mib: mib("sqlite_cache_mib"),
         readers: config.size("sqlite_readers"),
         reader_cache_mib: mib("sqlite_reader_cache_mib"),
+        is_shared,
         ..SqliteOptions::default()
     };
     sqlite::open(dir, options, &SystemRandom).map_err(CannotStart::because)
 }
 
-/// Starts the shop of the configured data directory.
+/// Starts the shop of the configured data directory, for this process alone.
 ///
 /// # Errors
 /// [`CannotStart`] as [`open_store`], and when the search index cannot be made.
 pub fn start(config: &Config) -> Result<Core, CannotStart> {
+    start_as(config, None)
+}
+
+/// Starts the shop of the configured data directory; with `locks_enabled` together with other processes.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
+    let lease = config.flag("locks_enabled").then(|| lease(config));
+    start_as(config, lease)
+}
+
+fn lease(config: &Config) -> LeaseOptions {
+    let mut run = [0; 8];
+    SystemRandom.fill(&mut run);
+    let node = config.text("node_name");
+    LeaseOptions {
+        holder: format!("{node}-{:016x}", u64::from_be_bytes(run)),
+        node: node.to_owned(),
+        pid: std::process::id(),
+        ttl_ms: config.whole("lock_ttl_ms") as u64,
+        renew_ms: config.whole("lock_renew_ms") as u64,
+    }
+}
+
+fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, CannotStart> {
     let dir = config.path("data_dir");
-    let parts = open_store(&dir, config)?;
-    let search_dir = dir.join(SEARCH_DIR);
+    let parts = open_store_as(&dir, config, lease.is_some())?;
+    let search_slot = lease.as_ref().map(|_| SearchSlot::take(&dir)).transpose()?;
+    let search_dir = match &search_slot {
+        None => dir.join(SEARCH_DIR),
+        Some(slot) => slot.dir.clone(),
+    };
     let search = TantivySearch::open(&search_dir).map_err(|fault| {
         CannotStart(format!(
             "{fault}: check that {} can be written, or remove it: it is made again from the log",
@@ -108,14 +146,10 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
         },
         origin: config.text("node_name").to_owned(),
     };
-    let (shop, running) = commit::start(
-        parts,
-        clock,
-        random.clone(),
-        options,
-        &tokio::runtime::Handle::current(),
-    )
-    .map_err(CannotStart::because)?;
+    let runtime = tokio::runtime::Handle::current();
+    let (shop, running) =
+        commit::start_shared(parts, clock, random.clone(), options, &runtime, lease)
+            .map_err(CannotStart::because)?;
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
     let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
@@ -125,6 +159,7 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
         search,
         random,
         consumers,
+        _search_slot: search_slot,
     })
 }
 
@@ -180,6 +215,8 @@ fn edge_options(config: &Config) -> Options {
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
+        lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
+        lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,
     }
 }
 

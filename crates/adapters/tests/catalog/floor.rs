@@ -97,6 +97,7 @@ pub(crate) fn import(row: Import) -> ImportProduct {
         made_id: id("made"),
         count: false,
         create_stores: None,
+        tally: Arc::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod carts;
 mod contract;
 mod desk;
+mod lease;
 mod lists;
 mod looped;
 mod on_disk;

@@ -6,6 +6,7 @@ pub mod json;
 pub mod lookup;
 pub mod lookup_shop;
 pub mod methods;
+pub(crate) mod metrics;
 mod services;
 mod shapes;
 pub mod status;

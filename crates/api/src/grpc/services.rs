@@ -5,6 +5,7 @@ use super::health::Health;
 use super::lookup::{self, ProductLookup};
 use super::lookup_shop::LookupShop;
 use super::methods::{METHODS, Method};
+use super::metrics::GrpcMetrics;
 use super::status::{described, of_document, of_problem, status};
 use super::{json, methods};
 use crate::demo;
@@ -71,6 +72,9 @@ impl Services {
         if edge.options.drop_in {
             names.extend(demo::SERVICES.iter().map(|name| (*name).to_owned()));
         }
+        let counts = GrpcMetrics::new(&names)?;
+        // Another set of services over one edge counts with the first.
+        drop(edge.metrics.grpc.set(counts));
         let health = Health::new(edge.clone(), names.clone());
         let mut reflection = Vec::new();
         for _ in 0..2 {
@@ -140,22 +144,61 @@ impl Grpc for Services {
         &self,
         request: Request<Incoming>,
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        let inner = self.inner.clone();
-        let path = request.uri().path();
-        if path.starts_with(lookup::PATH) {
-            let mut lookup = inner.lookup.clone();
-            if !request.headers().contains_key(header::AUTHORIZATION) {
-                let answering = lookup.call(request);
-                return Box::pin(async move {
-                    match answering.await {
-                        Ok(response) => response.map(Body::Framed),
-                        Err(never) => match never {},
-                    }
-                });
-            }
+        let counting = self.inner.counting(request.uri().path());
+        let is_lookup = request.uri().path().starts_with(lookup::PATH);
+        if is_lookup && !request.headers().contains_key(header::AUTHORIZATION) {
+            let mut lookup = self.inner.lookup.clone();
+            let answering = lookup.call(request);
+            return Box::pin(async move {
+                match answering.await {
+                    Ok(response) => counting.done(response.map(Body::Framed)),
+                    Err(never) => match never {},
+                }
+            });
+        }
+        let answering = self.inner.answering(request, is_lookup);
+        Box::pin(async move { counting.done(answering.await) })
+    }
+}
+
+/// A call that is counted when it is answered.
+struct Counting {
+    edge: Arc<Edge>,
+    place: usize,
+    started_ns: u64,
+}
+
+impl Counting {
+    fn done(self, response: Response<Body>) -> Response<Body> {
+        let now = self.edge.shop.clock().monotonic_ns();
+        if let Some(metrics) = self.edge.metrics.grpc.get() {
+            metrics.count(self.place, &response, now.saturating_sub(self.started_ns));
+        }
+        response
+    }
+}
+
+impl Inner {
+    fn counting(&self, path: &str) -> Counting {
+        let metrics = self.edge.metrics.grpc.get();
+        Counting {
+            place: metrics.map_or(0, |metrics| metrics.place(path)),
+            started_ns: self.edge.shop.clock().monotonic_ns(),
+            edge: self.edge.clone(),
+        }
+    }
+
+    fn answering(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        is_lookup: bool,
+    ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
+        let inner = self.clone();
+        if is_lookup {
+            let lookup = inner.lookup.clone();
             return Box::pin(async move { inner.known_lookup(lookup, request).await });
         }
-        if inner.methods.contains_key(path) {
+        if inner.methods.contains_key(request.uri().path()) {
             return Box::pin(async move { inner.unary(request).await });
         }
         let mut others = inner.others.clone();

@@ -3,6 +3,7 @@
 use super::auth::{Who, identify};
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
 use super::gate::Gate;
+use super::media::check_media;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
@@ -76,6 +77,10 @@ pub struct Options {
     pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
+    /// Status of a write to a process without the lease.
+    pub lease_reject_status: u16,
+    /// When to try that again, in milliseconds.
+    pub lease_retry_after_ms: u64,
 }
 
 /// Everything the surfaces share.
@@ -203,7 +208,10 @@ impl Edge {
                 if_none_match.as_ref(),
                 method == Method::HEAD,
             ),
-            Err(problem) => write_problem(&problem, &request_id, method == Method::HEAD),
+            Err(problem) => {
+                let problem = self.as_configured(problem);
+                write_problem(&problem, &request_id, method == Method::HEAD)
+            }
         };
         let nanos = self.shop.clock().monotonic_ns().saturating_sub(started);
         let status = response.status().as_u16();
@@ -214,6 +222,19 @@ impl Edge {
             tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
         }
         response
+    }
+
+    /// What a process without the lease answers to writes is configured.
+    fn as_configured(&self, problem: Problem) -> Problem {
+        if !problem.is_for_lack_of_lease() {
+            return problem;
+        }
+        let millis = self.options.lease_retry_after_ms;
+        Problem {
+            status: Some(self.options.lease_reject_status),
+            retry_after: Some(u32::try_from(millis.div_ceil(1000)).unwrap_or(u32::MAX)),
+            ..problem.with("retry_after_ms", millis)
+        }
     }
 
     #[allow(
@@ -448,52 +469,6 @@ async fn read(body: Incoming, limit: usize) -> Result<Bytes, Problem> {
                 Problem::new("malformed_request", "the body ended early; send it again")
             }
         })
-}
-
-fn check_media(endpoint: &Endpoint, headers: &HeaderMap, has_body: bool) -> Result<(), Problem> {
-    let media = |value: &HeaderValue| {
-        let text = value.to_str().unwrap_or_default();
-        text.split(';')
-            .next()
-            .unwrap_or_default()
-            .trim()
-            .to_ascii_lowercase()
-    };
-    if has_body && endpoint.body != BodyKind::Import && endpoint.writes() {
-        let sent = headers.get(header::CONTENT_TYPE).map(media);
-        let patch = endpoint.body == BodyKind::Patch;
-        let fits = sent.as_deref().is_none_or(|sent| {
-            sent == "application/json" || (patch && sent == "application/merge-patch+json")
-        });
-        if !fits {
-            let detail = "send the body as application/json";
-            return Err(Problem::new("unsupported_media_type", detail));
-        }
-    }
-    let Some(accept) = headers.get(header::ACCEPT) else {
-        return Ok(());
-    };
-    let text = accept.to_str().unwrap_or_default().to_ascii_lowercase();
-    let produced: Vec<&str> = endpoint.produces.split(", ").collect();
-    let fits = |range: &str| {
-        let range = range.split(';').next().unwrap_or_default().trim();
-        let family = |produced: &&str| {
-            range
-                .strip_suffix("/*")
-                .is_some_and(|family| produced.starts_with(family))
-        };
-        range == "*/*"
-            || produced.contains(&range)
-            || produced.iter().any(family)
-            || range == "application/problem+json"
-    };
-    if text.trim().is_empty() || text.split(',').any(fits) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        "not_acceptable",
-        format!("this is answered as {}", endpoint.produces),
-    ))
 }
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");

@@ -7,7 +7,7 @@ use crate::wire::catalog::ImportProduct;
 use crate::wire::imports::{ImportReport, ImportedRow, RowResult};
 use crate::wire::strict::{Object, Strict, shape_error};
 use bytes::Bytes;
-use cartwright_app::catalog::{self as app, rehearse};
+use cartwright_app::catalog::{self as app, Tally, rehearse};
 use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
 use cartwright_app::shop::{Keyed, Outcome, Submission};
 use cartwright_app::{Fault, Record, Reply as Decision};
@@ -18,6 +18,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
 use serde_json::Value;
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Rows on their way to the write loop at once: enough to fill its batches, little enough to leave room for others.
@@ -153,10 +154,11 @@ async fn one(call: &Call, asked: &Asked, index: usize, bytes: Bytes) -> Done {
         made_id: ProductId::made(call.edge.fresh_id()),
         count: asked.count,
         create_stores: asked.create_stores,
+        tally: Arc::default(),
     };
     if asked.dry_run {
         let decided = rehearse(&call.edge.shop, &command).await?;
-        return Ok((result(index, id, &decided), false));
+        return Ok((result(index, id, &decided, &command.tally), false));
     }
     submit(call, asked, index, id, command, &bytes).await
 }
@@ -169,7 +171,7 @@ async fn submit(
     command: app::ImportProduct,
     bytes: &Bytes,
 ) -> Done {
-    let (row, stores) = (command.row, command.create_stores);
+    let (row, stores, tally) = (command.row, command.create_stores, command.tally);
     let started = call.edge.shop.clock().monotonic_ns();
     let deadline_ns = started + call.edge.options.wait_ns;
     loop {
@@ -179,18 +181,19 @@ async fn submit(
                 made_id: command.made_id.clone(),
                 count: asked.count,
                 create_stores: stores,
+                tally: tally.clone(),
             }),
             keyed: asked
                 .key
                 .as_ref()
-                .map(|key| keyed(call, key, index, id.clone(), bytes)),
+                .map(|key| keyed(call, key, index, id.clone(), bytes, tally.clone())),
             actor: call.who.principal.clone(),
             correlation: call.request_id.clone(),
             deadline_ns,
         };
         return match call.edge.shop.submit(submission).await {
             Ok(answer) => match answer.reply {
-                Decision::Decided(decided) => Ok((result(index, id, &decided), false)),
+                Decision::Decided(decided) => Ok((result(index, id, &decided, &tally), false)),
                 Decision::Kept(kept, replayed) => Ok((kept_row(&kept)?, replayed)),
                 Decision::KeyReused => {
                     let detail = "this Idempotency-Key was used with another query or body; use a new key for a new request";
@@ -201,13 +204,22 @@ async fn submit(
                 tokio::time::sleep(BACK_OFF).await;
                 continue;
             }
+            // Another process writes: that is so for every row.
+            Err(Fault::NoLease) => Err(Fault::NoLease.into()),
             Err(fault) => Ok((ImportedRow::failed(index, id, &fault.into()), false)),
         };
     }
 }
 
 /// The key of one row: that of the request with the row's place. So a repeat goes on where the first request ended.
-fn keyed(call: &Call, key: &str, index: usize, id: Option<String>, bytes: &Bytes) -> Keyed {
+fn keyed(
+    call: &Call,
+    key: &str,
+    index: usize,
+    id: Option<String>,
+    bytes: &Bytes,
+    tally: Arc<Tally>,
+) -> Keyed {
     let path = call.parts.uri.path();
     let row_key = format!("{key} {index}");
     Keyed {
@@ -221,7 +233,7 @@ fn keyed(call: &Call, key: &str, index: usize, id: Option<String>, bytes: &Bytes
         keep_ms: call.edge.options.keep_replies_ms,
         render: Box::new(move |decided, _| KeptReply {
             status: 200,
-            body: to_json(&result(index, id.clone(), decided)),
+            body: to_json(&result(index, id.clone(), decided, &tally)),
             ..KeptReply::default()
         }),
     }
@@ -231,7 +243,12 @@ fn kept_row(kept: &KeptReply) -> Result<ImportedRow, Problem> {
     serde_json::from_slice(&kept.body).map_err(|error| Fault::corrupt(error).into())
 }
 
-fn result(index: usize, id: Option<String>, decided: &Result<Outcome, Refusal>) -> ImportedRow {
+fn result(
+    index: usize,
+    id: Option<String>,
+    decided: &Result<Outcome, Refusal>,
+    tally: &Tally,
+) -> ImportedRow {
     let outcome = match decided {
         Ok(outcome) => outcome,
         Err(refusal) => return ImportedRow::failed(index, id, &refusal.clone().into()),
@@ -249,6 +266,8 @@ fn result(index: usize, id: Option<String>, decided: &Result<Outcome, Refusal>) 
         index,
         id: made,
         result,
+        stock_set: tally.set(),
+        stock_kept: tally.kept(),
         code: None,
         detail: None,
     }

@@ -1,5 +1,8 @@
 //! Counters of requests: rate, errors and duration per route.
 
+use crate::grpc::metrics::GrpcMetrics;
+use std::fmt::Write;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Upper bounds of the duration buckets, in microseconds.
@@ -24,6 +27,8 @@ pub struct Metrics {
     routes: Vec<RouteCounts>,
     rate_limited: AtomicU64,
     conflicts: AtomicU64,
+    /// Set once gRPC is served.
+    pub(crate) grpc: OnceLock<GrpcMetrics>,
 }
 
 impl Metrics {
@@ -34,6 +39,7 @@ impl Metrics {
             routes,
             rate_limited: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
+            grpc: OnceLock::new(),
         }
     }
 
@@ -67,4 +73,31 @@ impl Metrics {
     pub fn conflict_count(&self) -> u64 {
         self.conflicts.load(Ordering::Relaxed)
     }
+}
+
+/// A histogram of durations for Prometheus; nothing while it is empty.
+pub(crate) fn write_histogram(
+    out: &mut String,
+    name: &str,
+    labels: &str,
+    by_duration: &[AtomicU64; BOUNDS_MICROS.len() + 1],
+    nanos: &AtomicU64,
+) -> std::fmt::Result {
+    let load = |count: &AtomicU64| count.load(Ordering::Relaxed);
+    let all: u64 = by_duration.iter().map(load).sum();
+    if all == 0 {
+        return Ok(());
+    }
+    let mut sum = 0;
+    for (bound, count) in BOUNDS_MICROS.iter().zip(by_duration) {
+        sum += load(count);
+        let seconds = *bound as f64 / 1e6;
+        writeln!(out, "{name}_bucket{{{labels},le=\"{seconds}\"}} {sum}")?;
+    }
+    writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}")?;
+    let seconds = load(nanos) as f64 / 1e9;
+    writeln!(
+        out,
+        "{name}_sum{{{labels}}} {seconds}\n{name}_count{{{labels}}} {all}"
+    )
 }

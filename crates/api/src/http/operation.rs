@@ -1,7 +1,7 @@
 //! Health and metrics.
 
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
-use super::metrics::BOUNDS_MICROS;
+use super::metrics::write_histogram;
 use crate::problem::Problem;
 use cartwright_domain::key::Scope;
 
@@ -26,6 +26,10 @@ struct Readiness {
     ready: bool,
     /// `ready`, `read_only` or `draining`.
     status: &'static str,
+    /// `writer`, or `reader` while another process of the shop has the lease and writes.
+    role: &'static str,
+    /// Epoch of the lease; 0 where only one process uses the data.
+    epoch: u64,
     /// What it depends on, and how that is.
     dependencies: std::collections::BTreeMap<&'static str, &'static str>,
     /// Circuit breakers and their state.
@@ -102,9 +106,16 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         (true, false) => "ready",
     };
     let ready = serving && !read_only;
+    let standing = *edge.shop.health().standing().borrow();
     let reply = Reply::of(&Readiness {
         ready,
         status,
+        role: if standing.is_reader {
+            "reader"
+        } else {
+            "writer"
+        },
+        epoch: standing.epoch,
         dependencies: [
             ("store", if read_only { "failing" } else { "ok" }),
             ("search", "ok"),
@@ -147,12 +158,16 @@ fn json_counters(call: &Call) -> serde_json::Value {
     let (requests, errors) = totals(call);
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
+    let standing = *edge.shop.health().standing().borrow();
+    let (calls, failed) = edge.metrics.grpc.get().map_or((0, 0), |grpc| grpc.totals());
     json!({
+        "grpcRequests": calls, "grpcErrors": failed,
         "requests": requests, "errors": errors, "conflicts": edge.metrics.conflict_count(),
         "rateLimited": edge.metrics.rate_limited_count(), "shed": counts.shed, "batches": counts.batches,
         "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
         "cacheHits": hits, "cacheMisses": misses, "queueDepth": edge.shop.waiting(),
         "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
+        "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch,
     })
 }
 
@@ -167,6 +182,7 @@ fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
     let position = *edge.shop.head().borrow();
+    let standing = *edge.shop.health().standing().borrow();
     let singles = [
         (
             "cartwright_commands_total",
@@ -246,6 +262,18 @@ fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
             "1 while writes are switched off.",
             u64::from(edge.shop.health().is_read_only()),
         ),
+        (
+            "cartwright_lease_held",
+            "gauge",
+            "1 while this process may write: it has the lease, or none is needed.",
+            u64::from(!standing.is_reader),
+        ),
+        (
+            "cartwright_lease_epoch",
+            "gauge",
+            "Epoch of the lease; 0 where only one process uses the data.",
+            standing.epoch,
+        ),
     ];
     for (name, kind, help, value) in singles {
         writeln!(
@@ -296,31 +324,17 @@ fn write_routes(call: &Call, out: &mut String) -> std::fmt::Result {
         "# TYPE cartwright_http_request_duration_seconds histogram"
     )?;
     for ((method, path), counts) in &routes {
-        let all: u64 = counts
-            .by_duration
-            .iter()
-            .map(|count| count.load(Relaxed))
-            .sum();
-        if all == 0 {
-            continue;
-        }
         let labels = format!("method=\"{method}\",route=\"{path}\"");
-        let name = "cartwright_http_request_duration_seconds";
-        let mut sum = 0;
-        for (bound, count) in BOUNDS_MICROS.iter().zip(&counts.by_duration) {
-            sum += count.load(Relaxed);
-            writeln!(
-                out,
-                "{name}_bucket{{{labels},le=\"{}\"}} {sum}",
-                *bound as f64 / 1e6
-            )?;
-        }
-        writeln!(out, "{name}_bucket{{{labels},le=\"+Inf\"}} {all}")?;
-        writeln!(
+        write_histogram(
             out,
-            "{name}_sum{{{labels}}} {}\n{name}_count{{{labels}}} {all}",
-            counts.nanos.load(Relaxed) as f64 / 1e9
+            "cartwright_http_request_duration_seconds",
+            &labels,
+            &counts.by_duration,
+            &counts.nanos,
         )?;
+    }
+    if let Some(grpc) = call.edge.metrics.grpc.get() {
+        grpc.write(out)?;
     }
     Ok(())
 }

@@ -27,6 +27,12 @@ pub struct ImportedRow {
     pub id: Option<String>,
     /// What became of it.
     pub result: RowResult,
+    /// Stock levels that it set.
+    #[serde(default)]
+    pub stock_set: u64,
+    /// Stock levels that stood before and were left alone.
+    #[serde(default)]
+    pub stock_kept: u64,
     /// Why it failed: a code of the errors.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<String>,
@@ -42,6 +48,8 @@ impl ImportedRow {
             index,
             id,
             result: RowResult::Failed,
+            stock_set: 0,
+            stock_kept: 0,
             code: Some(problem.code.to_owned()),
             detail: Some(detail(problem)),
         }
@@ -77,6 +85,10 @@ pub struct ImportReport {
     pub unchanged: usize,
     /// Rows not taken.
     pub failed: usize,
+    /// Stock levels that were set.
+    pub stock_set: u64,
+    /// Stock levels that stood before and were left alone.
+    pub stock_kept: u64,
     /// Whether it was only tried: then nothing has changed.
     pub dry_run: bool,
 }
@@ -89,6 +101,8 @@ impl From<(Vec<ImportedRow>, bool)> for ImportReport {
             updated: count(RowResult::Updated),
             unchanged: count(RowResult::Unchanged),
             failed: count(RowResult::Failed),
+            stock_set: items.iter().map(|row| row.stock_set).sum(),
+            stock_kept: items.iter().map(|row| row.stock_kept).sum(),
             items,
             dry_run,
         }

@@ -11,6 +11,7 @@ use cartwright_domain::location::{Details, Kind, put};
 use cartwright_domain::{Country, ProductId, Refusal, StoreId};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Creates the product of a row, or makes the known one what the row says, and sets its stock.
 ///
@@ -25,6 +26,32 @@ pub struct ImportProduct {
     pub count: bool,
     /// Where a location stands that is not known yet, as a warehouse; `None`: an unknown one is refused.
     pub create_stores: Option<Country>,
+    /// Learns what its stock came to.
+    pub tally: Arc<Tally>,
+}
+
+/// How many levels a row set and how many it left alone, as its last decision told. Both are 0 for a row that was refused.
+#[derive(Debug, Default)]
+pub struct Tally {
+    set: AtomicU64,
+    kept: AtomicU64,
+}
+
+impl Tally {
+    /// Levels that were counted.
+    pub fn set(&self) -> u64 {
+        self.set.load(Ordering::Acquire)
+    }
+
+    /// Levels that stood before and were left alone.
+    pub fn kept(&self) -> u64 {
+        self.kept.load(Ordering::Acquire)
+    }
+
+    fn tell(&self, set: usize, kept: usize) {
+        self.set.store(set as u64, Ordering::Release);
+        self.kept.store(kept as u64, Ordering::Release);
+    }
 }
 
 /// Why a level moved, in its movements.
@@ -97,7 +124,7 @@ impl ImportProduct {
             let key = level_key(of);
             Ok((of.quantity, work.level(&key)?, key))
         })?;
-        let mut events = Vec::new();
+        let (mut events, mut kept) = (Vec::new(), 0);
         for (quantity, level, key) in levels {
             let counted = Count {
                 quantity,
@@ -105,12 +132,16 @@ impl ImportProduct {
             };
             let mut movement = match level {
                 Some(level) if self.count => count(level, counted)?,
-                Some(_) => continue,
+                Some(_) => {
+                    kept += 1;
+                    continue;
+                }
                 None => count(&Level::empty(key.clone()), counted)?,
             };
             movement.reason = Some(REASON.into());
             events.extend(moved(key, movement));
         }
+        self.tally.tell(self.row.stock.len() - kept, kept);
         Ok(events)
     }
 }
@@ -137,6 +168,7 @@ impl Command for ImportProduct {
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
+        self.tally.tell(0, 0);
         let id = self.id(work)?;
         let existing: Option<&Arc<Product>> = work.product(id)?;
         let mut events = self.new_stores(work)?;

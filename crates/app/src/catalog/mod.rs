@@ -11,7 +11,7 @@ mod rehearse;
 
 pub use archive::ArchiveProduct;
 pub use create::CreateProduct;
-pub use import::ImportProduct;
+pub use import::{ImportProduct, Tally};
 pub use patch::{Change, PatchProduct};
 pub use price::SetPrice;
 pub use reads::{

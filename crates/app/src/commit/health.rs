@@ -1,6 +1,8 @@
 //! How the loop is doing: counters anybody may read at any time.
 
+use super::lease::Standing;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use tokio::sync::watch;
 
 /// Counters of the loop since start.
 #[derive(Debug, Default)]
@@ -14,6 +16,9 @@ pub struct Health {
     events: AtomicU64,
     busy_ns: AtomicU64,
     kept: AtomicU64,
+    is_reader: AtomicBool,
+    fresh_until_ns: AtomicU64,
+    standing: watch::Sender<Standing>,
 }
 
 /// How often a broken store is tried.
@@ -57,6 +62,37 @@ impl Health {
 
     pub(super) fn set_read_only(&self, read_only: bool) {
         self.read_only.store(read_only, Ordering::Release);
+    }
+
+    /// Whether another process has the lease: this one takes no writes.
+    pub fn is_reader(&self) -> bool {
+        self.is_reader.load(Ordering::Acquire)
+    }
+
+    /// Who may write, as far as this process knows; changes wake those who watch.
+    pub fn standing(&self) -> watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    pub(super) fn set_standing(&self, standing: Standing) {
+        self.is_reader.store(standing.is_reader, Ordering::Release);
+        self.standing.send_if_modified(|now| {
+            let changed = *now != standing;
+            *now = standing;
+            changed
+        });
+    }
+
+    /// Whether memory shows what is committed: always for the only process of a store; among several as long as this one
+    /// has seen the end of the log, or has renewed its lease, a moment ago.
+    pub(crate) fn is_fresh(&self, now_ns: impl FnOnce() -> u64) -> bool {
+        let until = self.fresh_until_ns.load(Ordering::Acquire);
+        until == 0 || now_ns() <= until
+    }
+
+    pub(super) fn set_fresh_until(&self, until_ns: u64) {
+        self.fresh_until_ns
+            .store(until_ns.max(1), Ordering::Release);
     }
 
     pub(super) fn is_closing(&self) -> bool {

@@ -6,8 +6,10 @@
 mod batch;
 mod health;
 mod kept_index;
+mod lease;
 
 pub use health::Health;
+pub use lease::{LeaseOptions, Standing};
 
 use crate::committed::Committed;
 use crate::fault::Fault;
@@ -20,6 +22,7 @@ use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::{ReservationId, Time};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use kept_index::KeptIndex;
+use lease::Tenure;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::Arc;
@@ -77,6 +80,18 @@ pub fn start(
     options: Options,
     runtime: &Handle,
 ) -> Result<(Shop, Running), Fault> {
+    start_shared(parts, clock, random, options, runtime, None)
+}
+
+/// As [`start`], where several processes may use the store: the loop writes while it has the lease, and follows else.
+pub fn start_shared(
+    parts: StoreParts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: Options,
+    runtime: &Handle,
+    lease: Option<LeaseOptions>,
+) -> Result<(Shop, Running), Fault> {
     let StoreParts { mut write, read } = parts;
     let (position, last) = write.head()?;
     let (queue, waiting) = bounded(options.max_waiting);
@@ -93,6 +108,7 @@ pub fn start(
         head,
         health: health.clone(),
     };
+    let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
     let mut this = Loop {
         kept: KeptIndex::new(options.max_kept),
         store: write,
@@ -109,8 +125,14 @@ pub fn start(
         answers,
         health: health.clone(),
         options,
+        tenure,
     };
-    this.reload()?;
+    if this.tenure.is_some() {
+        this.begin_as_reader();
+        this.leads();
+    } else {
+        this.reload()?;
+    }
     let thread = std::thread::Builder::new()
         .name("write-loop".into())
         .spawn(move || this.run());
@@ -134,6 +156,7 @@ struct Loop {
     answers: mpsc::UnboundedSender<Answers>,
     health: Arc<Health>,
     options: Options,
+    tenure: Option<Tenure>,
 }
 
 /// The answers of one batch, on their way.
@@ -155,6 +178,10 @@ async fn hand_out(mut answers: mpsc::UnboundedReceiver<Answers>) {
 impl Loop {
     fn run(mut self) {
         while let Some(waiting) = self.take() {
+            if !self.leads() {
+                Self::turn_away(waiting);
+                continue;
+            }
             // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
             let now = self.now();
             let works = !self.health.is_read_only() || self.repair(None);
@@ -165,11 +192,12 @@ impl Loop {
                 self.process(waiting, now);
             }
         }
+        self.resign();
     }
 
     /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.
     fn take(&mut self) -> Option<Vec<Waiting>> {
-        let first = match self.queue.recv_timeout(IDLE) {
+        let first = match self.queue.recv_timeout(self.idle()) {
             Ok(first) => first,
             Err(RecvTimeoutError::Timeout) if !self.health.is_closing() => return Some(Vec::new()),
             Err(_) => return None,
@@ -215,6 +243,9 @@ impl Loop {
                 return;
             }
             if let Err(fault) = self.expire(&due, now) {
+                if matches!(fault, Fault::NoLease) {
+                    return self.step_down();
+                }
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
@@ -264,6 +295,10 @@ impl Loop {
         match written {
             Ok((prepared, Ok(()))) => self.done(waiting, prepared, started),
             Ok((_, Err(Fault::Rejected(reason)))) => self.split(waiting, &reason, now),
+            Ok((_, Err(Fault::NoLease))) => {
+                self.step_down();
+                Self::turn_away(waiting);
+            }
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
                 let was_written = self.repair(Some(&prepared))
@@ -283,6 +318,8 @@ impl Loop {
             Err(fault) => {
                 tracing::error!(%fault, "a batch could not be loaded");
                 self.repair(None);
+                let lost = self.health.is_reader();
+                let fault = if lost { Fault::NoLease } else { fault };
                 waiting
                     .into_iter()
                     .for_each(|w| answer(w, Err(fault.clone())));
@@ -307,7 +344,7 @@ impl Loop {
 
     fn write(&mut self, prepared: &Prepared, now: Time) -> Result<(), Fault> {
         if prepared.is_empty() {
-            return Ok(());
+            return self.confirm();
         }
         let batch = Batch {
             log: &prepared.log,
@@ -384,6 +421,10 @@ impl Loop {
                 tracing::info!(position = self.position, "the store works again");
                 self.health.set_read_only(false);
                 true
+            }
+            Err(Fault::NoLease) => {
+                self.step_down();
+                false
             }
             Err(fault) => {
                 tracing::error!(%fault, "the store does not work; the shop is read-only and keeps trying");

@@ -4,11 +4,14 @@
 //! rendered from memory is checked against it by version: forgetting a thing here is enough.
 
 use super::{Consumer, Place, Seen};
+use crate::committed::Committed;
 use crate::events;
 use crate::fault::Fault;
-use crate::nouns::{Event, Key};
+use crate::nouns::{Event, Key, Record};
 use crate::shop::Shop;
 use cartwright_domain::cart;
+use cartwright_domain::inventory::ReservationEvent;
+use cartwright_proto::events as proto;
 
 /// The consumer that follows other writers with the committed memory.
 #[allow(missing_debug_implementations, reason = "holds the shop")]
@@ -22,30 +25,59 @@ impl Invalidation {
     pub fn new(shop: Shop, origin: String) -> Self {
         Self { shop, origin }
     }
+}
 
-    fn forget(&self, seen: &Seen<'_>) -> Result<(), Fault> {
-        let Some(event) = events::decode(seen.entry)? else {
-            return Ok(());
-        };
-        self.shop.forget(&event.key());
-        match &event {
-            // A new slug or SKU may be remembered as absent, an old one as present.
-            Event::Product(..) | Event::ApiKey(..) => self.shop.forget_all(),
-            Event::Level(key, _) => self.shop.forget(&Key::StoresOf(key.sku.clone())),
-            Event::Cart(_, cart::Event::Created(created)) => {
-                if let Some(user) = &created.external_user {
-                    let key = Key::UserCart(user.package.clone(), user.user.clone());
-                    self.shop.forget(&key);
-                }
-            }
-            Event::Cart(..)
-            | Event::Store(..)
-            | Event::Reservation(..)
-            | Event::Transfer(..)
-            | Event::Notice(..) => {}
-        }
-        Ok(())
+/// Drops from memory what an entry of another process has changed, and what follows from it for the indexes.
+pub(crate) fn forget(committed: &Committed, entry: &proto::Entry) {
+    match events::decode(entry) {
+        Ok(Some(event)) => forget_event(committed, &event),
+        Ok(None) => {}
+        // What cannot be understood may be anything.
+        Err(_) => committed.clear(),
     }
+}
+
+fn forget_event(committed: &Committed, event: &Event) {
+    let key = event.key();
+    match event {
+        // A new slug or SKU may be remembered as absent, an old one as present.
+        Event::Product(..) | Event::ApiKey(..) => return committed.clear(),
+        Event::Level(level, _) => committed.forget(&Key::StoresOf(level.sku.clone())),
+        Event::Cart(_, cart::Event::Created(created)) => {
+            if let Some(user) = &created.external_user {
+                committed.forget(&Key::UserCart(user.package.clone(), user.user.clone()));
+            }
+        }
+        // The user of a package is free for a new cart.
+        Event::Cart(_, cart::Event::Merged { .. } | cart::Event::Deleted) => {
+            match committed.get(&key) {
+                Some(Some(Record::Cart(cart))) => {
+                    if let Some(user) = &cart.external_user {
+                        let key = Key::UserCart(user.package.clone(), user.user.clone());
+                        committed.forget(&key);
+                    }
+                }
+                _ => committed.clear(),
+            }
+        }
+        Event::Reservation(
+            _,
+            ReservationEvent::Held {
+                principal,
+                reference,
+                ..
+            },
+        ) => {
+            committed.forget(&Key::OpenHolds(principal.clone()));
+            committed.forget(&Key::Reference(principal.clone(), reference.clone()));
+        }
+        Event::Cart(..)
+        | Event::Store(..)
+        | Event::Reservation(..)
+        | Event::Transfer(..)
+        | Event::Notice(..) => {}
+    }
+    committed.forget(&key);
 }
 
 impl Consumer for Invalidation {
@@ -60,10 +92,7 @@ impl Consumer for Invalidation {
     fn handle(&mut self, seen: &[Seen<'_>]) -> Result<(), Fault> {
         let foreign = seen.iter().filter(|seen| seen.origin != self.origin);
         for seen in foreign {
-            // What cannot be understood may be anything.
-            if self.forget(seen).is_err() {
-                self.shop.forget_all();
-            }
+            forget(&self.shop.committed, seen.entry);
         }
         Ok(())
     }

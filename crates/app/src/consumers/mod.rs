@@ -8,6 +8,7 @@ mod runner;
 mod search_index;
 
 pub use invalidation::Invalidation;
+pub(crate) use invalidation::forget;
 pub use runner::{Consumers, start};
 pub use search_index::SearchIndex;
 

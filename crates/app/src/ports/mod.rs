@@ -1,11 +1,13 @@
 //! What the shop needs from outside, named by role. Adapters implement it; one contract suite a port runs on all of them.
 
 mod clock;
+mod lease;
 pub mod payment;
 mod random;
 pub mod search;
 mod store;
 
 pub use clock::Clock;
+pub use lease::{Lease, Swap};
 pub use random::Random;
 pub use store::{Batch, Cursor, Keep, Page, ReadStore, StoreParts, WriteStore};

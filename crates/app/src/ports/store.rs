@@ -1,5 +1,6 @@
 //! Where everything is kept. The write side belongs to the loop's own thread; the read side serves everybody.
 
+use super::{Lease, Swap};
 use crate::nouns::{Key, Record};
 use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
@@ -71,6 +72,23 @@ pub trait WriteStore: Send {
 
     /// Every pending hold and when it expires.
     fn pending_holds(&mut self) -> Result<Vec<(Time, ReservationId)>, Fault>;
+
+    /// The lease as it stands now; `None` when nobody ever had one. Only a store that processes share has leases.
+    fn lease(&mut self) -> Result<Option<Lease>, Fault> {
+        Ok(None)
+    }
+
+    /// Makes the lease `to` if it is `from` now. After that this side commits only while the lease has the holder and the
+    /// epoch of `to`; any other commit is refused with [`Fault::NoLease`] and changes nothing.
+    fn swap_lease(&mut self, _from: Option<&Lease>, _to: &Lease) -> Result<Swap, Fault> {
+        Err(Fault::Unavailable("this store is not shared".into()))
+    }
+
+    /// Wakes a process that was stopped in the middle of a commit and so keeps everybody else from writing, if that is what
+    /// the holder of `lease` is; whether it did.
+    fn wake(&mut self, _lease: &Lease) -> Result<bool, Fault> {
+        Ok(false)
+    }
 }
 
 /// The read side: committed state only, from any thread. Calls block; run them off the async threads.

@@ -185,6 +185,7 @@ impl ImportArgs {
         } else {
             Report::resume(report, resume.counts())
         };
+        let resumed = resume.row();
         if resume.row() > 0 {
             eprintln!(
                 "going on after row {} (line {}) of {}",
@@ -219,7 +220,7 @@ impl ImportArgs {
             })?;
             for one in taken {
                 match one {
-                    Ok(outcome) => report.done(outcome, 0, 0),
+                    Ok(done) => report.done(done.outcome, done.stock_set, done.stock_kept),
                     Err(error) => failed.push(error),
                 }
             }
@@ -233,7 +234,7 @@ impl ImportArgs {
         }
         progress.finish();
         resume.finish()?;
-        self.show(file, report.counts());
+        self.show(file, report.counts(), resumed);
         if report.counts().failed > 0 {
             bail!(
                 "{} rows of {} failed; see {}",
@@ -245,18 +246,20 @@ impl ImportArgs {
         Ok(())
     }
 
-    fn show(&self, file: &Path, counts: Counts) {
+    fn show(&self, file: &Path, counts: Counts, resumed: u64) {
         let Counts {
             created,
             updated,
             unchanged,
             failed,
-            ..
+            stock_set,
+            stock_kept,
         } = counts;
         if self.json {
             let report = serde_json::json!({
                 "file": file.display().to_string(), "created": created, "updated": updated, "unchanged": unchanged,
-                "failed": failed, "dry_run": self.dry_run,
+                "failed": failed, "stock_set": stock_set, "stock_kept": stock_kept, "dry_run": self.dry_run,
+                "resumed_after_row": resumed,
             });
             println!("{report}");
         } else {
@@ -266,7 +269,7 @@ impl ImportArgs {
                 ""
             };
             println!(
-                "{}: {created} created, {updated} updated, {unchanged} unchanged, {failed} failed{tried}",
+                "{}: {created} created, {updated} updated, {unchanged} unchanged, {failed} failed; stock: {stock_set} levels set, {stock_kept} left alone{tried}",
                 file.display()
             );
         }

@@ -12,7 +12,7 @@ use cartwright_domain::Sku;
 use cartwright_domain::cart::Rules;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
-use cartwright_server::{CannotStart, first_key, load_sample, telemetry, wiring};
+use cartwright_server::{CannotStart, first_key, leading, load_sample, telemetry, wiring};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -43,13 +43,19 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
-    let core = wiring::start(config)?;
+    let core = wiring::start_shared(config)?;
     let edge = Arc::new(wiring::edge(&core, config));
     let grpc = wiring::grpc(&edge)?;
-    let key = first_key::ensure(&edge)
-        .await
-        .context("the first admin key could not be made")?;
-    let sampled = config.flag("sample") && load_sample::is_empty(&core.shop).await?;
+    // A process that starts as a reader makes no key and loads no sample: the one with the lease did.
+    let writes = !core.shop.health().is_reader();
+    let key = if writes {
+        first_key::ensure(&edge)
+            .await
+            .context("the first admin key could not be made")?
+    } else {
+        None
+    };
+    let sampled = writes && config.flag("sample") && load_sample::is_empty(&core.shop).await?;
     if sampled {
         load_sample::load(&core.shop).await?;
         core.consumers_follow().await;
@@ -57,7 +63,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
     let url = format!("http://{address}");
     if let Some(key) = key {
-        println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
+        show_key(&key);
     }
     if config.flag("sample") {
         welcome(&url, &core.shop).await?;
@@ -76,7 +82,19 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         core.shop.clone(),
         edge.options.cart_rules.clone(),
     ));
-    eprintln!("cartwright is ready on {url}");
+    let me = leading::Me {
+        node: config.text("node_name").to_owned(),
+        url: url.clone(),
+        lock_dir: config.path("lock_dir"),
+    };
+    let leading = tokio::spawn(leading::watch(edge.clone(), me, show_key));
+    if writes {
+        eprintln!("cartwright is ready on {url}");
+    } else {
+        eprintln!(
+            "cartwright is ready on {url}; another process has the lease, this one serves reads"
+        );
+    }
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let delay = Duration::from_millis(config.whole("drain_delay_ms") as u64);
@@ -97,9 +115,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
     tidying.abort();
+    leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
     tracing::info!("stopped");
     Ok(())
+}
+
+fn show_key(key: &str) {
+    println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
 }
 
 /// How often carts whose time is over are looked for.
@@ -110,6 +133,9 @@ async fn tidy_carts(shop: Shop, rules: Rules) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
         ticks.tick().await;
+        if shop.health().is_reader() {
+            continue;
+        }
         match carts::tidy(&shop, &rules).await {
             Ok(tidied) => tracing::debug!(?tidied, "carts are tidy"),
             Err(fault) => {

@@ -188,9 +188,10 @@ impl Config {
     /// What is allowed alone and not together.
     fn check_together(&self) -> Result<(), ConfigError> {
         let together = |sentence: &str| Err(ConfigError::Together(sentence.to_owned()));
-        if self.flag("locks_enabled") {
+        if self.flag("locks_enabled") && self.whole("lock_renew_ms") * 2 > self.whole("lock_ttl_ms")
+        {
             return together(
-                "locks_enabled is true, and this version has no lease locks: leave it false; a second process on the data directory refuses to start",
+                "lock_renew_ms is more than half of lock_ttl_ms: renew a lease at least twice in its life, or it is lost to a short delay",
             );
         }
         if self.flag("legacy_open")

@@ -127,7 +127,6 @@ fn bad_values_say_what_is_allowed() {
         ("CARTWRIGHT_LISTEN", "nowhere", "127.0.0.1:8080"),
         ("CARTWRIGHT_DATABASE", "postgres://x", "`sqlite`"),
         ("CARTWRIGHT_SOURCING", "both", "`single` or `split`"),
-        ("LOCKS_ENABLED", "true", "no lease locks"),
         ("CARTWRIGHT_CURRENCY", "usd", "USD"),
     ];
     for (name, value, expected) in rows {

@@ -34,10 +34,15 @@ impl Outcome {
     pub(crate) fn of(answer: std::io::Result<Response>) -> Self {
         match answer {
             Ok(answer) if answer.status < 300 => Self::Done(answer),
-            Ok(answer) if answer.status < 500 => Self::Refused(answer),
+            Ok(answer) if answer.status < 500 || without_lease(&answer) => Self::Refused(answer),
             Ok(_) | Err(_) => Self::Unknown,
         }
     }
+}
+
+/// Refused by a process that knows that another one writes: nothing happened.
+pub(crate) fn without_lease(answer: &Response) -> bool {
+    answer.status == 503 && answer.json()["role"] == "reader"
 }
 
 /// One write of one client.

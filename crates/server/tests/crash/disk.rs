@@ -1,57 +1,12 @@
 //! A full disk: writes are refused, reads go on, and when there is room again so do writes.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
 
+use crate::small_disk::Disk;
 use crate::support::{Level, Setup, Shop, TempDir, eventually, fresh, whole};
-
-/// A small file system of its own, taken away at the end.
-struct Disk(PathBuf);
-
-impl Disk {
-    /// None where this user may not mount.
-    fn mount(at: &Path) -> Option<Self> {
-        fs::create_dir_all(at).expect("the target directory can be written");
-        let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
-            .arg(at)
-            .status()
-            .is_ok_and(|status| status.success());
-        mounted.then(|| Self(at.to_owned()))
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.0.join("filler")
-    }
-
-    /// Writes until nothing more fits.
-    fn fill(&self) {
-        let mut file = File::options()
-            .create(true)
-            .append(true)
-            .open(self.filler())
-            .expect("the filler can be made");
-        for size in [65_536, 4096, 512, 1] {
-            while file.write_all(&vec![0; size]).is_ok() {}
-        }
-    }
-
-    fn free(&self) {
-        fs::remove_file(self.filler()).expect("the filler is there");
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg(&self.0).status();
-    }
-}
 
 /// Adjusts by one until the disk refuses; returns how many were acknowledged, and the tag of the first refused.
 fn write_until_refused(level: &Level, disk: &Disk) -> (i64, String) {
@@ -77,7 +32,7 @@ fn reads_on_while_the_disk_is_full() {
         return;
     };
     let mut setup = Setup::new(&dir);
-    setup.data = disk.0.join("data");
+    setup.data = disk.path().join("data");
     let shop = Shop::of(setup.start(), Arc::clone(&dir));
     let level = shop.stocked(100);
     let cart = shop.cart();

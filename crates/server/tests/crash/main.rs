@@ -15,5 +15,6 @@ mod disk;
 mod kill;
 mod load;
 mod random;
+mod small_disk;
 mod start;
 mod verify;

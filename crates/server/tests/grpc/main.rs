@@ -7,11 +7,16 @@
 #[path = "../http/support/mod.rs"]
 mod support;
 
+#[path = "../crash/small_disk.rs"]
+mod small_disk;
+
 mod caller;
 
 mod carts;
 mod catalog;
 mod drop_in;
+mod lookup;
+mod read_only;
 mod retries;
 mod standard;
 mod stock;

@@ -7,6 +7,7 @@ mod checkpoint;
 mod fault;
 mod holds;
 mod kept;
+mod lease;
 mod log;
 mod migrations;
 mod open;

@@ -1,6 +1,7 @@
 //! Opening a data directory: one process, a library and a file that can be trusted, settings read back.
 
 use super::checkpoint::Checkpointer;
+use super::lease::Fence;
 use super::migrations::{self, MigrateError};
 use super::read::Reader;
 use super::write::Writer;
@@ -18,6 +19,8 @@ use std::time::Duration;
 pub const DATABASE_FILE: &str = "cartwright.db";
 /// What a process locks while it uses the directory.
 pub const LOCK_FILE: &str = "cartwright.lock";
+/// What a process locks while it opens a directory that it shares.
+const OPENING_FILE: &str = "cartwright.opening";
 
 /// `CART`, so that no other program's database is taken for ours.
 const APPLICATION_ID: i64 = 0x4341_5254;
@@ -39,6 +42,8 @@ pub struct SqliteOptions {
     pub checkpoint_mib: u32,
     /// MiB of WAL after which the loop itself finishes the copying and begins the WAL afresh.
     pub wal_limit_mib: u32,
+    /// Whether other processes may use the directory too, each of them with leases.
+    pub is_shared: bool,
 }
 
 impl Default for SqliteOptions {
@@ -49,6 +54,7 @@ impl Default for SqliteOptions {
             reader_cache_mib: 4,
             checkpoint_mib: 16,
             wal_limit_mib: 96,
+            is_shared: false,
         }
     }
 }
@@ -109,8 +115,28 @@ pub enum OpenError {
 pub(super) struct Locked(#[allow(dead_code, reason = "kept open, never read")] File);
 
 impl Locked {
-    /// Makes the directory if there is none, and takes it.
+    /// Makes the directory if there is none, and takes it for this process alone.
     pub(super) fn take(dir: &Path) -> Result<Self, OpenError> {
+        Self::take_by(dir, LOCK_FILE, File::try_lock)
+    }
+
+    /// Takes it together with others that share it.
+    fn share(dir: &Path) -> Result<Self, OpenError> {
+        Self::take_by(dir, LOCK_FILE, File::try_lock_shared)
+    }
+
+    /// Waits until no other process is opening the database: its schema and its secret are made once.
+    fn opening(dir: &Path) -> Result<Self, OpenError> {
+        Self::take_by(dir, OPENING_FILE, |file| {
+            file.lock().map_err(TryLockError::Error)
+        })
+    }
+
+    fn take_by(
+        dir: &Path,
+        name: &str,
+        lock: impl FnOnce(&File) -> Result<(), TryLockError>,
+    ) -> Result<Self, OpenError> {
         let not_writable = |source| OpenError::NotWritable {
             dir: dir.to_owned(),
             source,
@@ -120,8 +146,8 @@ impl Locked {
             .mode(0o700)
             .create(dir)
             .map_err(not_writable)?;
-        let file = private(&dir.join(LOCK_FILE)).map_err(not_writable)?;
-        match file.try_lock() {
+        let file = private(&dir.join(name)).map_err(not_writable)?;
+        match lock(&file) {
             Ok(()) => Ok(Self(file)),
             Err(TryLockError::WouldBlock) => Err(OpenError::Locked {
                 dir: dir.to_owned(),
@@ -151,7 +177,13 @@ pub fn open(
     options: SqliteOptions,
     random: &dyn Random,
 ) -> Result<StoreParts, OpenError> {
-    let locked = Arc::new(Locked::take(dir)?);
+    let (locked, _opening) = if options.is_shared {
+        (Locked::share(dir)?, Some(Locked::opening(dir)?))
+    } else {
+        (Locked::take(dir)?, None)
+    };
+    let locked = Arc::new(locked);
+    let fence = Arc::new(Fence::new(options.is_shared));
     let connection = connect(dir)?;
     migrations::up(&connection).map_err(|error| match error {
         MigrateError::Open(error) => error,
@@ -168,9 +200,10 @@ pub fn open(
         writing.clone(),
         checkpointer,
         locked.clone(),
+        fence.clone(),
     )
     .map_err(|error| damaged(&file, error))?;
-    let read = Reader::new(&file, &options, secret, writing, locked);
+    let read = Reader::new(&file, &options, secret, writing, locked, fence);
     Ok(StoreParts {
         write: Box::new(write),
         read: Arc::new(read),
@@ -184,8 +217,14 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
             found: rusqlite::version(),
         });
     }
+    check_file(dir, &dir.join(DATABASE_FILE))?;
+    reconnect(dir)
+}
+
+/// As [`connect`], where this process has connections already. It leaves the file to SQLite: closing another handle of it would
+/// give away the locks of the whole process (sqlite.org/howtocorrupt.html, 2.2).
+pub(super) fn reconnect(dir: &Path) -> Result<Connection, OpenError> {
     let file = dir.join(DATABASE_FILE);
-    check_file(dir, &file)?;
     let connection = Connection::open_with_flags(&file, flags())?;
     configure(&connection, &file).map_err(|error| match error {
         OpenError::Database(error) => damaged(&file, error),

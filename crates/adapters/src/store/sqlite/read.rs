@@ -1,6 +1,7 @@
 //! The read side: a few connections, opened when first needed, each seeing committed state only.
 
 use super::fault::fault;
+use super::lease::Fence;
 use super::open::{Locked, SqliteOptions, connect_more};
 use super::{holds, log, rows};
 use cartwright_app::Fault;
@@ -33,6 +34,7 @@ pub(super) struct Reader {
     side: Mutex<Option<Connection>>,
     writing: Arc<Mutex<()>>,
     secret: [u8; 32],
+    fence: Arc<Fence>,
     _locked: Arc<Locked>,
 }
 
@@ -43,6 +45,7 @@ impl Reader {
         secret: [u8; 32],
         writing: Arc<Mutex<()>>,
         locked: Arc<Locked>,
+        fence: Arc<Fence>,
     ) -> Self {
         Self {
             file: file.to_owned(),
@@ -52,6 +55,7 @@ impl Reader {
             side: Mutex::default(),
             writing,
             secret,
+            fence,
             _locked: locked,
         }
     }
@@ -114,7 +118,7 @@ impl Reader {
             }
         };
         let _writing = self.writing.lock();
-        let result = write(&connection)?;
+        let result = self.fence.guard(&connection, write)?;
         *side = Some(connection);
         Ok(result)
     }

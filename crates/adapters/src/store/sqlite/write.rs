@@ -2,13 +2,14 @@
 
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::fault::fault;
-use super::open::{Locked, SqliteOptions, connect, set_cache};
+use super::lease::{self, Fence};
+use super::open::{Locked, SqliteOptions, reconnect, set_cache};
 use super::packed::Packer;
 use super::{kept, log, rows};
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, WriteStore};
+use cartwright_app::ports::{Batch, Lease, Swap, WriteStore};
 use cartwright_domain::{ReservationId, Time};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
@@ -17,6 +18,8 @@ use std::sync::Arc;
 
 /// Batches of old replies dropped with each commit: more than are made, so that none pile up and none stalls the loop.
 const DROPPED_PER_COMMIT: usize = 8;
+/// How long changing the lease waits for another process's transaction; the loop tries again.
+const LEASE_BUSY: std::time::Duration = std::time::Duration::from_millis(50);
 
 /// The loop's own side of the store.
 pub(super) struct Writer {
@@ -34,6 +37,7 @@ pub(super) struct Writer {
     packer: Packer,
     log_buffers: log::Buffers,
     kept_buffers: kept::Buffers,
+    fence: Arc<Fence>,
     _locked: Arc<Locked>,
 }
 
@@ -45,6 +49,7 @@ impl Writer {
         writing: Arc<Mutex<()>>,
         checkpointer: Checkpointer,
         locked: Arc<Locked>,
+        fence: Arc<Fence>,
     ) -> rusqlite::Result<Self> {
         set_cache(&connection, options.cache_mib)?;
         let head = log::head(&connection)
@@ -65,6 +70,7 @@ impl Writer {
             packer,
             log_buffers: log::Buffers::default(),
             kept_buffers: kept::Buffers::default(),
+            fence,
             _locked: locked,
         })
     }
@@ -78,6 +84,7 @@ impl Writer {
     /// Everything of a batch, inside a transaction.
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         let connection = self.connection.as_ref().ok_or(Fault::ReadOnly)?;
+        self.fence.check(connection)?;
         let mut puts = rows::Puts::new(connection, &mut self.json);
         for (key, value) in batch.changed {
             puts.put(key, value.as_ref())?;
@@ -185,7 +192,7 @@ impl WriteStore for Writer {
         let _guard = writing.lock();
         self.connection = None;
         let connection =
-            connect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
+            reconnect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
         set_cache(&connection, self.options.cache_mib).map_err(fault)?;
         let copied = checkpoint(&connection, "TRUNCATE").map_err(fault)?;
         if copied.busy {
@@ -194,9 +201,11 @@ impl WriteStore for Writer {
             ));
         }
         let probe = "INSERT INTO meta (name, value) VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        connection
-            .execute(probe, params![&self.head.0.to_be_bytes()[..]])
-            .map_err(fault)?;
+        self.fence.guard(&connection, |connection| {
+            connection
+                .execute(probe, params![&self.head.0.to_be_bytes()[..]])
+                .map_err(fault)
+        })?;
         let read = connection.query_row("SELECT value FROM meta WHERE name = 'probe'", [], |row| {
             row.get::<_, [u8; 8]>(0)
         });
@@ -228,7 +237,9 @@ impl WriteStore for Writer {
     fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
         let more = {
             let _guard = self.writing.lock();
-            kept::drop_some(self.connection()?, before, DROPPED_PER_COMMIT)?
+            self.fence.guard(self.connection()?, |connection| {
+                kept::drop_some(connection, before, DROPPED_PER_COMMIT)
+            })?
         };
         self.drop_before = more.then_some(before);
         Ok(())
@@ -245,5 +256,30 @@ impl WriteStore for Writer {
             .map_err(fault)?
             .collect::<Result<_, _>>()
             .map_err(fault)
+    }
+
+    fn lease(&mut self) -> Result<Option<Lease>, Fault> {
+        lease::read(self.connection()?)
+    }
+
+    fn swap_lease(&mut self, from: Option<&Lease>, to: &Lease) -> Result<Swap, Fault> {
+        let writing = self.writing.clone();
+        let _guard = writing.lock();
+        let connection = self.connection()?;
+        connection.busy_timeout(LEASE_BUSY).map_err(fault)?;
+        let swapped = self.fence.swap(connection, from, to);
+        connection.busy_timeout(super::open::BUSY).map_err(fault)?;
+        let is_new = from.is_none_or(|from| (&from.holder, from.epoch) != (&to.holder, to.epoch));
+        if is_new && matches!(swapped, Ok(Swap::Done)) {
+            // Others have written since this process looked.
+            let (head, next_place) = (log::head(connection)?, kept::next_place(connection));
+            (self.head, self.next_place) = (head, next_place.map_err(fault)?);
+            self.drop_before = None;
+        }
+        swapped
+    }
+
+    fn wake(&mut self, lease: &Lease) -> Result<bool, Fault> {
+        lease::wake(&self.dir.join(super::DATABASE_FILE), lease)
     }
 }

@@ -18,15 +18,17 @@ struct Expected {
 }
 
 fn find(file: &str) -> Option<PathBuf> {
-    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data");
-    let directory = std::env::var_os("CARTWRIGHT_SHARED_DATA")
-        .map_or_else(|| PathBuf::from(beside), PathBuf::from);
-    let path = directory.join(file);
+    let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared");
+    let directory =
+        std::env::var_os("CARTWRIGHT_SHARED").map_or_else(|| PathBuf::from(beside), PathBuf::from);
+    let path = directory.join("data").join(file);
     if !path.exists() {
-        eprintln!(
-            "SKIPPED, NOTHING CHECKED: {} is absent (CARTWRIGHT_SHARED_DATA names another place)",
+        // Straight to the descriptor, since the test runner hides what a passing test prints.
+        let said = format!(
+            "SKIPPED, NOTHING CHECKED: {} is absent (CARTWRIGHT_SHARED names another place)\n",
             path.display()
         );
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), said.as_bytes());
         return None;
     }
     Some(path)

@@ -238,8 +238,13 @@ impl Process {
 
     /// Sends SIGTERM, to itself alone.
     pub(crate) fn terminate(&self) {
+        self.signal("TERM");
+    }
+
+    /// Sends a signal, to itself alone.
+    pub(crate) fn signal(&self, name: &str) {
         let sent = Command::new("kill")
-            .args(["-TERM", &self.pid().to_string()])
+            .args([&format!("-{name}"), &self.pid().to_string()])
             .status()
             .expect("kill can be run");
         assert!(sent.success(), "the server is gone already");

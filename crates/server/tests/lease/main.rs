@@ -1,0 +1,22 @@
+//! Several real processes on one data directory (INV-7): one writes, the others serve reads and take over.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "a black box is watched with the machine's own clock"
+)]
+
+#[path = "../http/support/mod.rs"]
+mod support;
+
+#[path = "../crash/deeds.rs"]
+mod deeds;
+#[path = "../crash/load.rs"]
+mod load;
+#[path = "../crash/random.rs"]
+mod random;
+#[path = "../crash/verify.rs"]
+mod verify;
+
+mod nodes;
+mod reading;
+mod starting;
+mod takeover;
