@@ -4,7 +4,6 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
 };
 use super::page::{PageOf, page};
-use super::query::cursor_text;
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use cartwright_app::ports::{Cursor, ReadStore};
@@ -158,7 +157,7 @@ async fn sync(call: Call) -> Result<Reply, Problem> {
 async fn dead_letters(call: Call) -> Result<Reply, Problem> {
     call.limit()?;
     call.cursor()?;
-    Ok(page::<DeadLetter>(Vec::new(), &None))
+    Ok(page::<DeadLetter>(&call, Vec::new(), &None))
 }
 
 async fn model(call: Call) -> Result<Reply, Problem> {
@@ -178,7 +177,7 @@ async fn model(call: Call) -> Result<Reply, Problem> {
         .read(move |read| walk(read, only, start, limit));
     let (model, next) = read.await?;
     let reply = Reply::of(&model);
-    Ok(match cursor_text(&next) {
+    Ok(match call.cursor_text(&next) {
         Some(next) => reply.with("next-cursor", next),
         None => reply,
     })

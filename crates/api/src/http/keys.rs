@@ -234,7 +234,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::ApiKey(key) => Some(ApiKey::from(&**key)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn delete(call: Call) -> Result<Reply, Problem> {

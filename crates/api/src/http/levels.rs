@@ -135,7 +135,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::Level(level) => Some(Level::from(&**level)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn get(call: Call) -> Result<Reply, Problem> {
@@ -280,7 +280,7 @@ async fn movements(call: Call) -> Result<Reply, Problem> {
         .iter()
         .take(limit)
         .map(|(position, at, entry)| show(*position, *at, entry));
-    Ok(page(items.collect::<Result<Vec<_>, _>>()?, &next))
+    Ok(page(&call, items.collect::<Result<Vec<_>, _>>()?, &next))
 }
 
 fn show(position: u64, at: Time, entry: &proto::Entry) -> Result<Movement, Problem> {

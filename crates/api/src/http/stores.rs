@@ -100,7 +100,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::Store(store) => Some(Store::from(&**store)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn get(call: Call) -> Result<Reply, Problem> {

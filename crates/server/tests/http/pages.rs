@@ -163,3 +163,30 @@ fn every_list_pages_the_same_way() {
             .is(200);
     }
 }
+
+#[test]
+fn takes_no_cursor_of_another_list() {
+    let shop = shop();
+    let brand = fresh("brand");
+    branded(&shop, &brand, 2);
+    let first = page(&shop, &format!("/v1/products?brand={brand}&limit=1"));
+    let cursor = first["next_cursor"].as_str().expect("a second page");
+    page(
+        &shop,
+        &format!("/v1/products?brand={brand}&cursor={cursor}"),
+    );
+    let level = shop.stocked(5);
+    for path in [
+        "/v1/stores".to_owned(),
+        "/v1/search".to_owned(),
+        "/v1/api-keys".to_owned(),
+        "/v1/dead-letters".to_owned(),
+        "/v1/customers/somebody/carts".to_owned(),
+        format!("/v1/stores/{}/inventory", level.store),
+        format!("{}/movements", level.path()),
+        shop.cart().path(""),
+    ] {
+        let request = shop.get(&format!("{path}?cursor={cursor}")).admin();
+        request.send().invalid("cursor");
+    }
+}
