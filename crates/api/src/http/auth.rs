@@ -54,7 +54,11 @@ impl Who {
 /// Reads the credentials. A bad one is refused even where none is needed.
 pub async fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Who, Problem> {
     let mut who = Who::nobody();
-    if let Some(header) = headers.get(http::header::AUTHORIZATION) {
+    let mut sent = headers.get_all(http::header::AUTHORIZATION).iter();
+    if let Some(header) = sent.next() {
+        if sent.any(|other| other != header) {
+            return Err(bad("send one Authorization header"));
+        }
         let text = header
             .to_str()
             .map_err(|_| bad("the Authorization header is not plain text"))?;
