@@ -117,12 +117,14 @@ impl Call {
             return Ok(None);
         };
         let anonymous = self.who.principal.is_empty();
-        let path = self.parts.uri.path();
+        // Escapes are another spelling of the same path.
+        let path = percent_encoding::percent_decode_str(self.parts.uri.path());
+        let path = path.decode_utf8_lossy();
         Ok(Some(Keyed {
             hash: key_hash(
                 &self.who.principal,
                 self.endpoint.method.as_str(),
-                path,
+                &path,
                 &key,
             ),
             payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.payload),

@@ -327,3 +327,16 @@ fn one_key_with_two_payloads_at_once_has_one_winner() {
     let on_hand: Value = json!(6 + won);
     assert_eq!(level.read()["on_hand"], on_hand);
 }
+
+#[test]
+fn knows_a_path_in_any_spelling() {
+    let shop = shop();
+    let level = shop.stocked(5);
+    let key = fresh("key");
+    let first = adjust(&level, &key, ONE).is(200);
+    let escaped: String = level.sku.bytes().map(|b| format!("%{b:02X}")).collect();
+    let path = format!("/v1/stores/{}/inventory/{escaped}/adjust", level.store);
+    let again = shop.post(&path).admin().idempotency_key(&key);
+    same(&first, &again.text("application/json", ONE).send());
+    assert_eq!(level.read()["on_hand"], 6);
+}
