@@ -21,6 +21,9 @@ pub struct Who {
     pub is_root: bool,
     /// `Cart-Token`, not yet checked.
     pub cart_token: Option<String>,
+    /// Whether the cart of the path is not the caller's. To them it does not exist, which is said after what is wrong with the
+    /// shape of the request.
+    pub is_shut_out: bool,
 }
 
 /// Principal of the first admin key.
@@ -35,6 +38,7 @@ impl Who {
             limits: KeyLimits::default(),
             is_root: false,
             cart_token: None,
+            is_shut_out: false,
         }
     }
 
@@ -104,6 +108,7 @@ async fn key_holder(edge: &Edge, secret: &str) -> Result<Who, Problem> {
         limits: key.limits,
         is_root: false,
         cart_token: None,
+        is_shut_out: false,
     })
 }
 

@@ -255,11 +255,11 @@ impl Edge {
             .iter()
             .find(|(_, endpoint)| endpoint.method.as_str() == wanted)
         else {
-            let allow: Vec<_> = found
-                .value
-                .iter()
-                .map(|(_, endpoint)| endpoint.method.as_str())
-                .collect();
+            let methods = found.value.iter();
+            let mut allow: Vec<_> = methods.map(|(_, known)| known.method.as_str()).collect();
+            if allow.contains(&"GET") {
+                allow.push("HEAD");
+            }
             let detail = format!("{path} knows {}", allow.join(", "));
             let problem = Problem {
                 allow: Some(allow.join(", ")),
@@ -393,7 +393,10 @@ impl Edge {
     ) -> Result<(), Problem> {
         let wanted: &[Scope] = match &endpoint.access {
             Access::Public => return Ok(()),
-            Access::Cart => return self.open_cart(who, params),
+            Access::Cart => {
+                self.open_cart(who, params);
+                return Ok(());
+            }
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
             Access::Legacy(_) if self.options.legacy_open => {
@@ -416,20 +419,17 @@ impl Edge {
         Err(Problem::new("forbidden", detail).with("scope", names.join(" ")))
     }
 
-    /// A cart opens to its token, and to keys that open any cart. To others it does not exist.
-    fn open_cart(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
+    /// A cart opens to its token, and to keys that open any cart. To others it does not exist: [`Call::cart_id`] tells them.
+    fn open_cart(&self, who: &mut Who, params: &[String]) {
         if who.may(Scope::Carts) {
-            return Ok(());
+            return;
         }
         let id = params.first().map_or("", String::as_str);
         let token = who.cart_token.as_deref().unwrap_or_default();
-        if !self.opens(id, token) {
-            return Err(Problem::not_found("cart", id));
-        }
-        if !who.has_key() {
+        who.is_shut_out = !self.opens(id, token);
+        if !who.is_shut_out && !who.has_key() {
             who.principal = SmolStr::new(id);
         }
-        Ok(())
     }
 
     /// Whether a token opens a cart. Compared in constant time.

@@ -141,6 +141,17 @@ impl Call {
     }
 
     pub(super) fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
+        let key = self.sent_key()?;
+        if self.who.principal.is_empty() && key.as_ref().is_some_and(|key| !is_uuid(key)) {
+            let detail =
+                "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
+            return Err(Problem::new("malformed_request", detail));
+        }
+        Ok(key)
+    }
+
+    /// The `Idempotency-Key` as sent, if it is one.
+    pub(super) fn sent_key(&self) -> Result<Option<SmolStr>, Problem> {
         let mut values = self.headers().get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -155,11 +166,6 @@ impl Call {
         let visible = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         if !visible || values.next().is_some() {
             return Err(malformed());
-        }
-        if self.who.principal.is_empty() && !is_uuid(key) {
-            let detail =
-                "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
-            return Err(Problem::new("malformed_request", detail));
         }
         Ok(Some(key.into()))
     }
