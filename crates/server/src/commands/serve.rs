@@ -36,6 +36,9 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
             config.text("log")
         ))
     })?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     threads(config.size("worker_threads"))?.block_on(serve(&config))
 }
 

@@ -42,14 +42,20 @@ const NO_SETTINGS: [&str; 4] = [
 #[derive(Debug, Clone)]
 pub struct Config {
     values: BTreeMap<&'static str, (String, Source)>,
+    warnings: Vec<String>,
 }
+
+/// Letters below which an admin key can be guessed.
+const KEY_LETTERS: usize = 16;
 
 impl Config {
     /// Puts the layers together. `flags` and `environment` are names with values; the file is the one of `--config` or
     /// `CARTWRIGHT_CONFIG`.
     ///
     /// # Errors
-    /// [`ConfigError`]: an unknown name or a value that is not allowed, in whatever layer, even one that another covers.
+    /// [`ConfigError`]: a value that is not allowed, in whatever layer, even one that another covers, or an unknown name in the
+    /// file. An unknown variable is only a warning: other programs make some with our prefix, Kubernetes for every service of
+    /// this name.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -72,6 +78,12 @@ impl Config {
         }
         config.read_key_file()?;
         config.check_together()?;
+        if (1..KEY_LETTERS).contains(&config.text("admin_key").len()) {
+            let warning = format!(
+                "admin_key is short: one of {KEY_LETTERS} letters or more cannot be guessed"
+            );
+            config.warnings.push(warning);
+        }
         Ok(config)
     }
 
@@ -79,6 +91,7 @@ impl Config {
         let value = |key: &'static Key| (key.name, (key.default.to_owned(), Source::Default));
         Self {
             values: KEYS.iter().map(value).collect(),
+            warnings: Vec::new(),
         }
     }
 
@@ -142,14 +155,16 @@ impl Config {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), ConfigError> {
         for name in environment.keys().filter(|name| name.starts_with(PREFIX)) {
-            let known = KEYS.iter().any(|key| key.variable() == *name);
-            if !known && !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix)) {
-                let nearest = nearest_to(name, Key::variable);
-                return Err(ConfigError::Unknown {
+            let known =
+                |key: &Key| key.variable() == *name || key.off_variable() == Some(name.clone());
+            if !KEYS.iter().any(known) && !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix))
+            {
+                let unknown = ConfigError::Unknown {
                     place: Place::Environment,
                     name: name.clone(),
-                    nearest,
-                });
+                    nearest: nearest_to(name, Key::variable),
+                };
+                self.warnings.push(unknown.to_string());
             }
         }
         for key in KEYS {
@@ -160,8 +175,28 @@ impl Config {
                     self.set(key, name, value, Source::Environment)?;
                 }
             }
+            self.read_off(key, environment)?;
         }
         Ok(())
+    }
+
+    /// `CARTWRIGHT_NO_SAMPLE`, as `--no-sample` would say.
+    fn read_off(
+        &mut self,
+        key: &'static Key,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), ConfigError> {
+        let said = key
+            .off_variable()
+            .and_then(|name| Some((environment.get(&name).filter(|it| !it.is_empty())?, name)));
+        let Some((value, name)) = said else {
+            return Ok(());
+        };
+        match key.kind.check(value).as_deref() {
+            Some("false") => Ok(()),
+            Some(_) => self.set(key, name, "false", Source::Environment),
+            None => self.set(key, name, value, Source::Environment),
+        }
     }
 
     fn read_key_file(&mut self) -> Result<(), ConfigError> {
@@ -210,6 +245,11 @@ impl Config {
         self.values
             .get(name)
             .unwrap_or_else(|| unreachable!("{name} is not in the list of settings"))
+    }
+
+    /// What is in force and yet looks wrong, a sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// A value as text.
