@@ -188,10 +188,10 @@ impl Edge {
     pub async fn handle(self: &Arc<Self>, parts: Parts, body: Incoming) -> Response<Full<Bytes>> {
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
-        let (method, if_none_match) = (
-            parts.method.clone(),
-            parts.headers.get(header::IF_NONE_MATCH).cloned(),
-        );
+        let method = parts.method.clone();
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        let if_none_match = parts.headers.get(header::IF_NONE_MATCH);
+        let if_none_match = if_none_match.filter(|_| reads).cloned();
         let uri = parts.uri.clone();
         let (place, result) = match self.route(&parts) {
             Ok((place, endpoint, params)) => (
@@ -506,7 +506,8 @@ fn write_reply(
         headers.insert("position", position.into());
     }
     common(headers, request_id);
-    let unchanged = if_none_match.is_some_and(|tag| headers.get(header::ETAG) == Some(tag));
+    let tag = headers.get(header::ETAG);
+    let unchanged = if_none_match.is_some_and(|known| tag.is_some_and(|tag| knows(known, tag)));
     if unchanged && reply.status == 200 {
         *response.status_mut() = http::StatusCode::NOT_MODIFIED;
     } else if head {
@@ -515,6 +516,14 @@ fn write_reply(
         *response.body_mut() = Full::new(reply.body);
     }
     response
+}
+
+/// Whether `If-None-Match` names this tag: one or several, weak or strong, or any.
+fn knows(known: &HeaderValue, tag: &HeaderValue) -> bool {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let (known, tag) = (text(known), text(tag));
+    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+    known.split(',').map(str::trim).any(same)
 }
 
 pub(super) fn write_problem(

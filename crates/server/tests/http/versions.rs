@@ -214,3 +214,27 @@ fn what_does_not_exist_has_version_zero() {
     check(&problem, json!({"current_version": 1}));
     assert_eq!(level.read()["on_hand"], 2);
 }
+
+#[test]
+fn says_nothing_new_to_those_who_know_the_version() {
+    let shop = shop();
+    let level = shop.stocked(5);
+    let ask = |method: &str, tag: &str| {
+        let request = shop.request(method, &level.path()).admin();
+        request.header("If-None-Match", tag).send()
+    };
+    for tag in [r#""1""#, r#"W/"1""#, r#""7", "1""#, "*"] {
+        for method in ["GET", "HEAD"] {
+            let answer = ask(method, tag).is(304);
+            assert_eq!(answer.header("etag"), Some(r#""1""#), "{tag}");
+        }
+    }
+    for tag in [r#""2""#, r#"W/"2""#, "1", ""] {
+        ask("GET", tag).is(200);
+    }
+    // A write is told, whatever its caller knows.
+    let adjust = shop.post(&format!("{}/adjust", level.path())).admin();
+    let adjust = adjust.header("If-None-Match", r#""2""#);
+    let answer = adjust.json(json!({"delta": 1, "reason": "x"})).send();
+    assert_eq!(answer.is(200).json()["on_hand"], 6);
+}
