@@ -16,7 +16,6 @@ use cartwright_domain::catalog::Import;
 use cartwright_domain::{Country, ProductId, Refusal, StoreId, Time};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use hyper::Method;
 use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
@@ -220,7 +219,7 @@ async fn makes_a_store(client: &mut Client, rows: &[ImportRow]) -> anyhow::Resul
         return Ok(false);
     };
     let path = format!("/v1/stores/{store}");
-    let known = client.send(Method::GET, &path, &[], "").await?;
+    let known = client.get(&path).await?;
     Ok(known.status == 404)
 }
 

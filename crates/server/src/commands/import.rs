@@ -104,10 +104,7 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<()> {
         .map_err(CannotStart::because)?;
     threads(0)?.block_on(async {
         let (mut target, core) = match &args.server {
-            Some(server) => (
-                Target::Server(Box::new(Client::new(server, args.key.clone())?)),
-                None,
-            ),
+            Some(server) => (Target::Server(Box::new(args.client(server).await?)), None),
             None => {
                 let core = wiring::start(&config)?;
                 let country =
@@ -144,6 +141,19 @@ impl ImportArgs {
             store: self.store.clone(),
             ..ReadOptions::new(currency)
         })
+    }
+
+    /// A client of a shop that answers and takes imports with this key.
+    async fn client(&self, server: &str) -> Result<Client, CannotStart> {
+        let asked = async {
+            let mut client = Client::new(server, self.key.clone())?;
+            let nothing = client.post("/v1/imports?dry_run=true", "[]").await?;
+            nothing.ok()?;
+            anyhow::Ok(client)
+        };
+        asked
+            .await
+            .map_err(|error| CannotStart(format!("{error:#}")))
     }
 
     /// What tells this import of a file from others.

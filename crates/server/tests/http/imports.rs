@@ -452,6 +452,35 @@ fn the_command_line_takes_foreign_files_and_its_own() {
 }
 
 #[test]
+fn the_command_line_tells_what_could_not_start() {
+    let shop = shop();
+    let dir = TempDir::new("cannot-start");
+    let file = dir.path().join("a.jsonl");
+    fs::write(&file, row("a", "A", "main", 1).to_string()).expect("the file can be written");
+    let server = format!("http://{}", shop.address());
+    let weak = shop.api_key(&["carts"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    // arguments, what is said
+    let rows = [
+        (&["--server", "nowhere"][..], "http://host:port"),
+        (&["--server", &nobody], "cartwright serve"),
+        (&["--server", &server], "Authorization"),
+        (&["--server", &server, "--key", "none"], "not known"),
+        (&["--server", &server, "--key", &weak], "catalog:write"),
+        (&["--currency", "usd"], "--currency"),
+        (&["--bogus"], "--bogus"),
+    ];
+    for (arguments, says) in rows {
+        let output = import(&file, arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(says), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
     for arguments in [
         &["config", "show"][..],
