@@ -190,3 +190,17 @@ fn takes_no_cursor_of_another_list() {
         request.send().invalid("cursor");
     }
 }
+
+#[test]
+fn a_list_that_ends_with_its_page_says_so() {
+    let shop = shop();
+    let brand = fresh("brand");
+    branded(&shop, &brand, 2);
+    // Whatever comes later in the catalogue is not of this brand.
+    branded(&shop, &format!("{brand}-other"), 2);
+    for limit in [2, 3] {
+        let whole = page(&shop, &format!("/v1/products?brand={brand}&limit={limit}"));
+        assert_eq!(whole["items"].as_array().map(Vec::len), Some(2));
+        assert_eq!(whole["next_cursor"], Value::Null, "{limit}");
+    }
+}
