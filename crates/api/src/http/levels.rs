@@ -5,7 +5,7 @@ use super::endpoint::{
 };
 use super::page::{PageOf, page};
 use super::write::{Render, resource};
-use crate::problem::{Problem, version_required};
+use crate::problem::Problem;
 use crate::wire::Timestamp;
 use crate::wire::stock::{self, Adjust, Configure, Count, Level, Movement, parse_time};
 use cartwright_app::inventory as app;
@@ -238,13 +238,9 @@ async fn count(call: Call) -> Result<Reply, Problem> {
             format!("expected a whole number from 0 to {max}"),
         ));
     }
-    let on_hand_then = match (body.as_of_version, expected_version) {
-        (None, None) => {
-            call.known_level(&level).await?;
-            return Err(version_required());
-        }
-        (Some(version), _) => Some(call.on_hand_at(&level, version).await?),
-        (None, Some(_)) => None,
+    let on_hand_then = match body.as_of_version {
+        Some(version) => Some(call.on_hand_at(&level, version).await?),
+        None => None,
     };
     let count = domain::Count {
         quantity: body.quantity,
