@@ -193,7 +193,7 @@ fn read_backorder(put: &stock::PutBackorder, max: i64) -> Result<domain::Backord
             Problem::invalid(
                 "backorder.available_from",
                 "malformed",
-                "expected RFC 3339 in UTC, as 2026-01-31T09:00:00Z",
+                "expected RFC 3339, as 2026-01-31T09:00:00Z",
             )
         })
     };
