@@ -216,6 +216,40 @@ fn what_does_not_exist_has_version_zero() {
 }
 
 #[test]
+fn what_is_made_had_version_zero() {
+    let shop = shop();
+    let level = shop.stocked(9);
+    let lines =
+        json!([{"sku": level.sku, "quantity": 1}, {"sku": shop.stocked(3).sku, "quantity": 1}]);
+    let variant = || json!([{"sku": fresh("sku"), "prices": []}]);
+    let rows: [(&str, &dyn Fn() -> Value); 4] = [
+        ("/v1/carts", &|| json!({})),
+        (
+            "/v1/products",
+            &|| json!({"name": "x", "variants": variant()}),
+        ),
+        (
+            "/v1/api-keys",
+            &|| json!({"name": "x", "scopes": ["carts"]}),
+        ),
+        (
+            "/v1/reservations",
+            &|| json!({"lines": lines, "reference": fresh("ref"), "ttl_seconds": 60}),
+        ),
+    ];
+    for (path, body) in rows {
+        let create = |version: i64| {
+            let request = shop.post(path).admin().if_match(version);
+            request.json(body()).send()
+        };
+        let problem = create(1).refused(409, "version_conflict");
+        assert_eq!(problem["current_version"], 0, "{path}");
+        create(0).is(201);
+    }
+    assert_eq!(level.read()["reserved"], 1);
+}
+
+#[test]
 fn says_nothing_new_to_those_who_know_the_version() {
     let shop = shop();
     let level = shop.stocked(5);
