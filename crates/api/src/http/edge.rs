@@ -7,7 +7,7 @@ use super::media::check_media;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
-use super::{query, routes};
+use super::{linger, query, routes};
 use crate::problem::Problem;
 use crate::rendered::Rendered;
 use bytes::Bytes;
@@ -20,7 +20,7 @@ use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
 use cartwright_domain::key::Scope;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use parking_lot::Mutex;
@@ -185,10 +185,14 @@ impl Edge {
     }
 
     /// Answers one request.
-    pub async fn handle(self: &Arc<Self>, parts: Parts, body: Incoming) -> Response<Full<Bytes>> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        parts: Parts,
+        mut body: Incoming,
+    ) -> Response<Full<Bytes>> {
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
-        let method = parts.method.clone();
+        let (method, version) = (parts.method.clone(), parts.version);
         let reads = matches!(method, Method::GET | Method::HEAD);
         let if_none_match = parts.headers.get(header::IF_NONE_MATCH);
         let if_none_match = if_none_match.filter(|_| reads).cloned();
@@ -196,11 +200,14 @@ impl Edge {
         let (place, result) = match self.route(&parts) {
             Ok((place, endpoint, params)) => (
                 Some(place),
-                self.answer(endpoint, params, parts, body, request_id.clone())
+                self.answer(endpoint, params, parts, &mut body, request_id.clone())
                     .await,
             ),
             Err(problem) => (None, Err(problem)),
         };
+        if version == Version::HTTP_2 {
+            linger::read_rest(body);
+        }
         let response = match result {
             Ok(reply) => write_reply(
                 reply,
@@ -279,11 +286,11 @@ impl Edge {
         endpoint: &'static Endpoint,
         params: Vec<String>,
         parts: Parts,
-        body: Incoming,
+        body: &mut Incoming,
         request_id: SmolStr,
     ) -> Result<Reply, Problem> {
         let limit = self.body_limit(endpoint);
-        self.check_sizes(&parts, &body, limit)?;
+        self.check_sizes(&parts, body, limit)?;
         check_media(endpoint, &parts.headers, !body.is_end_stream())?;
         let who = self.admit(endpoint, &parts.headers, &params).await?;
         let body = if body.is_end_stream() {
@@ -458,7 +465,7 @@ fn too_large(limit: usize) -> Problem {
     Problem::new("too_large", format!("a body may take {limit} bytes")).with("limit", limit)
 }
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, Problem> {
+async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Problem> {
     let collected = Limited::new(body, limit).collect().await;
     collected
         .map(http_body_util::Collected::to_bytes)

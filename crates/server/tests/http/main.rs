@@ -11,6 +11,7 @@ mod availability;
 mod carts;
 mod edge;
 mod expiry;
+mod http2;
 mod imports;
 mod keys;
 mod legacy;
