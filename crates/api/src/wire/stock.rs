@@ -387,7 +387,9 @@ pub struct HeldLine<'a> {
     store: &'a str,
     sku: &'a str,
     quantity: i64,
-    backordered: i64,
+    /// How many of them are promised beyond stock; absent when all are there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    backordered: Option<i64>,
 }
 
 /// A hold on stock.
@@ -407,7 +409,7 @@ impl<'a> From<&'a domain::inventory::Reservation> for Reservation<'a> {
             store: line.level.store.as_str(),
             sku: line.level.sku.as_str(),
             quantity: line.quantity,
-            backordered: line.backordered,
+            backordered: (line.backordered > 0).then_some(line.backordered),
         };
         Self {
             id: hold.id.to_string(),
