@@ -141,6 +141,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
 
 async fn sync(call: Call) -> Result<Reply, Problem> {
     call.no_body()?;
+    call.idempotency_key()?;
     let position = *call.edge.shop.head().borrow();
     let stores = call.edge.shop.read(|read| stores_after(read, None)).await?;
     let stores = stores.into_iter().map(|store| SyncedStore {
