@@ -48,14 +48,22 @@ pub struct Config {
 /// Letters below which an admin key can be guessed.
 const KEY_LETTERS: usize = 16;
 
+/// Whether Kubernetes makes this variable, for a service whose name begins with ours (`CARTWRIGHT_SERVICE_HOST`,
+/// `CARTWRIGHT_PORT_8080_TCP`).
+fn is_of_kubernetes(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name.contains("_PORT_")
+}
+
 impl Config {
     /// Puts the layers together. `flags` and `environment` are names with values; the file is the one of `--config` or
     /// `CARTWRIGHT_CONFIG`.
     ///
     /// # Errors
-    /// [`ConfigError`]: a value that is not allowed, in whatever layer, even one that another covers, or an unknown name in the
-    /// file. An unknown variable is only a warning: other programs make some with our prefix, Kubernetes for every service of
-    /// this name.
+    /// [`ConfigError`]: an unknown name or a value that is not allowed, in whatever layer, even one that another covers. The variables
+    /// that Kubernetes makes for a service of our name are nobody's mistake.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -157,14 +165,13 @@ impl Config {
         for name in environment.keys().filter(|name| name.starts_with(PREFIX)) {
             let known =
                 |key: &Key| key.variable() == *name || key.off_variable() == Some(name.clone());
-            if !KEYS.iter().any(known) && !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix))
-            {
-                let unknown = ConfigError::Unknown {
+            let ours = !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix));
+            if ours && !is_of_kubernetes(name) && !KEYS.iter().any(known) {
+                return Err(ConfigError::Unknown {
                     place: Place::Environment,
                     name: name.clone(),
                     nearest: nearest_to(name, Key::variable),
-                };
-                self.warnings.push(unknown.to_string());
+                });
             }
         }
         for key in KEYS {
