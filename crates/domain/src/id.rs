@@ -160,6 +160,18 @@ made_id!(
     CartId, "car"
 );
 made_id!(
+    /// A checkout.
+    CheckoutId, "chk"
+);
+made_id!(
+    /// A quote of a checkout.
+    QuoteId, "quo"
+);
+made_id!(
+    /// A person's data, kept apart from everything else.
+    ContactId, "con"
+);
+made_id!(
     /// A hold on stock.
     ReservationId, "res"
 );

@@ -5,6 +5,7 @@
 
 pub mod cart;
 pub mod catalog;
+pub mod checkout;
 pub mod entity;
 pub mod id;
 pub mod inventory;
@@ -15,7 +16,10 @@ pub mod place;
 pub mod refusal;
 pub mod time;
 
-pub use id::{ApiKeyId, CartId, EventId, ProductId, ReservationId, Sku, Slug, StoreId, TransferId};
+pub use id::{
+    ApiKeyId, CartId, CheckoutId, ContactId, EventId, ProductId, QuoteId, ReservationId, Sku, Slug,
+    StoreId, TransferId,
+};
 pub use money::{Currency, Money};
 pub use place::Country;
 pub use refusal::Refusal;

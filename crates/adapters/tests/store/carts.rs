@@ -300,6 +300,7 @@ fn of_many_merges_one_gets_the_lines() {
         let expected = Refusal::CartClosed {
             id: CartId(1).to_string(),
             state: "merged",
+            checkout_id: None,
         };
         assert_eq!(closed, expected, "{name}");
     });

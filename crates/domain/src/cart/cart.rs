@@ -141,6 +141,7 @@ impl Cart {
         Refusal::CartClosed {
             id: self.id.to_string(),
             state: state.as_str(),
+            checkout_id: None,
         }
     }
 

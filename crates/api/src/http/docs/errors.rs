@@ -109,6 +109,7 @@ mod tests {
             Refusal::CartClosed {
                 id: "car_01KAJX2V3QE6W8Z4R5T7Y9B1CD".into(),
                 state: "merged",
+                checkout_id: None,
             },
             Refusal::AlreadyExists {
                 resource: "reservation",
