@@ -110,11 +110,14 @@ impl Committed {
             Key::Reservation(_)
             | Key::Transfer(_)
             | Key::Cart(_)
+            | Key::Checkout(_)
+            | Key::Contact(_)
             | Key::ApiKey(_)
             | Key::Slug(_)
             | Key::Reference(..)
             | Key::KeyHash(_)
             | Key::UserCart(..)
+            | Key::CheckoutOf(_)
             | Key::OpenHolds(_) => None,
         }
     }

@@ -16,6 +16,7 @@ pub mod work;
 
 pub mod carts;
 pub mod catalog;
+pub mod checkouts;
 pub mod consumers;
 pub mod inventory;
 pub mod keys;

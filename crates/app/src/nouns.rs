@@ -2,12 +2,14 @@
 
 use cartwright_domain::cart::{Cart, State};
 use cartwright_domain::catalog::Product;
+use cartwright_domain::checkout::{Checkout, Contact};
 use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
 use cartwright_domain::{
-    ApiKeyId, CartId, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, ReservationId, Sku, Slug, StoreId, Time,
+    TransferId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -22,6 +24,9 @@ pub enum Key {
     Reservation(ReservationId),
     Transfer(TransferId),
     Cart(CartId),
+    Checkout(CheckoutId),
+    /// What a checkout knows of a person. In no snapshot, and of no event that can be replayed.
+    Contact(ContactId),
     ApiKey(ApiKeyId),
     /// Which product has a SKU.
     Sku(Sku),
@@ -35,6 +40,8 @@ pub enum Key {
     KeyHash([u8; 32]),
     /// Which cart a package's user has.
     UserCart(SmolStr, SmolStr),
+    /// Which checkout a cart has that was neither cancelled nor expired.
+    CheckoutOf(CartId),
     /// How many open reservations a principal has.
     OpenHolds(SmolStr),
 }
@@ -49,6 +56,8 @@ pub enum Record {
     Reservation(Arc<Reservation>),
     Transfer(Arc<Transfer>),
     Cart(Arc<Cart>),
+    Checkout(Arc<Checkout>),
+    Contact(Arc<Contact>),
     ApiKey(Arc<ApiKey>),
     /// Under [`Key::Sku`] and [`Key::Slug`].
     ProductId(ProductId),
@@ -60,6 +69,8 @@ pub enum Record {
     ApiKeyId(ApiKeyId),
     /// Under [`Key::UserCart`].
     CartId(CartId),
+    /// Under [`Key::CheckoutOf`].
+    CheckoutId(CheckoutId),
     /// Under [`Key::OpenHolds`].
     Count(u64),
 }
@@ -74,6 +85,8 @@ pub enum Event {
     Reservation(ReservationId, <Reservation as Entity>::Event),
     Transfer(TransferId, <Transfer as Entity>::Event),
     Cart(CartId, <Cart as Entity>::Event),
+    Checkout(CheckoutId, <Checkout as Entity>::Event),
+    Contact(ContactId, <Contact as Entity>::Event),
     ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
     /// Told beside a movement; changes nothing.
     Notice(Arc<Level>, Notice),
@@ -106,6 +119,8 @@ impl Event {
             Self::Reservation(id, _) => Key::Reservation(*id),
             Self::Transfer(id, _) => Key::Transfer(*id),
             Self::Cart(id, _) => Key::Cart(*id),
+            Self::Checkout(id, _) => Key::Checkout(*id),
+            Self::Contact(id, _) => Key::Contact(*id),
             Self::ApiKey(id, _) => Key::ApiKey(*id),
             Self::Notice(level, _) => Key::Level(level.key.clone()),
         }
@@ -113,7 +128,7 @@ impl Event {
 
     /// Changes the state of that thing. Live writes and replay both come through here.
     pub fn apply(&self, state: &mut Option<Record>, at: Time) {
-        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, ApiKey);
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, ApiKey);
     }
 }
 
@@ -127,12 +142,15 @@ impl Record {
             Self::Reservation(it) => it.version,
             Self::Transfer(it) => it.version,
             Self::Cart(it) => it.version,
+            Self::Checkout(it) => it.version,
+            Self::Contact(it) => it.version(),
             Self::ApiKey(it) => it.version,
             Self::ProductId(_)
             | Self::ReservationId(_)
             | Self::Stores(_)
             | Self::ApiKeyId(_)
             | Self::CartId(_)
+            | Self::CheckoutId(_)
             | Self::Count(_) => 0,
         }
     }
@@ -151,6 +169,11 @@ impl Record {
                 400 + it.data.description.len() + attributes + variants
             }
             Self::Cart(it) => 400 + it.lines.len() * 260,
+            Self::Checkout(it) => {
+                let rest = it.terms.shipping_options.len() * 80 + it.past_quotes.len() * 16;
+                600 + it.terms.lines.len() * 160 + rest
+            }
+            Self::Contact(_) => 800,
             Self::Reservation(it) => 160 + it.lines.len() * 140,
             Self::Level(it) => 200 + it.waiting.len() * 32,
             Self::Stores(it) => 24 + it.len() * 24,
@@ -159,6 +182,7 @@ impl Record {
             | Self::ReservationId(_)
             | Self::ApiKeyId(_)
             | Self::CartId(_)
+            | Self::CheckoutId(_)
             | Self::Count(_) => 0,
         };
         (OVERHEAD + own) as u64
@@ -198,6 +222,7 @@ pub fn index_changes(
             ));
         }
         (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
+        (before, after @ Some(Record::Checkout(_))) => checkout_changes(before, after, visit),
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
         _ => {}
     }
@@ -274,6 +299,27 @@ fn cart_changes(
     match (user(before), user(after)) {
         (Some((key, _)), None) => visit(IndexChange::Drop(key)),
         (None, Some((key, id))) => visit(IndexChange::Set(key, Record::CartId(id))),
+        _ => {}
+    }
+}
+
+fn checkout_changes(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    visit: &mut dyn FnMut(IndexChange),
+) {
+    let holds = |record: Option<&Record>| match record {
+        Some(Record::Checkout(it)) if !it.state.frees_cart() => Some((it.cart_id, it.id)),
+        _ => None,
+    };
+    match (holds(before), holds(after)) {
+        (None, Some((cart, id))) => {
+            visit(IndexChange::Set(
+                Key::CheckoutOf(cart),
+                Record::CheckoutId(id),
+            ));
+        }
+        (Some((cart, _)), None) => visit(IndexChange::Drop(Key::CheckoutOf(cart))),
         _ => {}
     }
 }

@@ -3,13 +3,15 @@
 use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
 use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
+use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent};
 use cartwright_domain::inventory::{
     Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer, TransferEvent,
 };
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
 use cartwright_domain::{
-    ApiKeyId, CartId, ProductId, Refusal, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, Refusal, ReservationId, Sku, Slug, StoreId,
+    Time, TransferId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -101,6 +103,18 @@ impl Work {
     reader!(
         /// A cart.
         cart, Cart(id: &CartId), Cart(Arc<Cart>)
+    );
+    reader!(
+        /// A checkout.
+        checkout, Checkout(id: &CheckoutId), Checkout(Arc<Checkout>)
+    );
+    reader!(
+        /// What a checkout knows of a person; gone when that was erased.
+        contact, Contact(id: &ContactId), Contact(Arc<Contact>)
+    );
+    reader!(
+        /// The checkout that a cart has.
+        checkout_of, CheckoutOf(cart: &CartId), CheckoutId(CheckoutId)
     );
     reader!(
         /// An API key.
@@ -266,6 +280,8 @@ fn is_birth(event: &Event) -> bool {
         Event::Reservation(_, ReservationEvent::Held { .. })
             | Event::Transfer(_, TransferEvent::Started { .. })
             | Event::Cart(_, CartEvent::Created(_))
+            | Event::Checkout(_, CheckoutEvent::Opened { .. })
+            | Event::Contact(..)
     )
 }
 

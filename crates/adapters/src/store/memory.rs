@@ -3,11 +3,14 @@
 use super::sqlite::{last_position, place, take_movements};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Cursor, Keep, Page, Random, ReadStore, StoreParts, WriteStore};
+use cartwright_app::ports::{
+    Batch, CheckoutsWanted, Cursor, Keep, Page, Random, ReadStore, StoreParts, WriteStore,
+};
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
+use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::inventory::{LevelKey, State};
-use cartwright_domain::{ApiKeyId, CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::{ApiKeyId, CartId, CheckoutId, ReservationId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use prost::Message;
@@ -16,11 +19,15 @@ use std::sync::Arc;
 
 /// Opens an empty store.
 pub fn open(random: &dyn Random) -> StoreParts {
-    let mut secret = [0; 32];
+    let (mut secret, mut quote_key) = ([0; 32], [0; 32]);
     random.fill(&mut secret);
+    random.fill(&mut quote_key);
+    // Surely a private key of P-256: more than zero, less than the order of its base point.
+    quote_key[0] = 1;
     let shared = Arc::new(Memory {
         state: Mutex::default(),
         secret,
+        quote_key,
     });
     StoreParts {
         write: Box::new(Writer(shared.clone())),
@@ -31,6 +38,7 @@ pub fn open(random: &dyn Random) -> StoreParts {
 struct Memory {
     state: Mutex<Tables>,
     secret: [u8; 32],
+    quote_key: [u8; 32],
 }
 
 #[derive(Default)]
@@ -272,6 +280,38 @@ impl ReadStore for Memory {
         Ok(self.state.lock().carts_by_expiry(before, limit, closed))
     }
 
+    fn list_checkouts(
+        &self,
+        wanted: CheckoutsWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let is_wanted = |record: &Record| match record {
+            Record::Checkout(it) => Some(
+                wanted.cart.is_none_or(|cart| it.cart_id == cart)
+                    && wanted.state.is_none_or(|state| it.state == state),
+            ),
+            _ => None,
+        };
+        let from = Key::Checkout(CheckoutId(0));
+        Ok(self.state.lock().page(from, after, limit, is_wanted))
+    }
+
+    fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault> {
+        let tables = self.state.lock();
+        let over = tables.records.values().filter_map(|record| match record {
+            Record::Checkout(it)
+                if it.state == CheckoutState::Open && it.terms.expires_at <= now =>
+            {
+                Some((it.terms.expires_at, it.id))
+            }
+            _ => None,
+        });
+        let mut over: Vec<_> = over.collect();
+        over.sort_unstable();
+        Ok(over.into_iter().map(|(_, id)| id).take(limit).collect())
+    }
+
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let wanted = |record: &Record| matches!(record, Record::ApiKey(_)).then_some(true);
         Ok(self
@@ -325,7 +365,7 @@ impl ReadStore for Memory {
         };
         for (key, record) in records
             .into_iter()
-            .filter(|(_, record)| record.version() > 0)
+            .filter(|(_, record)| record.version() > 0 && !matches!(record, Record::Contact(_)))
         {
             visit(key, record)?;
         }
@@ -354,5 +394,9 @@ impl ReadStore for Memory {
 
     fn secret(&self) -> [u8; 32] {
         self.secret
+    }
+
+    fn quote_key(&self) -> [u8; 32] {
+        self.quote_key
     }
 }

@@ -9,8 +9,8 @@ use crate::events;
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record};
 use crate::shop::Shop;
-use cartwright_domain::cart;
 use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::{cart, checkout};
 use cartwright_proto::events as proto;
 
 /// The consumer that follows other writers with the committed memory.
@@ -31,7 +31,11 @@ impl Invalidation {
 pub(crate) fn forget(committed: &Committed, entry: &proto::Entry) {
     match events::decode(entry) {
         Ok(Some(event)) => forget_event(committed, &event),
-        Ok(None) => {}
+        Ok(None) => {
+            if let Some(key @ Key::Contact(_)) = events::key_of(&entry.stream) {
+                committed.forget(&key);
+            }
+        }
         // What cannot be understood may be anything.
         Err(_) => committed.clear(),
     }
@@ -71,7 +75,21 @@ fn forget_event(committed: &Committed, event: &Event) {
             committed.forget(&Key::OpenHolds(principal.clone()));
             committed.forget(&Key::Reference(principal.clone(), reference.clone()));
         }
-        Event::Cart(..)
+        Event::Checkout(_, checkout::Event::Opened { cart_id, .. }) => {
+            committed.forget(&Key::CheckoutOf(*cart_id));
+        }
+        // The cart is free for another checkout.
+        Event::Checkout(_, checkout::Event::Cancelled | checkout::Event::Expired) => {
+            match committed.get(&key) {
+                Some(Some(Record::Checkout(it))) => {
+                    committed.forget(&Key::CheckoutOf(it.cart_id));
+                }
+                _ => committed.clear(),
+            }
+        }
+        Event::Checkout(_, checkout::Event::Updated(_))
+        | Event::Contact(..)
+        | Event::Cart(..)
         | Event::Store(..)
         | Event::Reservation(..)
         | Event::Transfer(..)

@@ -3,15 +3,19 @@
 mod api_key;
 mod cart;
 mod catalog;
+mod checkout;
 mod inventory;
 mod location;
 
 use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
-use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, TransferId};
 use cartwright_domain::{
-    cart as carts, catalog as products, inventory::LevelKey, key as keys, location as stores,
+    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, ReservationId, Sku, StoreId, TransferId,
+};
+use cartwright_domain::{
+    cart as carts, catalog as products, checkout as checkouts, inventory::LevelKey, key as keys,
+    location as stores,
 };
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -25,6 +29,8 @@ pub fn stream(key: &Key) -> String {
         Key::Reservation(id) => format!("reservation:{id}"),
         Key::Transfer(id) => format!("transfer:{id}"),
         Key::Cart(id) => format!("cart:{id}"),
+        Key::Checkout(id) => format!("checkout:{id}"),
+        Key::Contact(id) => format!("contact:{id}"),
         Key::ApiKey(id) => format!("api_key:{id}"),
         Key::Sku(..)
         | Key::Slug(..)
@@ -32,6 +38,7 @@ pub fn stream(key: &Key) -> String {
         | Key::StoresOf(..)
         | Key::KeyHash(..)
         | Key::UserCart(..)
+        | Key::CheckoutOf(..)
         | Key::OpenHolds(..) => String::new(),
     }
 }
@@ -52,6 +59,8 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "reservation" => Key::Reservation(id.parse::<ReservationId>().ok()?),
         "transfer" => Key::Transfer(id.parse::<TransferId>().ok()?),
         "cart" => Key::Cart(id.parse::<CartId>().ok()?),
+        "checkout" => Key::Checkout(id.parse::<CheckoutId>().ok()?),
+        "contact" => Key::Contact(id.parse::<ContactId>().ok()?),
         "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
         _ => return None,
     })
@@ -83,6 +92,13 @@ pub fn type_of(event: &Event) -> &'static str {
             carts::Event::Deleted => "cart.deleted",
             carts::Event::Expired => "cart.expired",
         },
+        Event::Checkout(_, event) => match event {
+            checkouts::Event::Opened { .. } => "checkout.opened",
+            checkouts::Event::Updated(_) => "checkout.updated",
+            checkouts::Event::Cancelled => "checkout.cancelled",
+            checkouts::Event::Expired => "checkout.expired",
+        },
+        Event::Contact(_, checkouts::ContactEvent::Recorded(_)) => "contact.recorded",
         Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
         Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
         Event::Notice(_, notice) => notice.as_str(),
@@ -116,6 +132,8 @@ pub fn encode(event: &Event) -> Vec<u8> {
         Event::Reservation(_, event) => inventory::reservation(event),
         Event::Transfer(_, event) => inventory::transfer(event),
         Event::Cart(_, event) => cart::encode(event),
+        Event::Checkout(_, event) => checkout::encode(event),
+        Event::Contact(_, event) => checkout::encode_contact(event),
         Event::ApiKey(_, event) => api_key::encode(event),
         Event::Notice(level, _) => proto::StockNotice {
             available: level.available(),
@@ -126,7 +144,8 @@ pub fn encode(event: &Event) -> Vec<u8> {
     }
 }
 
-/// The event of an entry; `None` for one that changes no state (a notice).
+/// The event of an entry; `None` for one that changes no state (a notice), or whose state is not in the log (a person's
+/// data).
 ///
 /// Errors: [`Fault::Corrupt`] naming the entry's stream and type.
 pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
@@ -140,6 +159,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         return Ok(None);
     }
     let key = key_of(&entry.stream).ok_or_else(|| bad(&"unknown stream"))?;
+    if matches!(key, Key::Contact(_)) {
+        return Ok(None);
+    }
     let (kind, payload) = (entry.r#type.as_str(), entry.payload.as_slice());
     let event = match key {
         Key::Product(id) => catalog::decode(kind, payload).map(|event| Event::Product(id, event)),
@@ -156,6 +178,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
             inventory::decode_transfer(kind, payload).map(|event| Event::Transfer(id, event))
         }
         Key::Cart(id) => cart::decode(kind, payload).map(|event| Event::Cart(id, event)),
+        Key::Checkout(id) => {
+            checkout::decode(kind, payload).map(|event| Event::Checkout(id, event))
+        }
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
         Key::Sku(..)
         | Key::Slug(..)
@@ -163,6 +188,8 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::StoresOf(..)
         | Key::KeyHash(..)
         | Key::UserCart(..)
+        | Key::CheckoutOf(..)
+        | Key::Contact(..)
         | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
     };
     event.map(Some).map_err(|error| bad(&error.0))

@@ -4,7 +4,8 @@ use super::{Lease, Swap};
 use crate::nouns::{Key, Record};
 use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
-use cartwright_domain::{CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::checkout::State as CheckoutState;
+use cartwright_domain::{CartId, CheckoutId, ReservationId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
 use std::sync::Arc;
 
@@ -34,6 +35,15 @@ pub struct Keep {
 
 /// Where a list goes on: the last key of the page before.
 pub type Cursor = Option<String>;
+
+/// Which checkouts a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckoutsWanted {
+    /// Of this cart.
+    pub cart: Option<CartId>,
+    /// In this state, as last written.
+    pub state: Option<CheckoutState>,
+}
 
 /// One page of a list, in the order of its key.
 #[derive(Debug, Clone)]
@@ -124,6 +134,17 @@ pub trait ReadStore: Send + Sync {
     /// Carts that expired or were merged and whose time was over at `before`, those that ended first first.
     fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
 
+    /// Checkouts, oldest first; of one cart, in one state as last written, or both.
+    fn list_checkouts(
+        &self,
+        wanted: CheckoutsWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// Open checkouts whose time is over, those that ended first first.
+    fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault>;
+
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
 
@@ -143,7 +164,8 @@ pub trait ReadStore: Send + Sync {
     /// Whole batches of the log that have entries after a position, up to about `limit` entries.
     fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault>;
 
-    /// Calls `visit` with the state of every noun, all at one position, which is returned.
+    /// Calls `visit` with the state of every noun, all at one position, which is returned. A person's data is not among it:
+    /// no event has it, and it can be erased.
     fn visit_all(
         &self,
         visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
@@ -160,6 +182,9 @@ pub trait ReadStore: Send + Sync {
 
     /// Bytes a key's secret is derived from; made once, kept with the data.
     fn secret(&self) -> [u8; 32];
+
+    /// The private key that quotes are signed with (P-256, big-endian); made once, kept with the data.
+    fn quote_key(&self) -> [u8; 32];
 }
 
 /// Both sides of one store.

@@ -205,6 +205,125 @@ pub struct PriceSet {
     #[prost(message, optional, tag = "2")]
     pub price: ::core::option::Option<Money>,
 }
+/// Somebody begins to buy a cart. Who that is stands nowhere in the log: only under which id the shop knows it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutOpened {
+    #[prost(bytes = "vec", tag = "1")]
+    pub cart_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub terms: ::core::option::Option<CheckoutTerms>,
+}
+/// Its terms are these now: every field.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutUpdated {
+    #[prost(message, optional, tag = "1")]
+    pub terms: ::core::option::Option<CheckoutTerms>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutCancelled {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutExpired {}
+/// Amounts are in minor units of the currency.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutTerms {
+    /// Under which id the person's data stands.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub contact_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Where it goes, by country.
+    #[prost(string, tag = "2")]
+    pub country: ::prost::alloc::string::String,
+    /// The option that the buyer chose.
+    #[prost(string, optional, tag = "3")]
+    pub chosen_option: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether stock is held as long as a quote lives.
+    #[prost(bool, tag = "4")]
+    pub hold: bool,
+    #[prost(string, tag = "5")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "6")]
+    pub coupons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub lines: ::prost::alloc::vec::Vec<CheckoutLine>,
+    #[prost(message, optional, tag = "8")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(message, repeated, tag = "9")]
+    pub shipping_options: ::prost::alloc::vec::Vec<ShippingOption>,
+    /// The option that counts.
+    #[prost(string, optional, tag = "10")]
+    pub shipping_option: ::core::option::Option<::prost::alloc::string::String>,
+    /// What completing still wants, in the spelling of the HTTP contract.
+    #[prost(string, repeated, tag = "11")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "12")]
+    pub quote: ::core::option::Option<Quote>,
+    #[prost(int64, tag = "13")]
+    pub expires_at_ms: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutLine {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub quantity: i64,
+    #[prost(string, optional, tag = "5")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, tag = "6")]
+    pub unit_price: i64,
+    #[prost(int64, tag = "7")]
+    pub discount: i64,
+    #[prost(int64, tag = "8")]
+    pub tax: i64,
+    #[prost(int64, tag = "9")]
+    pub total: i64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutTotals {
+    #[prost(int64, tag = "1")]
+    pub subtotal: i64,
+    #[prost(int64, tag = "2")]
+    pub discount: i64,
+    #[prost(int64, tag = "3")]
+    pub shipping: i64,
+    #[prost(int64, tag = "4")]
+    pub tax: i64,
+    #[prost(bool, tag = "5")]
+    pub tax_included: bool,
+    #[prost(int64, tag = "6")]
+    pub total: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShippingOption {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub price: i64,
+}
+/// What the terms cost, bindingly, until it expires.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quote {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "2")]
+    pub issued_at_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub expires_at_ms: i64,
+    /// The hold that lives as long.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub reservation_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+}
+/// A person's data was taken down under this id. It stands in a row of its own and nowhere in the log, so that it can be
+/// erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactRecorded {
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+}
 /// A stock level changed; the kind is in the entry's type (`level.adjusted`).
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Moved {
@@ -484,6 +603,30 @@ pub struct KeptReply {
     /// Milliseconds since 1970 after which the key is free again.
     #[prost(int64, tag = "7")]
     pub until_ms: i64,
+    /// Where a person's data is put into the body again: it is never kept.
+    #[prost(message, optional, tag = "8")]
+    pub contact: ::core::option::Option<ContactPlace>,
+    /// Where the signature of the quote is put into the body again: it is made when the reply is sent.
+    #[prost(message, optional, tag = "9")]
+    pub signature: ::core::option::Option<SignaturePlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactPlace {
+    #[prost(uint32, tag = "1")]
+    pub offset: u32,
+    /// Under which id it stands; empty when nothing is known.
+    #[prost(bytes = "vec", tag = "2")]
+    pub contact_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// Places in the body as it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignaturePlace {
+    /// Where the quote begins.
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+    /// Where its last brace stands.
+    #[prost(uint32, tag = "2")]
+    pub offset: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Header {

@@ -1,12 +1,14 @@
 //! The tables of the nouns: what is put under a key and what is found there.
 
 use super::fault::fault;
-use super::holds;
+use super::{checkouts, holds};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_domain::cart::{Cart, State as CartState};
 use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings};
-use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::{
+    ApiKeyId, CartId, CheckoutId, ProductId, ReservationId, Sku, StoreId, Time,
+};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
@@ -29,10 +31,12 @@ enum Put {
     Slug,
     Reference,
     UserCart,
+    Checkout,
+    Contact,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 11] = [
+const PUTS: [&str; 13] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -55,6 +59,10 @@ const PUTS: [&str; 11] = [
     "INSERT INTO slugs (slug, product_id) VALUES (?1, ?2) ON CONFLICT (slug) DO UPDATE SET product_id = excluded.product_id",
     "INSERT INTO reservation_references (principal, reference, id) VALUES (?1, ?2, ?3)",
     "INSERT INTO user_carts (package, user, id) VALUES (?1, ?2, ?3) ON CONFLICT (package, user) DO UPDATE SET id = excluded.id",
+    "INSERT INTO checkouts (id, version, state, cart_id, expires_hour, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, \
+     expires_hour = excluded.expires_hour, body = excluded.body",
+    "INSERT INTO contacts (id, checkout_id, body) VALUES (?1, ?2, ?3)",
 ];
 
 /// What of a level has no column.
@@ -100,6 +108,23 @@ impl<'c> Puts<'c> {
                 self.body(Put::Transfer, &&id.to_bytes()[..], it.version, &**it)
             }
             (Key::Cart(id), Record::Cart(it)) => self.cart(*id, it),
+            (Key::Checkout(id), Record::Checkout(it)) => {
+                let (id, cart) = (id.to_bytes(), it.cart_id.to_bytes());
+                let row = params![
+                    &id[..],
+                    it.version as i64,
+                    checkouts::state(it.state),
+                    &cart[..],
+                    expires_hour(it.terms.expires_at),
+                    encode(self.json, &**it)?
+                ];
+                execute(&mut self.statements, self.connection, Put::Checkout, row)
+            }
+            (Key::Contact(id), Record::Contact(it)) => {
+                let (id, of) = (id.to_bytes(), it.checkout_id.to_bytes());
+                let row = params![&id[..], &of[..], encode(self.json, &**it)?];
+                execute(&mut self.statements, self.connection, Put::Contact, row)
+            }
             (Key::ApiKey(id), Record::ApiKey(it)) => {
                 let body = encode(self.json, &**it)?;
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
@@ -119,9 +144,10 @@ impl<'c> Puts<'c> {
                 let row = params![package.as_str(), user.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::UserCart, row)
             }
-            // They follow from the rows of levels, API keys and reservations.
+            // They follow from the rows of levels, API keys, reservations and checkouts.
             (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
+            | (Key::CheckoutOf(_), Record::CheckoutId(_))
             | (Key::OpenHolds(_), Record::Count(_)) => Ok(()),
             (key, value) => Err(Fault::Rejected(format!(
                 "{value:?} cannot be kept under {key:?}"
@@ -275,6 +301,14 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM carts WHERE id = ?1",
             params![&id.to_bytes()[..]],
         ),
+        Key::Checkout(id) => run(
+            "DELETE FROM checkouts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Contact(id) => run(
+            "DELETE FROM contacts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
         Key::ApiKey(id) => run(
             "DELETE FROM api_keys WHERE id = ?1",
             params![&id.to_bytes()[..]],
@@ -289,7 +323,7 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM user_carts WHERE package = ?1 AND user = ?2",
             params![package.as_str(), user.as_str()],
         ),
-        Key::StoresOf(_) | Key::KeyHash(_) | Key::OpenHolds(_) => Ok(()),
+        Key::StoresOf(_) | Key::KeyHash(_) | Key::CheckoutOf(_) | Key::OpenHolds(_) => Ok(()),
     }
 }
 
@@ -335,6 +369,24 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             "SELECT body FROM carts WHERE id = ?1",
             params![&id.to_bytes()[..]],
             cart,
+        ),
+        Key::Checkout(id) => one(
+            connection,
+            "SELECT body FROM checkouts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            checkout,
+        ),
+        Key::Contact(id) => one(
+            connection,
+            "SELECT body FROM contacts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            |row| body(row, 0).map(Record::Contact),
+        ),
+        Key::CheckoutOf(cart) => one(
+            connection,
+            checkouts::OF_CART,
+            params![&cart.to_bytes()[..]],
+            |row| Ok(Record::CheckoutId(CheckoutId(made_id(row, 0)?))),
         ),
         Key::ApiKey(id) => one(
             connection,
@@ -454,6 +506,10 @@ pub(super) fn transfer(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn cart(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::Cart)
+}
+
+pub(super) fn checkout(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Checkout)
 }
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {
