@@ -7,9 +7,11 @@ use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
+use cartwright_domain::order::Order;
+use cartwright_domain::payment::{Instrument, Payment};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, ReservationId, Sku, Slug, StoreId, Time,
-    TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
+    Slug, StoreId, Time, TransferId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -27,7 +29,15 @@ pub enum Key {
     Checkout(CheckoutId),
     /// What a checkout knows of a person. In no snapshot, and of no event that can be replayed.
     Contact(ContactId),
+    Payment(PaymentId),
+    /// What a card is charged through. In no snapshot, and of no event that can be replayed.
+    Instrument(PaymentId),
+    Order(OrderId),
     ApiKey(ApiKeyId),
+    /// Which order has a number.
+    OrderNumber(u64),
+    /// The last number that was given.
+    Last(Series),
     /// Which product has a SKU.
     Sku(Sku),
     /// Which product has a slug.
@@ -46,6 +56,15 @@ pub enum Key {
     OpenHolds(SmolStr),
 }
 
+/// Numbers that rise without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Series {
+    /// Of orders.
+    Order,
+    /// Of invoices.
+    Invoice,
+}
+
 /// What is kept under a key.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "one a noun, named like it")]
@@ -58,6 +77,9 @@ pub enum Record {
     Cart(Arc<Cart>),
     Checkout(Arc<Checkout>),
     Contact(Arc<Contact>),
+    Payment(Arc<Payment>),
+    Instrument(Arc<Instrument>),
+    Order(Arc<Order>),
     ApiKey(Arc<ApiKey>),
     /// Under [`Key::Sku`] and [`Key::Slug`].
     ProductId(ProductId),
@@ -71,7 +93,9 @@ pub enum Record {
     CartId(CartId),
     /// Under [`Key::CheckoutOf`].
     CheckoutId(CheckoutId),
-    /// Under [`Key::OpenHolds`].
+    /// Under [`Key::OrderNumber`].
+    OrderId(OrderId),
+    /// Under [`Key::OpenHolds`] and [`Key::Last`].
     Count(u64),
 }
 
@@ -87,6 +111,9 @@ pub enum Event {
     Cart(CartId, <Cart as Entity>::Event),
     Checkout(CheckoutId, <Checkout as Entity>::Event),
     Contact(ContactId, <Contact as Entity>::Event),
+    Payment(PaymentId, <Payment as Entity>::Event),
+    Instrument(PaymentId, <Instrument as Entity>::Event),
+    Order(OrderId, <Order as Entity>::Event),
     ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
     /// Told beside a movement; changes nothing.
     Notice(Arc<Level>, Notice),
@@ -121,6 +148,9 @@ impl Event {
             Self::Cart(id, _) => Key::Cart(*id),
             Self::Checkout(id, _) => Key::Checkout(*id),
             Self::Contact(id, _) => Key::Contact(*id),
+            Self::Payment(id, _) => Key::Payment(*id),
+            Self::Instrument(id, _) => Key::Instrument(*id),
+            Self::Order(id, _) => Key::Order(*id),
             Self::ApiKey(id, _) => Key::ApiKey(*id),
             Self::Notice(level, _) => Key::Level(level.key.clone()),
         }
@@ -128,7 +158,7 @@ impl Event {
 
     /// Changes the state of that thing. Live writes and replay both come through here.
     pub fn apply(&self, state: &mut Option<Record>, at: Time) {
-        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, ApiKey);
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, ApiKey);
     }
 }
 
@@ -144,6 +174,9 @@ impl Record {
             Self::Cart(it) => it.version,
             Self::Checkout(it) => it.version,
             Self::Contact(it) => it.version(),
+            Self::Payment(it) => it.version,
+            Self::Instrument(it) => it.version(),
+            Self::Order(it) => it.version,
             Self::ApiKey(it) => it.version,
             Self::ProductId(_)
             | Self::ReservationId(_)
@@ -151,6 +184,7 @@ impl Record {
             | Self::ApiKeyId(_)
             | Self::CartId(_)
             | Self::CheckoutId(_)
+            | Self::OrderId(_)
             | Self::Count(_) => 0,
         }
     }
@@ -171,9 +205,13 @@ impl Record {
             Self::Cart(it) => 400 + it.lines.len() * 260,
             Self::Checkout(it) => {
                 let rest = it.terms.shipping_options.len() * 80 + it.past_quotes.len() * 16;
-                600 + it.terms.lines.len() * 160 + rest
+                let saga = it.attempts.len() * 320 + it.progress.len() * 40;
+                600 + it.terms.lines.len() * 160 + rest + saga
             }
+            Self::Order(it) => 500 + it.lines.len() * 220,
             Self::Contact(_) => 800,
+            Self::Payment(_) => 320,
+            Self::Instrument(_) => 80,
             Self::Reservation(it) => 160 + it.lines.len() * 140,
             Self::Level(it) => 200 + it.waiting.len() * 32,
             Self::Stores(it) => 24 + it.len() * 24,
@@ -183,6 +221,7 @@ impl Record {
             | Self::ApiKeyId(_)
             | Self::CartId(_)
             | Self::CheckoutId(_)
+            | Self::OrderId(_)
             | Self::Count(_) => 0,
         };
         (OVERHEAD + own) as u64
@@ -223,6 +262,7 @@ pub fn index_changes(
         }
         (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
         (before, after @ Some(Record::Checkout(_))) => checkout_changes(before, after, visit),
+        (before, Some(Record::Order(after))) => order_changes(before, after, visit),
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
         _ => {}
     }
@@ -321,5 +361,31 @@ fn checkout_changes(
         }
         (Some((cart, _)), None) => visit(IndexChange::Drop(Key::CheckoutOf(cart))),
         _ => {}
+    }
+}
+
+fn order_changes(before: Option<&Record>, after: &Order, visit: &mut dyn FnMut(IndexChange)) {
+    let before = match before {
+        Some(Record::Order(before)) => Some(before),
+        _ => None,
+    };
+    if before.is_none() {
+        let number = after.number;
+        visit(IndexChange::Set(
+            Key::OrderNumber(number),
+            Record::OrderId(after.id),
+        ));
+        visit(IndexChange::Set(
+            Key::Last(Series::Order),
+            Record::Count(number),
+        ));
+    }
+    if let Some(invoice) = after.invoice
+        && before.is_none_or(|before| before.invoice.is_none())
+    {
+        visit(IndexChange::Set(
+            Key::Last(Series::Invoice),
+            Record::Count(invoice),
+        ));
     }
 }

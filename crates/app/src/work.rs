@@ -1,6 +1,6 @@
 //! The values that one batch has loaded, as its decisions see them: committed state plus what the batch decided so far.
 
-use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
+use crate::nouns::{Event, IndexChange, Key, Record, Series, index_changes};
 use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent};
@@ -9,9 +9,11 @@ use cartwright_domain::inventory::{
 };
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
+use cartwright_domain::order::{Event as OrderEvent, Order};
+use cartwright_domain::payment::{Event as PaymentEvent, Instrument, Payment};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, Refusal, ReservationId, Sku, Slug, StoreId,
-    Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, Refusal, ReservationId,
+    Sku, Slug, StoreId, Time, TransferId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -111,6 +113,26 @@ impl Work {
     reader!(
         /// What a checkout knows of a person; gone when that was erased.
         contact, Contact(id: &ContactId), Contact(Arc<Contact>)
+    );
+    reader!(
+        /// A payment.
+        payment, Payment(id: &PaymentId), Payment(Arc<Payment>)
+    );
+    reader!(
+        /// What a payment's card is charged through; gone when nobody needs it any more.
+        instrument, Instrument(id: &PaymentId), Instrument(Arc<Instrument>)
+    );
+    reader!(
+        /// An order.
+        order, Order(id: &OrderId), Order(Arc<Order>)
+    );
+    reader!(
+        /// The order that has a number.
+        order_numbered, OrderNumber(number: &u64), OrderId(OrderId)
+    );
+    reader!(
+        /// The last number given of a series.
+        last, Last(series: &Series), Count(u64)
     );
     reader!(
         /// The checkout that a cart has.
@@ -282,6 +304,9 @@ fn is_birth(event: &Event) -> bool {
             | Event::Cart(_, CartEvent::Created(_))
             | Event::Checkout(_, CheckoutEvent::Opened { .. })
             | Event::Contact(..)
+            | Event::Payment(_, PaymentEvent::Started(_))
+            | Event::Order(_, OrderEvent::Placed(_))
+            | Event::Instrument(_, _)
     )
 }
 

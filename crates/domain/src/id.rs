@@ -168,6 +168,18 @@ made_id!(
     QuoteId, "quo"
 );
 made_id!(
+    /// Money asked of a card or a wallet.
+    PaymentId, "pay"
+);
+made_id!(
+    /// An order.
+    OrderId, "ord"
+);
+made_id!(
+    /// Units of an order that left together.
+    FulfillmentId, "ful"
+);
+made_id!(
     /// A person's data, kept apart from everything else.
     ContactId, "con"
 );

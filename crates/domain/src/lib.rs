@@ -12,13 +12,15 @@ pub mod inventory;
 pub mod key;
 pub mod location;
 pub mod money;
+pub mod order;
+pub mod payment;
 pub mod place;
 pub mod refusal;
 pub mod time;
 
 pub use id::{
-    ApiKeyId, CartId, CheckoutId, ContactId, EventId, ProductId, QuoteId, ReservationId, Sku, Slug,
-    StoreId, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
+    QuoteId, ReservationId, Sku, Slug, StoreId, TransferId,
 };
 pub use money::{Currency, Money};
 pub use place::Country;

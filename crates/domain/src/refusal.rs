@@ -86,6 +86,15 @@ pub enum Refusal {
     /// A checkout lacks what completing it needs. Never empty.
     #[error("the checkout is incomplete")]
     CheckoutIncomplete { missing: Vec<Field> },
+    /// Paid in another currency than what is bought.
+    #[error("the amounts are in {paid}, the total is in {currency}")]
+    PaymentCurrency { paid: Currency, currency: Currency },
+    /// More than what is left.
+    #[error("{requested} asked for, {remaining} left")]
+    ExceedsRemaining { requested: i64, remaining: i64 },
+    /// The idempotency key belongs to another request.
+    #[error("the key was used with another request")]
+    KeyReused,
     /// The quote binds nobody any more; `totals` are those of now.
     #[error("the quote is stale: {}", reason.as_str())]
     QuoteStale {

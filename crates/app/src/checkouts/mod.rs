@@ -2,6 +2,7 @@
 
 mod cancel;
 mod open;
+pub mod saga;
 mod tidy;
 mod update;
 

@@ -1,6 +1,6 @@
 //! Checkouts, and that a person's data was taken down for one.
 
-use super::{Bad, missing, unknown_type};
+use super::{Bad, missing};
 use cartwright_domain::cart::LineId;
 use cartwright_domain::checkout::{
     ContactEvent, Event, Field, Line, Quote, ShippingOption, Terms, Totals,
@@ -33,6 +33,7 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         .encode_to_vec(),
         Event::Cancelled => proto::CheckoutCancelled {}.encode_to_vec(),
         Event::Expired => proto::CheckoutExpired {}.encode_to_vec(),
+        Event::Saga(event) => super::saga::encode(event),
     }
 }
 
@@ -72,7 +73,7 @@ fn encode_line(line: &Line) -> proto::CheckoutLine {
     }
 }
 
-fn encode_totals(totals: &Totals) -> proto::CheckoutTotals {
+pub(super) fn encode_totals(totals: &Totals) -> proto::CheckoutTotals {
     proto::CheckoutTotals {
         subtotal: totals.subtotal,
         discount: totals.discount,
@@ -115,7 +116,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         )?),
         "checkout.cancelled" => Event::Cancelled,
         "checkout.expired" => Event::Expired,
-        other => return Err(unknown_type(other)),
+        other => return super::saga::decode(other, payload).map(Event::Saga),
     })
 }
 
@@ -171,7 +172,7 @@ fn decode_line(message: proto::CheckoutLine) -> Result<Line, Bad> {
     })
 }
 
-fn decode_totals(message: proto::CheckoutTotals) -> Totals {
+pub(super) fn decode_totals(message: proto::CheckoutTotals) -> Totals {
     Totals {
         subtotal: message.subtotal,
         discount: message.discount,

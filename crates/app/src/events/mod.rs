@@ -6,16 +6,20 @@ mod catalog;
 mod checkout;
 mod inventory;
 mod location;
+mod order;
+mod payment;
+mod saga;
 
 use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, ProductId, ReservationId, Sku, StoreId, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
+    StoreId, TransferId,
 };
 use cartwright_domain::{
     cart as carts, catalog as products, checkout as checkouts, inventory::LevelKey, key as keys,
-    location as stores,
+    location as stores, payment as payments,
 };
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -31,6 +35,9 @@ pub fn stream(key: &Key) -> String {
         Key::Cart(id) => format!("cart:{id}"),
         Key::Checkout(id) => format!("checkout:{id}"),
         Key::Contact(id) => format!("contact:{id}"),
+        Key::Payment(id) => format!("payment:{id}"),
+        Key::Instrument(id) => format!("instrument:{id}"),
+        Key::Order(id) => format!("order:{id}"),
         Key::ApiKey(id) => format!("api_key:{id}"),
         Key::Sku(..)
         | Key::Slug(..)
@@ -39,6 +46,8 @@ pub fn stream(key: &Key) -> String {
         | Key::KeyHash(..)
         | Key::UserCart(..)
         | Key::CheckoutOf(..)
+        | Key::OrderNumber(..)
+        | Key::Last(..)
         | Key::OpenHolds(..) => String::new(),
     }
 }
@@ -61,6 +70,9 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "cart" => Key::Cart(id.parse::<CartId>().ok()?),
         "checkout" => Key::Checkout(id.parse::<CheckoutId>().ok()?),
         "contact" => Key::Contact(id.parse::<ContactId>().ok()?),
+        "payment" => Key::Payment(id.parse::<PaymentId>().ok()?),
+        "instrument" => Key::Instrument(id.parse::<PaymentId>().ok()?),
+        "order" => Key::Order(id.parse::<OrderId>().ok()?),
         "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
         _ => return None,
     })
@@ -89,6 +101,9 @@ pub fn type_of(event: &Event) -> &'static str {
             carts::Event::LinesChanged(_) => "cart.lines_changed",
             carts::Event::Updated(_) => "cart.updated",
             carts::Event::Merged { .. } => "cart.merged",
+            carts::Event::CheckingOut => "cart.checking_out",
+            carts::Event::Reopened { .. } => "cart.reopened",
+            carts::Event::Ordered => "cart.ordered",
             carts::Event::Deleted => "cart.deleted",
             carts::Event::Expired => "cart.expired",
         },
@@ -97,8 +112,13 @@ pub fn type_of(event: &Event) -> &'static str {
             checkouts::Event::Updated(_) => "checkout.updated",
             checkouts::Event::Cancelled => "checkout.cancelled",
             checkouts::Event::Expired => "checkout.expired",
+            checkouts::Event::Saga(event) => saga::type_of(event),
         },
         Event::Contact(_, checkouts::ContactEvent::Recorded(_)) => "contact.recorded",
+        Event::Payment(_, event) => payment::type_of(event),
+        Event::Instrument(_, payments::InstrumentEvent::Recorded(_)) => "instrument.recorded",
+        Event::Instrument(_, payments::InstrumentEvent::Erased) => "instrument.erased",
+        Event::Order(_, event) => order::type_of(event),
         Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
         Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
         Event::Notice(_, notice) => notice.as_str(),
@@ -134,6 +154,10 @@ pub fn encode(event: &Event) -> Vec<u8> {
         Event::Cart(_, event) => cart::encode(event),
         Event::Checkout(_, event) => checkout::encode(event),
         Event::Contact(_, event) => checkout::encode_contact(event),
+        Event::Payment(_, event) => payment::encode(event),
+        // Which payment it is for stands in the stream's name, and nothing else may stand in the log.
+        Event::Instrument(..) => Vec::new(),
+        Event::Order(_, event) => order::encode(event),
         Event::ApiKey(_, event) => api_key::encode(event),
         Event::Notice(level, _) => proto::StockNotice {
             available: level.available(),
@@ -159,7 +183,7 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         return Ok(None);
     }
     let key = key_of(&entry.stream).ok_or_else(|| bad(&"unknown stream"))?;
-    if matches!(key, Key::Contact(_)) {
+    if matches!(key, Key::Contact(_) | Key::Instrument(_)) {
         return Ok(None);
     }
     let (kind, payload) = (entry.r#type.as_str(), entry.payload.as_slice());
@@ -181,6 +205,8 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         Key::Checkout(id) => {
             checkout::decode(kind, payload).map(|event| Event::Checkout(id, event))
         }
+        Key::Payment(id) => payment::decode(kind, payload).map(|event| Event::Payment(id, event)),
+        Key::Order(id) => order::decode(kind, payload).map(|event| Event::Order(id, event)),
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
         Key::Sku(..)
         | Key::Slug(..)
@@ -190,6 +216,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::UserCart(..)
         | Key::CheckoutOf(..)
         | Key::Contact(..)
+        | Key::Instrument(..)
+        | Key::OrderNumber(..)
+        | Key::Last(..)
         | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
     };
     event.map(Some).map_err(|error| bad(&error.0))
@@ -203,6 +232,11 @@ impl<E: std::error::Error> From<E> for Bad {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
+}
+
+/// An identifier of ours.
+fn id<T>(bytes: &[u8], read: impl Fn(&[u8]) -> Option<T>, what: &str) -> Result<T, Bad> {
+    read(bytes).ok_or_else(|| missing(what))
 }
 
 fn missing(what: &str) -> Bad {

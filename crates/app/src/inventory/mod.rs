@@ -12,6 +12,7 @@ pub use availability::{Availability, availability};
 pub(crate) use exchange::exchange;
 pub use levels::{Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
+pub(crate) use settle::levels_held;
 pub use settle::{CHECKOUT, Expire, Extend, Settle};
 pub use take::Take;
 pub use transfers::{EndTransfer, StartTransfer, TransferEnd};

@@ -119,7 +119,7 @@ fn owned<'a>(
 }
 
 /// The levels of a hold's lines, in their order; asks for all that is missing at once.
-pub(super) fn levels_held<'a>(work: &'a Work, hold: &Reservation) -> Result<Vec<&'a Level>, Stop> {
+pub(crate) fn levels_held<'a>(work: &'a Work, hold: &Reservation) -> Result<Vec<&'a Level>, Stop> {
     let (mut levels, mut missing): (Vec<&Level>, _) =
         (Vec::with_capacity(hold.lines.len()), Vec::new());
     for line in &hold.lines {

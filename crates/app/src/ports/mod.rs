@@ -10,4 +10,6 @@ mod store;
 pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;
-pub use store::{Batch, CheckoutsWanted, Cursor, Keep, Page, ReadStore, StoreParts, WriteStore};
+pub use store::{
+    Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, ReadStore, StoreParts, WriteStore,
+};

@@ -5,8 +5,10 @@ use crate::nouns::{Key, Record};
 use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
 use cartwright_domain::checkout::State as CheckoutState;
-use cartwright_domain::{CartId, CheckoutId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::order::State as OrderState;
+use cartwright_domain::{CartId, CheckoutId, PaymentId, ReservationId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Everything that one transaction changes.
@@ -43,6 +45,21 @@ pub struct CheckoutsWanted {
     pub cart: Option<CartId>,
     /// In this state, as last written.
     pub state: Option<CheckoutState>,
+}
+
+/// Which orders a list has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrdersWanted {
+    /// In this state.
+    pub state: Option<OrderState>,
+    /// Of this customer.
+    pub customer: Option<SmolStr>,
+    /// Of whoever is reached there; upper and lower case are the same.
+    pub email: Option<SmolStr>,
+    /// Placed at or after this moment.
+    pub from: Option<Time>,
+    /// Placed before this moment.
+    pub to: Option<Time>,
 }
 
 /// One page of a list, in the order of its key.
@@ -144,6 +161,21 @@ pub trait ReadStore: Send + Sync {
 
     /// Open checkouts whose time is over, those that ended first first.
     fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault>;
+
+    /// Orders, oldest first.
+    fn list_orders(
+        &self,
+        wanted: &OrdersWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// Payments that have ended and whose provider was not yet seen to agree, after this one, oldest first.
+    fn unverified_payments(
+        &self,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, Fault>;
 
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;

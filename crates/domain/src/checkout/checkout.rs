@@ -1,6 +1,6 @@
 //! The checkout, what happens to it, and its state after that.
 
-use super::{Line, Quote, ShippingOption, Totals};
+use super::{Attempt, Line, Message, Progress, Quote, SagaEvent, ShippingOption, Totals};
 use crate::entity::Entity;
 use crate::inventory::Asked;
 use crate::{CartId, CheckoutId, ContactId, Country, Currency, QuoteId, Refusal, Time};
@@ -166,6 +166,15 @@ pub struct Checkout {
     /// Quotes that a newer one has superseded, the latest last; at most [`PAST_QUOTES`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub past_quotes: Vec<QuoteId>,
+    /// The attempts at completing it, the first one first; only the last can be running.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<Attempt>,
+    /// What was told about their steps, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub progress: Vec<Progress>,
+    /// What the buyer is told meanwhile.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub messages: Vec<Message>,
     /// When it was opened.
     pub created_at: Time,
     /// When it last changed.
@@ -215,6 +224,8 @@ pub enum Event {
     Cancelled,
     /// Nobody went on with it for too long.
     Expired,
+    /// Something of an attempt at completing it.
+    Saga(SagaEvent),
 }
 
 impl Entity for Checkout {
@@ -231,6 +242,9 @@ impl Entity for Checkout {
                     cart_id: *cart_id,
                     terms: Terms::clone(terms),
                     past_quotes: Vec::new(),
+                    attempts: Vec::new(),
+                    progress: Vec::new(),
+                    messages: Vec::new(),
                     created_at: at,
                     updated_at: at,
                 }));
@@ -247,6 +261,7 @@ impl Entity for Checkout {
             }),
             Event::Cancelled => write(state, at, |it| it.state = State::Cancelled),
             Event::Expired => write(state, at, |it| it.state = State::Expired),
+            Event::Saga(event) => write(state, at, |it| it.advance(event, at)),
         }
     }
 

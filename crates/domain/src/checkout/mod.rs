@@ -4,6 +4,8 @@
 //! ([`Goods`](crate::cart::Goods)) and the shop's [`Rules`]. Stock is not asked here: who asks for a hold gets it in the
 //! same transaction, or the whole is refused.
 
+mod advance;
+mod attempt;
 mod cancel;
 mod change;
 #[allow(
@@ -17,8 +19,13 @@ mod expire;
 mod price;
 mod quote;
 mod renew;
+mod saga;
 mod shipping;
 
+pub use advance::SagaEvent;
+pub use attempt::{
+    Attempt, AttemptState, Failure, FailureCode, Message, Progress, Step, StepState,
+};
 pub use cancel::{cancel, cancel_with_cart};
 pub use change::{Against, Change, Fresh};
 pub use checkout::{Checkout, Event, Field, PAST_QUOTES, State, Terms};
@@ -28,6 +35,7 @@ pub use expire::expire;
 pub use price::{MAX_MINOR, Priced, price};
 pub use quote::{Line, Quote, Staleness, Totals};
 pub use renew::{Renewed, open, update};
+pub use saga::{Next, next};
 pub use shipping::{BadRates, Rates, Rules, ShippingOption};
 
 #[cfg(test)]

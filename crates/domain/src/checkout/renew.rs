@@ -19,7 +19,7 @@ impl Renewed {
     pub fn terms(&self) -> Option<&Terms> {
         match &self.event {
             Event::Opened { terms, .. } | Event::Updated(terms) => Some(terms),
-            Event::Cancelled | Event::Expired => None,
+            Event::Cancelled | Event::Expired | Event::Saga(_) => None,
         }
     }
 }

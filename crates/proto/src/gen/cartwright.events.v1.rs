@@ -119,6 +119,18 @@ pub struct CartMerged {
 pub struct CartDeleted {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CartExpired {}
+/// It is being paid for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartCheckingOut {}
+/// It was not paid for after all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartReopened {
+    #[prost(int64, tag = "1")]
+    pub expires_at_ms: i64,
+}
+/// It has become an order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartOrdered {}
 /// The product was created, or its data and all its variants were replaced.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProductPut {
@@ -323,6 +335,73 @@ pub struct Quote {
 pub struct ContactRecorded {
     #[prost(bytes = "vec", tag = "1")]
     pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// An attempt at completing it begins: its stock is held, and what it is paid with is recorded.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutBegan {
+    #[prost(uint32, tag = "1")]
+    pub n: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub quote_id: ::prost::alloc::vec::Vec<u8>,
+    /// What was asked, and by which idempotency key, hashed.
+    #[prost(string, tag = "3")]
+    pub body: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "5")]
+    pub reservation_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(int64, tag = "7")]
+    pub order_by_ms: i64,
+    #[prost(int64, tag = "8")]
+    pub started_at_ms: i64,
+}
+/// Another idempotency key answers to the running attempt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutAttached {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutStepped {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub tries: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutGivenUp {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutWentBack {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutOrdered {
+    #[prost(bytes = "vec", tag = "1")]
+    pub order_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutCompleted {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutUndone {
+    /// What the checkout is now: "open" or "cancelled".
+    #[prost(string, tag = "1")]
+    pub to: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutNeedsAttention {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutTold {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
 }
 /// A stock level changed; the kind is in the entry's type (`level.adjusted`).
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -648,3 +727,170 @@ pub struct KeptReplies {
     #[prost(message, repeated, tag = "1")]
     pub replies: ::prost::alloc::vec::Vec<KeptReply>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderPlaced {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub cart_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, optional, tag = "5")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Under which id the person's data stands.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub contact_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(string, tag = "7")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "9")]
+    pub lines: ::prost::alloc::vec::Vec<OrderLine>,
+    #[prost(message, optional, tag = "10")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(bytes = "vec", repeated, tag = "11")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(bytes = "vec", tag = "12")]
+    pub reservation_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// Amounts are in minor units of the order's currency.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderLine {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "4")]
+    pub quantity: i64,
+    #[prost(sint64, tag = "5")]
+    pub unit_price: i64,
+    #[prost(sint64, tag = "6")]
+    pub discount: i64,
+    #[prost(sint64, tag = "7")]
+    pub tax: i64,
+    #[prost(sint64, tag = "8")]
+    pub total: i64,
+    /// Where the units lie.
+    #[prost(message, repeated, tag = "9")]
+    pub sources: ::prost::alloc::vec::Vec<OrderSource>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderSource {
+    #[prost(string, tag = "1")]
+    pub store: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "2")]
+    pub units: i64,
+}
+/// All its money was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderPaid {
+    #[prost(uint64, tag = "1")]
+    pub invoice: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderFulfilled {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, repeated, tag = "3")]
+    pub taken: ::prost::alloc::vec::Vec<OrderTaken>,
+    #[prost(message, optional, tag = "4")]
+    pub tracking: ::core::option::Option<OrderTracking>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderUnits {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(sint64, tag = "2")]
+    pub units: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderTaken {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub store: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "3")]
+    pub units: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderTracking {
+    #[prost(string, optional, tag = "1")]
+    pub carrier: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub number: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub url: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderCancelled {}
+/// Money is to be asked of somebody. What a card is charged through stands nowhere in the log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentStarted {
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub attempt: u32,
+    /// "card" or "wallet".
+    #[prost(string, tag = "3")]
+    pub method: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub provider: ::core::option::Option<::prost::alloc::string::String>,
+    /// Minor units.
+    #[prost(sint64, tag = "5")]
+    pub amount: i64,
+    #[prost(string, tag = "6")]
+    pub currency: ::prost::alloc::string::String,
+    /// Whether no other provider may be asked.
+    #[prost(bool, tag = "7")]
+    pub is_fixed: bool,
+}
+/// A question is about to be sent: "authorize", "capture", "void" or "refund".
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentAsked {
+    #[prost(string, tag = "1")]
+    pub question: ::prost::alloc::string::String,
+}
+/// The answer was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentUnclear {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRerouted {
+    #[prost(string, tag = "1")]
+    pub provider: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentAuthorized {
+    #[prost(string, optional, tag = "1")]
+    pub provider_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub card_brand: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub card_last4: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentDeclined {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentCaptured {}
+/// The provider will never capture it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRefused {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentVoided {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRefunded {
+    /// Minor units.
+    #[prost(sint64, tag = "1")]
+    pub amount: i64,
+}
+/// The provider shows the same as is recorded here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentVerified {}

@@ -33,6 +33,11 @@ const MIGRATIONS: &[Migration] = &[
         up: CHECKOUTS_UP,
         down: CHECKOUTS_DOWN,
     },
+    Migration {
+        name: "payments and orders",
+        up: ORDERS_UP,
+        down: ORDERS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -62,6 +67,42 @@ CREATE INDEX open_checkouts_by_expiry ON checkouts (expires_hour) WHERE state = 
 CREATE INDEX unfinished_checkouts ON checkouts (state) WHERE state IN (1, 2, 3);
 -- A person's data, nowhere else: a row can be removed without anything that follows from events changing.
 CREATE TABLE contacts (id BLOB PRIMARY KEY, checkout_id BLOB NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+";
+
+const ORDERS_UP: &str = "
+CREATE TABLE payments (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    -- Whether it has ended and its provider was not seen to agree yet.
+    unverified INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX unverified_payments ON payments (id) WHERE unverified = 1;
+-- What a card is charged through, only as long as a payment may need it.
+CREATE TABLE instruments (id BLOB PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    invoice INTEGER,
+    -- 0 placed, 1 completed, 2 cancelled
+    state INTEGER NOT NULL,
+    customer_id TEXT,
+    contact_id BLOB,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX orders_by_contact ON orders (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX contacts_by_email ON contacts (lower(body ->> '$.email'));
+CREATE UNIQUE INDEX orders_by_number ON orders (number);
+CREATE UNIQUE INDEX orders_by_invoice ON orders (invoice) WHERE invoice IS NOT NULL;
+CREATE INDEX orders_by_customer ON orders (customer_id) WHERE customer_id IS NOT NULL;
+";
+
+const ORDERS_DOWN: &str = "
+DROP INDEX contacts_by_email;
+DROP TABLE orders;
+DROP TABLE instruments;
+DROP TABLE payments;
 ";
 
 const CHECKOUTS_DOWN: &str = "

@@ -12,6 +12,7 @@ mod lease;
 mod log;
 mod migrations;
 mod open;
+mod orders;
 mod packed;
 mod read;
 mod rows;

@@ -3,11 +3,13 @@
 use super::fault::fault;
 use super::{checkouts, holds};
 use cartwright_app::Fault;
-use cartwright_app::nouns::{Key, Record};
+use cartwright_app::nouns::{Key, Record, Series};
 use cartwright_domain::cart::{Cart, State as CartState};
 use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings};
+use cartwright_domain::order::{Order, State as OrderState};
+use cartwright_domain::payment::Payment;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ProductId, ReservationId, Sku, StoreId, Time,
+    ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, ProductId, ReservationId, Sku, StoreId, Time,
 };
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
@@ -33,10 +35,13 @@ enum Put {
     UserCart,
     Checkout,
     Contact,
+    Payment,
+    Instrument,
+    Order,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 13] = [
+const PUTS: [&str; 16] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -63,6 +68,12 @@ const PUTS: [&str; 13] = [
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, \
      expires_hour = excluded.expires_hour, body = excluded.body",
     "INSERT INTO contacts (id, checkout_id, body) VALUES (?1, ?2, ?3)",
+    "INSERT INTO payments (id, version, unverified, body) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, unverified = excluded.unverified, body = excluded.body",
+    "INSERT INTO instruments (id, body) VALUES (?1, ?2)",
+    "INSERT INTO orders (id, version, number, invoice, state, customer_id, contact_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, invoice = excluded.invoice, state = excluded.state, \
+     body = excluded.body",
 ];
 
 /// What of a level has no column.
@@ -125,6 +136,13 @@ impl<'c> Puts<'c> {
                 let row = params![&id[..], &of[..], encode(self.json, &**it)?];
                 execute(&mut self.statements, self.connection, Put::Contact, row)
             }
+            (Key::Payment(id), Record::Payment(it)) => self.payment(*id, it),
+            (Key::Instrument(id), Record::Instrument(it)) => {
+                let id = id.to_bytes();
+                let row = params![&id[..], encode(self.json, &**it)?];
+                execute(&mut self.statements, self.connection, Put::Instrument, row)
+            }
+            (Key::Order(id), Record::Order(it)) => self.order(*id, it),
             (Key::ApiKey(id), Record::ApiKey(it)) => {
                 let body = encode(self.json, &**it)?;
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
@@ -144,8 +162,10 @@ impl<'c> Puts<'c> {
                 let row = params![package.as_str(), user.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::UserCart, row)
             }
-            // They follow from the rows of levels, API keys, reservations and checkouts.
-            (Key::StoresOf(_), Record::Stores(_))
+            // They follow from the rows of levels, API keys, reservations, checkouts and orders.
+            (Key::OrderNumber(_), Record::OrderId(_))
+            | (Key::Last(_), Record::Count(_))
+            | (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
             | (Key::CheckoutOf(_), Record::CheckoutId(_))
             | (Key::OpenHolds(_), Record::Count(_)) => Ok(()),
@@ -220,6 +240,28 @@ impl<'c> Puts<'c> {
         execute(&mut self.statements, self.connection, Put::Reservation, row)
     }
 
+    fn payment(&mut self, id: PaymentId, payment: &Payment) -> Result<(), Fault> {
+        let body = encode(self.json, payment)?;
+        let unverified = payment.is_unverified();
+        let row = params![&id.to_bytes()[..], payment.version as i64, unverified, body];
+        execute(&mut self.statements, self.connection, Put::Payment, row)
+    }
+
+    fn order(&mut self, id: OrderId, order: &Order) -> Result<(), Fault> {
+        let body = encode(self.json, order)?;
+        let row = params![
+            &id.to_bytes()[..],
+            order.version as i64,
+            order.number as i64,
+            order.invoice.map(|number| number as i64),
+            order_state(order.state),
+            order.customer.as_deref(),
+            order.contact.map(|id| id.to_bytes().to_vec()),
+            body
+        ];
+        execute(&mut self.statements, self.connection, Put::Order, row)
+    }
+
     fn cart(&mut self, id: CartId, cart: &Cart) -> Result<(), Fault> {
         let body = encode(self.json, cart)?;
         let row = params![
@@ -232,6 +274,14 @@ impl<'c> Puts<'c> {
             body
         ];
         execute(&mut self.statements, self.connection, Put::Cart, row)
+    }
+}
+
+pub(super) fn order_state(state: OrderState) -> i64 {
+    match state {
+        OrderState::Placed => 0,
+        OrderState::Completed => 1,
+        OrderState::Cancelled => 2,
     }
 }
 
@@ -309,6 +359,18 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM contacts WHERE id = ?1",
             params![&id.to_bytes()[..]],
         ),
+        Key::Payment(id) => run(
+            "DELETE FROM payments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Instrument(id) => run(
+            "DELETE FROM instruments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Order(id) => run(
+            "DELETE FROM orders WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
         Key::ApiKey(id) => run(
             "DELETE FROM api_keys WHERE id = ?1",
             params![&id.to_bytes()[..]],
@@ -323,7 +385,12 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM user_carts WHERE package = ?1 AND user = ?2",
             params![package.as_str(), user.as_str()],
         ),
-        Key::StoresOf(_) | Key::KeyHash(_) | Key::CheckoutOf(_) | Key::OpenHolds(_) => Ok(()),
+        Key::StoresOf(_)
+        | Key::KeyHash(_)
+        | Key::CheckoutOf(_)
+        | Key::OrderNumber(_)
+        | Key::Last(_)
+        | Key::OpenHolds(_) => Ok(()),
     }
 }
 
@@ -387,6 +454,41 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             checkouts::OF_CART,
             params![&cart.to_bytes()[..]],
             |row| Ok(Record::CheckoutId(CheckoutId(made_id(row, 0)?))),
+        ),
+        Key::Payment(id) => one(
+            connection,
+            "SELECT body FROM payments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            payment,
+        ),
+        Key::Instrument(id) => one(
+            connection,
+            "SELECT body FROM instruments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            |row| body(row, 0).map(Record::Instrument),
+        ),
+        Key::Order(id) => one(
+            connection,
+            "SELECT body FROM orders WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            order,
+        ),
+        Key::OrderNumber(number) => one(
+            connection,
+            "SELECT id FROM orders WHERE number = ?1",
+            params![*number as i64],
+            |row| Ok(Record::OrderId(OrderId(made_id(row, 0)?))),
+        ),
+        Key::Last(series) => one(
+            connection,
+            match series {
+                Series::Order => "SELECT coalesce(max(number), 0) FROM orders",
+                Series::Invoice => {
+                    "SELECT coalesce(max(invoice), 0) FROM orders WHERE invoice IS NOT NULL"
+                }
+            },
+            params![],
+            |row| Ok(Record::Count(row.get::<_, i64>(0)?.unsigned_abs())),
         ),
         Key::ApiKey(id) => one(
             connection,
@@ -510,6 +612,14 @@ pub(super) fn cart(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn checkout(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::Checkout)
+}
+
+pub(super) fn payment(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Payment)
+}
+
+pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Order)
 }
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {
