@@ -19,6 +19,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("cart_closed", 409),
     ("already_exists", 409),
     ("invalid_state", 409),
+    ("checkout_incomplete", 409),
+    ("quote_stale", 409),
     ("too_large", 413),
     ("uri_too_long", 414),
     ("unsupported_media_type", 415),

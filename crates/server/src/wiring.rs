@@ -8,6 +8,7 @@ use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
 use cartwright_api::http::{Edge, Grpc, Options};
+use cartwright_api::quotes::QuoteSigner;
 use cartwright_app::Shop;
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumers, SearchIndex};
@@ -15,6 +16,7 @@ use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_domain::cart::Rules;
+use cartwright_domain::checkout::{self, Rates};
 use cartwright_domain::inventory::Sourcing;
 use cartwright_domain::{Country, Currency};
 use std::path::Path;
@@ -173,15 +175,20 @@ pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
 }
 
 /// The surfaces of a shop.
-pub fn edge(core: &Core, config: &Config) -> Edge {
+///
+/// # Errors
+/// [`CannotStart`] when the key that quotes are signed with is none.
+pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     let secrets = Secrets::new(core.shop.store().secret());
-    Edge::new(
+    let quotes = QuoteSigner::new(&core.shop.store().quote_key()).map_err(CannotStart::because)?;
+    Ok(Edge::new(
         core.shop.clone(),
         secrets,
+        quotes,
         core.search.clone(),
         core.random.clone(),
         edge_options(config),
-    )
+    ))
 }
 
 fn edge_options(config: &Config) -> Options {
@@ -211,12 +218,23 @@ fn edge_options(config: &Config) -> Options {
         max_quantity: config.whole("max_quantity"),
         guest_reservations: config.whole("guest_reservations") as u64,
         cart_rules: cart_rules(config),
+        checkout_rules: checkout_rules(config),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
         lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
         lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,
+    }
+}
+
+fn checkout_rules(config: &Config) -> checkout::Rules {
+    let rates = Rates::parse(config.text("shipping_rates"))
+        .unwrap_or_else(|_| unreachable!("checked when it was read"));
+    checkout::Rules {
+        rates: Arc::new(rates),
+        quote_ttl_seconds: config.whole("quote_ttl_seconds"),
+        ttl_seconds: config.whole("checkout_ttl_seconds"),
     }
 }
 

@@ -9,13 +9,14 @@ use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
 use super::{query, routes};
 use crate::problem::Problem;
+use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
 use bytes::Bytes;
-use cartwright_app::Shop;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
+use cartwright_app::{Key, Record, Shop};
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
 use cartwright_domain::key::Scope;
@@ -69,6 +70,8 @@ pub struct Options {
     pub guest_reservations: u64,
     /// Rules of carts.
     pub cart_rules: cartwright_domain::cart::Rules,
+    /// Rules of checkouts.
+    pub checkout_rules: cartwright_domain::checkout::Rules,
     /// Whether adding to a `/v1` cart checks stock.
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
@@ -90,6 +93,8 @@ pub struct Edge {
     pub shop: Shop,
     /// Derives cart tokens and API keys.
     pub secrets: Secrets,
+    /// Signs quotes.
+    pub quotes: QuoteSigner,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -114,6 +119,7 @@ impl Edge {
     pub fn new(
         shop: Shop,
         secrets: Secrets,
+        quotes: QuoteSigner,
         search: Arc<dyn Search>,
         random: Arc<dyn Random>,
         options: Options,
@@ -148,6 +154,7 @@ impl Edge {
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,
+            quotes,
             search,
             rendered: Arc::default(),
             options,
@@ -320,7 +327,11 @@ impl Edge {
         params: &[String],
     ) -> Result<Who, Problem> {
         let mut who = identify(self, headers).await?;
-        self.authorize(endpoint, &mut who, params)?;
+        if endpoint.access == Access::Checkout {
+            self.open_checkout(&mut who, params).await?;
+        } else {
+            self.authorize(endpoint, &mut who, params)?;
+        }
         self.check_rate(&who)?;
         Ok(who)
     }
@@ -392,7 +403,7 @@ impl Edge {
         params: &[String],
     ) -> Result<(), Problem> {
         let wanted: &[Scope] = match &endpoint.access {
-            Access::Public => return Ok(()),
+            Access::Public | Access::Checkout => return Ok(()),
             Access::Cart => return self.open_cart(who, params),
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
@@ -428,6 +439,29 @@ impl Edge {
         }
         if !who.has_key() {
             who.principal = SmolStr::new(id);
+        }
+        Ok(())
+    }
+
+    /// A checkout opens to the token of its cart, and to keys that open any checkout. To others it does not exist.
+    async fn open_checkout(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
+        if who.may(Scope::Checkouts) {
+            return Ok(());
+        }
+        let text = params.first().map_or("", String::as_str);
+        let unknown = || Problem::not_found("checkout", text);
+        let (Some(token), Ok(id)) = (who.cart_token.as_deref(), text.parse()) else {
+            return Err(unknown());
+        };
+        let Some(Record::Checkout(checkout)) = self.shop.find(&Key::Checkout(id)).await? else {
+            return Err(unknown());
+        };
+        let cart = checkout.cart_id.to_string();
+        if !self.opens(&cart, token) {
+            return Err(unknown());
+        }
+        if !who.has_key() {
+            who.principal = cart.into();
         }
         Ok(())
     }

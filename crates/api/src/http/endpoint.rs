@@ -26,6 +26,8 @@ pub enum Access {
     Legacy(Scope),
     /// The holder of the cart's token, or a key with scope `carts`. Others get 404.
     Cart,
+    /// The holder of the token of the checkout's cart, or a key with scope `checkouts`. Others get 404.
+    Checkout,
 }
 
 /// What a route takes as its body.

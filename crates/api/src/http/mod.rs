@@ -22,6 +22,8 @@ mod cart_merge;
 mod cart_reply;
 mod carts;
 mod central;
+mod checkout_reply;
+mod checkouts;
 mod docs;
 mod imports;
 mod keys;

@@ -2,8 +2,8 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, docs, imports, keys, legacy, levels,
-    operation, products, reservations, search, storefront, stores, transfers, variants,
+    availability, cart_lines, cart_merge, carts, central, checkouts, docs, imports, keys, legacy,
+    levels, operation, products, reservations, search, storefront, stores, transfers, variants,
 };
 
 /// All routes.
@@ -21,6 +21,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         carts::ROUTES,
         cart_lines::ROUTES,
         cart_merge::ROUTES,
+        checkouts::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

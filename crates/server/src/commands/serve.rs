@@ -7,7 +7,7 @@
 use super::threads;
 use anyhow::Context as _;
 use cartwright_api::http;
-use cartwright_app::{Key, Shop, carts};
+use cartwright_app::{Key, Shop, carts, checkouts};
 use cartwright_domain::Sku;
 use cartwright_domain::cart::Rules;
 use cartwright_server::config::{Config, Flags};
@@ -44,7 +44,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
     let core = wiring::start_shared(config)?;
-    let edge = Arc::new(wiring::edge(&core, config));
+    let edge = Arc::new(wiring::edge(&core, config)?);
     let grpc = wiring::grpc(&edge)?;
     // A process that starts as a reader makes no key and loads no sample: the one with the lease did.
     let writes = !core.shop.health().is_reader();
@@ -125,10 +125,10 @@ fn show_key(key: &str) {
     println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
 }
 
-/// How often carts whose time is over are looked for.
+/// How often carts and checkouts whose time is over are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
-/// Ends stale carts and removes old ones (CRT-1).
+/// Ends stale carts and checkouts and removes old carts (CRT-1).
 async fn tidy_carts(shop: Shop, rules: Rules) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
@@ -140,6 +140,12 @@ async fn tidy_carts(shop: Shop, rules: Rules) {
             Ok(tidied) => tracing::debug!(?tidied, "carts are tidy"),
             Err(fault) => {
                 tracing::warn!(%fault, "carts could not be tidied; trying again in a minute")
+            }
+        }
+        match checkouts::tidy(&shop).await {
+            Ok(expired) => tracing::debug!(expired, "checkouts are tidy"),
+            Err(fault) => {
+                tracing::warn!(%fault, "checkouts could not be tidied; trying again in a minute")
             }
         }
     }

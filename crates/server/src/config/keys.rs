@@ -366,6 +366,27 @@ pub const KEYS: &[Key] = &[
         "false",
         "The same for carts of the drop-in services.",
     ),
+    // Checkouts
+    key(
+        "quote_ttl_seconds",
+        whole(1, 86_400),
+        "900",
+        "How long a quote binds, and holds stock where that was asked for; at most to the end of its checkout.",
+    ),
+    key(
+        "checkout_ttl_seconds",
+        whole(1, YEAR_SECONDS),
+        "21600",
+        "From the last write to the expiry of an open checkout.",
+    ),
+    key(
+        "shipping_rates",
+        Kind::Rates,
+        "standard=USD:599 EUR:499 GBP:449 CHF:700 CAD:900 AUD:900 JPY:700, \
+         express=USD:1499 EUR:1299 GBP:1199 CHF:1500 CAD:1900 AUD:1900 JPY:1500",
+        "What sending costs: for each option its price in minor units of some currencies. The cheapest counts where none is \
+         chosen. A cart in another currency cannot be checked out.",
+    ),
     // Store
     key(
         "cache_mib",
