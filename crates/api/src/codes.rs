@@ -21,6 +21,8 @@ pub const CODES: &[(&str, u16)] = &[
     ("invalid_state", 409),
     ("checkout_incomplete", 409),
     ("quote_stale", 409),
+    ("payment_declined", 409),
+    ("exceeds_remaining", 409),
     ("too_large", 413),
     ("uri_too_long", 414),
     ("unsupported_media_type", 415),

@@ -198,6 +198,27 @@ impl From<Refusal> for Problem {
                 );
                 Self::new("checkout_incomplete", detail).with("missing", json!(missing))
             }
+            Refusal::PaymentCurrency { paid, currency } => {
+                let detail = format!(
+                    "the amounts are in {paid} and the quote is in {currency}; pay in that"
+                );
+                Self::new("currency_mismatch", detail).with("currency", currency.code())
+            }
+            Refusal::ExceedsRemaining {
+                requested,
+                remaining,
+            } => {
+                let detail = format!(
+                    "{requested} were asked for and {remaining} are left; ask for no more than that"
+                );
+                Self::new("exceeds_remaining", detail)
+                    .with("requested", requested)
+                    .with("remaining", remaining)
+            }
+            Refusal::KeyReused => Self::new(
+                "idempotency_key_reused",
+                "this Idempotency-Key was used with another query or body; use a new key for a new request",
+            ),
             Refusal::QuoteStale {
                 reason,
                 totals,

@@ -1,7 +1,7 @@
 //! Replies kept for retries (API-8): what a key finds, and how secrets and a person's data stay out of what is kept.
 
 use bytes::Bytes;
-use cartwright_domain::{ContactId, Time};
+use cartwright_domain::{ContactId, PaymentId, Time};
 use cartwright_proto::events as proto;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -21,6 +21,8 @@ pub struct KeptReply {
     pub secret: Option<(usize, String)>,
     /// Where a person's data belongs into the body, and under which id it stands: it is never kept.
     pub contact: Option<(usize, Option<ContactId>)>,
+    /// Payments that are shown in the same place, as they stand when the reply is sent.
+    pub payments: Vec<PaymentId>,
     /// Where the signature of a quote belongs into the body: it is made when the reply is sent.
     pub signature: Option<SignaturePlace>,
 }
@@ -59,6 +61,11 @@ impl KeptReply {
             contact: self.contact.map(|(offset, id)| proto::ContactPlace {
                 offset: offset as u32,
                 contact_id: id.map_or_else(Vec::new, |id| id.to_bytes().to_vec()),
+                payments: self
+                    .payments
+                    .iter()
+                    .map(|id| id.to_bytes().to_vec())
+                    .collect(),
             }),
             signature: self.signature.map(|place| proto::SignaturePlace {
                 from: place.from as u32,
@@ -82,6 +89,12 @@ impl KeptReply {
             secret: message
                 .secret
                 .map(|secret| (secret.offset as usize, secret.of)),
+            payments: message
+                .contact
+                .iter()
+                .flat_map(|place| &place.payments)
+                .filter_map(|bytes| PaymentId::from_slice(bytes))
+                .collect(),
             contact: message.contact.map(|place| {
                 let id = ContactId::from_slice(&place.contact_id);
                 (place.offset as usize, id)
@@ -128,6 +141,7 @@ mod tests {
             body: Bytes::from_static(b"{}"),
             secret: Some((1, "car_x".into())),
             contact: Some((1, Some(ContactId(7)))),
+            payments: vec![PaymentId(8)],
             signature: Some(SignaturePlace { from: 0, end: 1 }),
         };
         let message = proto::KeptReply::decode(reply.encode(&[1; 16], Time(5))).ok();

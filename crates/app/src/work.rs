@@ -196,7 +196,7 @@ impl Work {
 
     /// What must be loaded before these events can be applied: their own things, and the counters and lists that follow.
     pub(crate) fn missing_for(&self, events: &[Event]) -> Vec<Key> {
-        let mut missing = Vec::new();
+        let (mut missing, mut born) = (Vec::new(), Vec::new());
         for event in events {
             let key = event.key();
             let follows = match (event, self.value(&key)) {
@@ -211,7 +211,12 @@ impl Work {
                 _ => None,
             };
             // What is made under an id just drawn cannot be there yet; asking for it would draw another one, for ever.
-            let own = (!is_birth(event)).then_some(key);
+            let own = if is_birth(event) {
+                born.push(key);
+                None
+            } else {
+                (!born.contains(&key)).then_some(key)
+            };
             missing.extend(follows.into_iter().chain(own).filter(|key| !self.has(key)));
         }
         missing

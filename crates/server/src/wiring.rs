@@ -3,6 +3,8 @@
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
+use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::payment::{self, Provider};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
@@ -10,6 +12,7 @@ use cartwright_api::grpc::Services;
 use cartwright_api::http::{Edge, Grpc, Options};
 use cartwright_api::quotes::QuoteSigner;
 use cartwright_app::Shop;
+use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
@@ -39,6 +42,10 @@ pub struct Core {
     pub running: Running,
     /// The search index.
     pub search: Arc<dyn Search>,
+    /// Completes checkouts.
+    pub saga: Driver,
+    /// The configured payment providers.
+    pub providers: Vec<Provider>,
     /// The machine's randomness.
     pub random: Arc<dyn Random>,
     /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
@@ -109,6 +116,13 @@ pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, lease)
 }
 
+/// The configured payment providers, in order of preference.
+fn providers(config: &Config) -> Result<Vec<Provider>, CannotStart> {
+    let variable = |name: &str| config.of_provider(name);
+    payment::parse(config.text("payment"), &HttpClient::new(), variable)
+        .map_err(CannotStart::because)
+}
+
 fn lease(config: &Config) -> LeaseOptions {
     let mut run = [0; 8];
     SystemRandom.fill(&mut run);
@@ -152,12 +166,21 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
     let (shop, running) =
         commit::start_shared(parts, clock, random.clone(), options, &runtime, lease)
             .map_err(CannotStart::because)?;
+    let providers = providers(config)?;
+    let gateways = providers.iter().map(|it| it.gateway.clone());
+    let options = Saga {
+        give_up_seconds: config.whole("give_up_seconds"),
+    };
+    let asked = Arc::new(Providers::new(gateways.collect()));
+    let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
     let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
     Ok(Core {
         shop,
         running,
+        saga,
+        providers,
         search,
         random,
         consumers,
@@ -185,6 +208,7 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
         core.shop.clone(),
         secrets,
         quotes,
+        core.saga.clone(),
         core.search.clone(),
         core.random.clone(),
         edge_options(config),
@@ -219,6 +243,7 @@ fn edge_options(config: &Config) -> Options {
         guest_reservations: config.whole("guest_reservations") as u64,
         cart_rules: cart_rules(config),
         checkout_rules: checkout_rules(config),
+        checkout_deadline_seconds: config.whole("checkout_deadline_seconds"),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),

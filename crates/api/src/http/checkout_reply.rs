@@ -62,6 +62,11 @@ pub(super) fn shown(status: u16, checkout: &Checkout, state: State) -> KeptReply
     let location = (status == 201).then(|| format!("/v1/checkouts/{}", checkout.id));
     KeptReply {
         contact: Some((rendered.person_at, checkout.terms.contact_id)),
+        payments: checkout
+            .attempts
+            .iter()
+            .flat_map(|attempt| attempt.payments.iter().copied())
+            .collect(),
         signature: rendered
             .quote
             .map(|(from, end)| SignaturePlace { from, end }),

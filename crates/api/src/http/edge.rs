@@ -12,6 +12,7 @@ use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
 use bytes::Bytes;
+use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
 use cartwright_app::ports::Random;
@@ -72,6 +73,8 @@ pub struct Options {
     pub cart_rules: cartwright_domain::cart::Rules,
     /// Rules of checkouts.
     pub checkout_rules: cartwright_domain::checkout::Rules,
+    /// From the beginning of an attempt to complete one, how long until no order is made any more, in seconds.
+    pub checkout_deadline_seconds: i64,
     /// Whether adding to a `/v1` cart checks stock.
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
@@ -95,6 +98,8 @@ pub struct Edge {
     pub secrets: Secrets,
     /// Signs quotes.
     pub quotes: QuoteSigner,
+    /// Completes checkouts.
+    pub saga: Driver,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -120,6 +125,7 @@ impl Edge {
         shop: Shop,
         secrets: Secrets,
         quotes: QuoteSigner,
+        saga: Driver,
         search: Arc<dyn Search>,
         random: Arc<dyn Random>,
         options: Options,
@@ -155,6 +161,7 @@ impl Edge {
             shop,
             secrets,
             quotes,
+            saga,
             search,
             rendered: Arc::default(),
             options,
@@ -309,12 +316,12 @@ impl Edge {
             payload: body.clone(),
             body,
             request_id,
-        };
-        // Health is told however much waits.
-        let _slot = if endpoint.path.starts_with("/health") {
-            None
-        } else {
-            self.gate.enter().await?
+            // Health is told however much waits.
+            slot: if endpoint.path.starts_with("/health") {
+                None
+            } else {
+                self.gate.enter().await?
+            },
         };
         (endpoint.handler)(call).await
     }

@@ -2,6 +2,7 @@
 
 use super::Edge;
 use super::auth::Who;
+use super::gate::Slot;
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_domain::key::Scope;
@@ -164,6 +165,8 @@ pub struct Call {
     pub payload: Bytes,
     /// Of this request.
     pub request_id: SmolStr,
+    /// Its place among those that are handled at once; given back early by who only waits.
+    pub slot: Option<Slot>,
 }
 
 impl Call {

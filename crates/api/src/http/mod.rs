@@ -24,6 +24,7 @@ mod carts;
 mod central;
 mod checkout_reply;
 mod checkouts;
+mod complete;
 mod docs;
 mod imports;
 mod keys;

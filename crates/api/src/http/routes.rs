@@ -2,8 +2,9 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, checkouts, docs, imports, keys, legacy,
-    levels, operation, products, reservations, search, storefront, stores, transfers, variants,
+    availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs, imports, keys,
+    legacy, levels, operation, products, reservations, search, storefront, stores, transfers,
+    variants,
 };
 
 /// All routes.
@@ -22,6 +23,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_lines::ROUTES,
         cart_merge::ROUTES,
         checkouts::ROUTES,
+        complete::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

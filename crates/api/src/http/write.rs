@@ -9,7 +9,8 @@ use cartwright_app::shop::{Answer, Command, Keyed, Outcome, Shelf, Submission};
 use cartwright_app::{Key, Record, Reply as Decision};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::Contact;
-use cartwright_domain::{ContactId, Refusal, Sku};
+use cartwright_domain::payment::Payment;
+use cartwright_domain::{ContactId, PaymentId, Refusal, Sku};
 use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -122,7 +123,8 @@ impl Call {
                 Some(id) => self.contact(id).await?,
                 None => None,
             };
-            parts.push((offset, person(contact.as_deref())));
+            let payments = self.payments(&kept.payments).await?;
+            parts.push((offset, person(contact.as_deref(), &payments)));
         }
         if let Some(place) = kept.signature {
             let quote = kept.body.get(place.from..=place.end);
@@ -133,8 +135,19 @@ impl Call {
         Ok(splice(&kept.body, &parts))
     }
 
+    /// Payments as they stand now.
+    pub(super) async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Arc<Payment>>, Problem> {
+        let mut payments = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(Record::Payment(it)) = self.edge.shop.find(&Key::Payment(*id)).await? {
+                payments.push(it);
+            }
+        }
+        Ok(payments)
+    }
+
     /// A person's data; `None` when it was erased.
-    async fn contact(&self, id: ContactId) -> Result<Option<Arc<Contact>>, Problem> {
+    pub(super) async fn contact(&self, id: ContactId) -> Result<Option<Arc<Contact>>, Problem> {
         match self.edge.shop.find(&Key::Contact(id)).await? {
             Some(Record::Contact(contact)) => Ok(Some(contact)),
             _ => Ok(None),

@@ -696,6 +696,9 @@ pub struct ContactPlace {
     /// Under which id it stands; empty when nothing is known.
     #[prost(bytes = "vec", tag = "2")]
     pub contact_id: ::prost::alloc::vec::Vec<u8>,
+    /// Payments that are shown there too.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
 }
 /// Places in the body as it is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]

@@ -12,7 +12,9 @@ use cartwright_domain::Sku;
 use cartwright_domain::cart::Rules;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
-use cartwright_server::{CannotStart, first_key, leading, load_sample, telemetry, wiring};
+use cartwright_server::{
+    CannotStart, first_key, leading, load_sample, own_gateway, telemetry, wiring,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +30,7 @@ Ready is one line on standard error with the URL, and 200 from /health/readiness
 one exits at once with 1. Settings: `cartwright config reference`.";
 
 pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
-    let config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
+    let mut config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
         .map_err(CannotStart::because)?;
     telemetry::start(config.text("log"), config.text("log_format") == "json").map_err(|error| {
         CannotStart(format!(
@@ -36,13 +38,15 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
             config.text("log")
         ))
     })?;
-    threads(config.size("worker_threads"))?.block_on(serve(&config))
+    threads(config.size("worker_threads"))?.block_on(serve(&mut config))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &mut Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
+    let gateway = own_gateway::start(config).await?;
+    let config = &*config;
     let core = wiring::start_shared(config)?;
     let edge = Arc::new(wiring::edge(&core, config)?);
     let grpc = wiring::grpc(&edge)?;
@@ -82,6 +86,7 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         core.shop.clone(),
         edge.options.cart_rules.clone(),
     ));
+    let driving = tokio::spawn(core.saga.clone().watch());
     let me = leading::Me {
         node: config.text("node_name").to_owned(),
         url: url.clone(),
@@ -114,9 +119,13 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     });
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
+    driving.abort();
     tidying.abort();
     leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
+    if let Some(gateway) = gateway {
+        gateway.stop().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

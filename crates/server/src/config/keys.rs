@@ -387,6 +387,25 @@ pub const KEYS: &[Key] = &[
         "What sending costs: for each option its price in minor units of some currencies. The cheapest counts where none is \
          chosen. A cart in another currency cannot be checked out.",
     ),
+    key(
+        "checkout_deadline_seconds",
+        whole(1, 86_400),
+        "120",
+        "From the beginning of an attempt to complete a checkout, how long until no order is made any more and all is undone.",
+    ),
+    key(
+        "give_up_seconds",
+        whole(1, 7 * 86_400),
+        "900",
+        "How long money of an attempt may stay undecided before it is listed in `/v1/attention`. It is tried on all the same.",
+    ),
+    key(
+        "payment",
+        Kind::Text,
+        "",
+        "Payment providers in order of preference: `a=sim+http://HOST:PORT,b=stripe+https://HOST`. Each needs `CARTWRIGHT_PAYMENT_<NAME>_KEY`, and may \
+         have `_WEBHOOK_SECRET` and `_TIMEOUT_MS` (5000). Unset with `sample`: a simulated one is started.",
+    ),
     // Store
     key(
         "cache_mib",

@@ -1,12 +1,17 @@
 //! Checkouts in replies. What is kept of a reply has no person's data and no signature: both are put in when it is sent.
 
 use super::Address;
-use crate::wire::schema::{AnyObject, LineId as LineIdText, TextId};
+use super::progress::{Attempt, Failure, Message, Payment, Step, steps};
+use crate::wire::schema::{LineId as LineIdText, TextId};
 use crate::wire::{Money, Timestamp};
 use cartwright_domain::checkout::{self as domain, Contact, Terms};
-use cartwright_domain::{CartId, CheckoutId, Currency, QuoteId, ReservationId, Sku, StoreId};
+use cartwright_domain::payment as payments;
+use cartwright_domain::{
+    CartId, CheckoutId, Currency, OrderId, QuoteId, ReservationId, Sku, StoreId,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
 
 /// Bytes of a rendered checkout without lines, and of one line, rounded up: what is allocated at once.
 const CHECKOUT_BYTES: usize = 1600;
@@ -198,6 +203,8 @@ struct Person<'a> {
     shipping_address: Option<Address>,
     /// Whom to bill: who gets it, unless somebody else is named.
     billing_address: Option<Address>,
+    /// What it was or is to be paid with, oldest first.
+    payments: Vec<Payment<'a>>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -217,19 +224,20 @@ struct Figures<'a> {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-struct Progress {
-    /// What was or is paid.
-    #[schemars(with = "Vec<AnyObject>")]
-    payments: [(); 0],
-    /// Attempts to complete it.
-    #[schemars(with = "Vec<AnyObject>")]
-    attempts: [(); 0],
-    /// Steps of these attempts.
-    #[schemars(with = "Vec<AnyObject>")]
-    steps: [(); 0],
+struct Progress<'a> {
+    /// Attempts to complete it, oldest first.
+    attempts: Vec<Attempt>,
+    /// What these attempts did, each step once.
+    steps: Vec<Step>,
     /// What the buyer is told.
-    #[schemars(with = "Vec<AnyObject>")]
-    messages: [(); 0],
+    messages: Vec<Message<'a>>,
+    /// Why the last attempt was undone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    failure: Option<Failure>,
+    /// The order it has become.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    order_id: Option<OrderId>,
     /// When it was opened.
     created_at: Timestamp,
     /// When it last changed.
@@ -250,7 +258,7 @@ pub struct Checkout<'a> {
     /// `null` while something is missing.
     quote: Option<Quote<'a>>,
     #[serde(flatten)]
-    progress: Progress,
+    progress: Progress<'a>,
 }
 
 /// A checkout as JSON, with places left for what is put in when it is sent.
@@ -297,10 +305,10 @@ pub fn render(checkout: &domain::Checkout, state: domain::State) -> Rendered {
     }
 }
 
-/// The fields of a person, to go in front of other fields; all `null` when nothing is known, or not any more.
-pub fn person(contact: Option<&Contact>) -> Vec<u8> {
+/// The fields of a person and the payments, to go in front of other fields; all `null` when nothing is known of the person, or not any more.
+pub fn person(contact: Option<&Contact>, payments: &[Arc<payments::Payment>]) -> Vec<u8> {
     let mut fields = Vec::with_capacity(512);
-    write(&mut fields, &person_of(contact));
+    write(&mut fields, &person_of(contact, payments));
     fields.remove(0);
     join(&mut fields);
     fields
@@ -319,12 +327,16 @@ fn write(body: &mut Vec<u8>, part: &impl Serialize) {
     }
 }
 
-fn person_of(contact: Option<&Contact>) -> Person<'_> {
+fn person_of<'a>(
+    contact: Option<&'a Contact>,
+    payments: &'a [Arc<payments::Payment>],
+) -> Person<'a> {
     let contact = contact.filter(|contact| !contact.is_empty());
     Person {
         email: contact.and_then(|it| it.email.as_ref().map(domain::Email::as_str)),
         shipping_address: contact.and_then(|it| it.shipping_address.as_deref().map(Into::into)),
         billing_address: contact.and_then(|it| it.billed_to().map(|address| (&**address).into())),
+        payments: payments.iter().map(|it| Payment::of(it)).collect(),
     }
 }
 
@@ -385,12 +397,16 @@ fn quote_of(checkout: &domain::Checkout) -> Option<Quote<'_>> {
     })
 }
 
-fn progress_of(checkout: &domain::Checkout) -> Progress {
+fn progress_of(checkout: &domain::Checkout) -> Progress<'_> {
+    let last = checkout.attempt();
     Progress {
-        payments: [],
-        attempts: [],
-        steps: [],
-        messages: [],
+        attempts: checkout.attempts.iter().map(Attempt::of).collect(),
+        steps: steps(checkout),
+        messages: checkout.messages.iter().map(Message::of).collect(),
+        failure: last.and_then(|it| it.failure).map(Failure::of),
+        order_id: last
+            .filter(|it| it.state != domain::AttemptState::Undone)
+            .and_then(|it| it.order),
         created_at: Timestamp(checkout.created_at),
         updated_at: Timestamp(checkout.updated_at),
         expires_at: Timestamp(checkout.terms.expires_at),

@@ -52,6 +52,9 @@ fn checkout(quoted: bool) -> domain::Checkout {
         cart_id: CartId(2),
         terms,
         past_quotes: Vec::new(),
+        attempts: Vec::new(),
+        progress: Vec::new(),
+        messages: Vec::new(),
         created_at: Time(0),
         updated_at: Time(0),
     }
@@ -90,7 +93,7 @@ fn the_rendered_parts_are_the_documented_whole() {
             body.splice(end..end, *br#","signature":"s""#);
         }
         let at = rendered.person_at;
-        body.splice(at..at, person(contact.as_ref()));
+        body.splice(at..at, person(contact.as_ref(), &[]));
         let sent: Value = serde_json::from_slice(&body).unwrap_or_default();
         let whole = Checkout {
             head: Head {
@@ -99,7 +102,7 @@ fn the_rendered_parts_are_the_documented_whole() {
                 state: checkout.state.into(),
                 cart_id: checkout.cart_id,
             },
-            person: person_of(contact.as_ref()),
+            person: person_of(contact.as_ref(), &[]),
             figures: figures_of(&checkout.terms),
             quote: quote_of(&checkout).map(|quote| Quote {
                 signature: Some("s"),
