@@ -1,6 +1,7 @@
 //! The contract of the store, run on every technology, and what the write loop promises on each.
 
 mod carts;
+mod checkouts;
 mod contract;
 mod desk;
 mod lease;

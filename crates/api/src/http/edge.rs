@@ -1,7 +1,7 @@
 //! What every request passes, in the contract's order: route, method, sizes, media types, credentials, scope, rate, shape.
 
 use super::auth::{Who, identify};
-use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
+use super::endpoint::{BodyKind, Call, Endpoint, Reply};
 use super::gate::Gate;
 use super::media::check_media;
 use super::metrics::Metrics;
@@ -12,15 +12,14 @@ use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
 use bytes::Bytes;
+use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
-use cartwright_app::{Key, Record, Shop};
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
-use cartwright_domain::key::Scope;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -334,11 +333,7 @@ impl Edge {
         params: &[String],
     ) -> Result<Who, Problem> {
         let mut who = identify(self, headers).await?;
-        if endpoint.access == Access::Checkout {
-            self.open_checkout(&mut who, params).await?;
-        } else {
-            self.authorize(endpoint, &mut who, params)?;
-        }
+        self.authorize(endpoint, &mut who, params).await?;
         self.check_rate(&who)?;
         Ok(who)
     }
@@ -401,87 +396,6 @@ impl Edge {
             return Err(too_large(limit));
         }
         Ok(())
-    }
-
-    fn authorize(
-        &self,
-        endpoint: &Endpoint,
-        who: &mut Who,
-        params: &[String],
-    ) -> Result<(), Problem> {
-        let wanted: &[Scope] = match &endpoint.access {
-            Access::Public | Access::Checkout => return Ok(()),
-            Access::Cart => return self.open_cart(who, params),
-            Access::Scope(scope) => std::slice::from_ref(scope),
-            Access::AnyScope(scopes) => scopes,
-            Access::Legacy(_) if self.options.legacy_open => {
-                if !who.has_key() {
-                    who.principal = SmolStr::new_static("legacy");
-                }
-                return Ok(());
-            }
-            Access::Legacy(scope) => std::slice::from_ref(scope),
-        };
-        if wanted.iter().any(|scope| who.may(*scope)) {
-            return Ok(());
-        }
-        if !who.has_key() {
-            let detail = "send an API key as Authorization: Bearer <key>";
-            return Err(Problem::new("unauthenticated", detail));
-        }
-        let names: Vec<_> = wanted.iter().map(|scope| scope.as_str()).collect();
-        let detail = format!("this needs a key with scope {}", names.join(" or "));
-        Err(Problem::new("forbidden", detail).with("scope", names.join(" ")))
-    }
-
-    /// A cart opens to its token, and to keys that open any cart. To others it does not exist.
-    fn open_cart(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
-        if who.may(Scope::Carts) {
-            return Ok(());
-        }
-        let id = params.first().map_or("", String::as_str);
-        let token = who.cart_token.as_deref().unwrap_or_default();
-        if !self.opens(id, token) {
-            return Err(Problem::not_found("cart", id));
-        }
-        if !who.has_key() {
-            who.principal = SmolStr::new(id);
-        }
-        Ok(())
-    }
-
-    /// A checkout opens to the token of its cart, and to keys that open any checkout. To others it does not exist.
-    async fn open_checkout(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
-        if who.may(Scope::Checkouts) {
-            return Ok(());
-        }
-        let text = params.first().map_or("", String::as_str);
-        let unknown = || Problem::not_found("checkout", text);
-        let (Some(token), Ok(id)) = (who.cart_token.as_deref(), text.parse()) else {
-            return Err(unknown());
-        };
-        let Some(Record::Checkout(checkout)) = self.shop.find(&Key::Checkout(id)).await? else {
-            return Err(unknown());
-        };
-        let cart = checkout.cart_id.to_string();
-        if !self.opens(&cart, token) {
-            return Err(unknown());
-        }
-        if !who.has_key() {
-            who.principal = cart.into();
-        }
-        Ok(())
-    }
-
-    /// Whether a token opens a cart. Compared in constant time.
-    pub fn opens(&self, cart: &str, token: &str) -> bool {
-        let right = self.secrets.derive(cart);
-        let same = right.len() == token.len();
-        let differences = right
-            .bytes()
-            .zip(token.bytes())
-            .fold(0, |sum, (a, b)| sum | (a ^ b));
-        same && differences == 0
     }
 
     pub(crate) fn check_rate(&self, who: &Who) -> Result<(), Problem> {

@@ -27,6 +27,9 @@ pub enum Access {
     Legacy(Scope),
     /// The holder of the cart's token, or a key with scope `carts`. Others get 404.
     Cart,
+    /// The holder of the token of the cart that the body names, or a key with scope `checkouts`: the handler asks. Others get
+    /// 404.
+    CartOfBody,
     /// The holder of the token of the checkout's cart, or a key with scope `checkouts`. Others get 404.
     Checkout,
 }

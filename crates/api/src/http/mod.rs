@@ -1,5 +1,6 @@
 //! The HTTP surface: a registry of routes and one edge that all of them pass.
 
+mod access;
 mod auth;
 mod body;
 mod edge;

@@ -14,14 +14,14 @@ pub use update::UpdateCheckout;
 
 use crate::carts::{Loaded, Stock, require_products};
 use crate::inventory::{CHECKOUT, exchange};
-use crate::nouns::{Event, Key};
-use crate::shop::Decided;
+use crate::nouns::{Event, Key, Record};
+use crate::shop::{Decided, Shop};
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
 use cartwright_domain::cart::Cart;
 use cartwright_domain::checkout::{self, Against, Change, Checkout, Fresh, Renewed, Rules, Terms};
-use cartwright_domain::inventory::{Reserve, Sourcing};
-use cartwright_domain::{CheckoutId, Refusal, ReservationId, Time};
+use cartwright_domain::inventory::{Held, Reserve, Sourcing, State as HoldState};
+use cartwright_domain::{CartId, CheckoutId, Refusal, ReservationId, Time};
 use smol_str::{SmolStr, ToSmolStr, format_smolstr};
 use std::sync::Arc;
 
@@ -146,6 +146,21 @@ impl Writing<'_> {
             near: None,
             sourcing: self.setting.sourcing,
         })
+    }
+}
+
+/// What the quote of a cart's checkout holds, as far as memory knows: never waits. Whoever changes that cart can have it.
+pub fn held_for(shop: &Shop, cart: CartId) -> Vec<Held> {
+    let Some(Some(Record::CheckoutId(id))) = shop.peek(&Key::CheckoutOf(cart)) else {
+        return Vec::new();
+    };
+    let Some(Some(Record::Checkout(checkout))) = shop.peek(&Key::Checkout(id)) else {
+        return Vec::new();
+    };
+    let hold = held(&checkout).and_then(|id| shop.peek(&Key::Reservation(id))?);
+    match hold {
+        Some(Record::Reservation(hold)) if hold.state == HoldState::Pending => hold.lines.clone(),
+        _ => Vec::new(),
     }
 }
 

@@ -194,12 +194,7 @@ impl Loop {
     fn challenge(&mut self, now_ns: u64) {
         let found = match self.store.lease() {
             Ok(found) => found,
-            Err(fault) => {
-                if let Some(tenure) = &mut self.tenure {
-                    tenure.complain("the lease could not be read", &fault);
-                }
-                return;
-            }
+            Err(fault) => return self.cannot_look(&fault, now_ns),
         };
         let Some(tenure) = &mut self.tenure else {
             return;
@@ -216,31 +211,44 @@ impl Loop {
             match self.store.swap_lease(found.as_ref(), &claim) {
                 Ok(Swap::Done) => self.take_over(claim, now_ns),
                 Ok(Swap::Changed) => tenure.seen = None,
-                Ok(Swap::Busy) => self.wake(found.as_ref()),
+                Ok(Swap::Busy) => self.wake(),
                 Err(fault) => tenure.complain("the lease could not be taken", &fault),
             }
         }
     }
 
-    /// The holder's time is over, and yet somebody keeps the store from being written.
-    fn wake(&mut self, lease: Option<&Lease>) {
-        let Some(lease) = lease.filter(|lease| lease.ttl_ms > 0) else {
-            return;
-        };
-        let woken = self.store.wake(lease);
+    /// The lease cannot be read. If the last known one is over by now, a stopped process may be in the way.
+    fn cannot_look(&mut self, fault: &Fault, now_ns: u64) {
         let Some(tenure) = &mut self.tenure else {
             return;
         };
-        let holder = format!("the holder was {}, process {}", lease.node, lease.pid);
+        tenure.complain("the lease could not be read", fault);
+        let known = tenure.seen.as_ref().map(|(lease, _)| lease.ttl_ms);
+        if known.is_some_and(|ttl| tenure.stood_still(now_ns, ttl)) {
+            self.wake();
+        }
+    }
+
+    /// The holder's time is over, and yet somebody keeps the store from being used.
+    fn wake(&mut self) {
+        let woken = self.store.wake();
+        let Some(tenure) = &mut self.tenure else {
+            return;
+        };
         match woken {
-            Ok(true) => tracing::warn!(
-                node = lease.node,
-                pid = lease.pid,
-                "woke a process that was stopped in the middle of a commit, beyond its lease"
-            ),
-            Ok(false) => tenure.complain(
-                "the lease is over, but a process keeps the database from being written: continue or end it",
-                &Fault::Unavailable(holder),
+            Ok(woken) if woken.is_empty() => {
+                let holder = tenure
+                    .seen
+                    .as_ref()
+                    .map(|(lease, _)| (lease.node.clone(), lease.pid));
+                let (node, pid) = holder.unwrap_or_default();
+                let holder = format!("the holder was {node}, process {pid}");
+                let what = "the lease is over, but a process keeps the database from being used: continue or end it";
+                tenure.complain(what, &Fault::Unavailable(holder));
+            }
+            Ok(woken) => tracing::warn!(
+                ?woken,
+                "woke processes that were stopped with a lock on the database, after the lease was over"
             ),
             Err(fault) => tenure.complain("it cannot be seen who blocks the store", &fault),
         }

@@ -111,10 +111,9 @@ pub trait WriteStore: Send {
         Err(Fault::Unavailable("this store is not shared".into()))
     }
 
-    /// Wakes a process that was stopped in the middle of a commit and so keeps everybody else from writing, if that is what
-    /// the holder of `lease` is; whether it did.
-    fn wake(&mut self, _lease: &Lease) -> Result<bool, Fault> {
-        Ok(false)
+    /// Wakes the processes that were stopped in the middle of a commit and so keep everybody else from the store; their numbers.
+    fn wake(&mut self) -> Result<Vec<u32>, Fault> {
+        Ok(Vec::new())
     }
 }
 

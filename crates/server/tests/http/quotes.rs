@@ -256,13 +256,21 @@ fn holds_stock_for_its_life_when_asked() {
     }
     // A new quote has a hold of its own; what the old one held is there for it, down to the last unit.
     let line = cart.line(&level.sku);
-    let want = |quantity: i64, meanwhile: i64| {
-        level.adjust(meanwhile).is(200);
+    // The cart may have what its own checkout holds, and no more; others see what is left.
+    let want = |quantity: i64| {
         let path = format!("/lines/{line}");
-        cart.patch(&path, json!({"quantity": quantity})).is(200);
-        level.adjust(-meanwhile).is(200);
+        cart.patch(&path, json!({"quantity": quantity}))
     };
-    want(5, 2);
+    let short = want(6).refused(409, "insufficient_stock");
+    check(&short, json!({"requested": 6, "available": 5}));
+    let theirs = shop.cart().add(&level.sku, 4);
+    assert_eq!(theirs.refused(409, "insufficient_stock")["available"], 3);
+    want(5).is(200);
+    let unchanged = cart.read();
+    assert!(
+        unchanged["lines"][0].get("changes").is_none(),
+        "{unchanged}"
+    );
     let renewed = checkout.patch(json!({})).version(3);
     let second = hold(&shop, &checkout);
     assert_ne!(second["id"], first["id"]);
@@ -274,7 +282,9 @@ fn holds_stock_for_its_life_when_asked() {
     assert_eq!(shop.get(&path).admin().send().ok()["state"], "released");
     check(&level.read(), json!({"reserved": 5, "available": 0}));
     // More than there is: refused whole, and what was held stays held.
-    want(8, 8);
+    level.adjust(3).is(200);
+    want(8).is(200);
+    level.adjust(-3).is(200);
     let refused = checkout.patch(json!({})).refused(409, "insufficient_stock");
     check(
         &refused,

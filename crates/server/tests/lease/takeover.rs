@@ -151,11 +151,8 @@ fn a_paused_writer_never_commits_beyond_its_lease() {
         let scene = Scene::set(&old);
         let moment = 50 + random.below(800);
         let deeds = load(&old, &scene, &mut random, moment, || {
-            old.process.signal("STOP");
-            let since = Instant::now();
             let both: Vec<&Shop> = shops.iter().collect();
-            let new = writer(&both, LONG);
-            let took = since.elapsed();
+            let (new, took) = pause(&old, &both);
             let level = &scene.levels[0];
             let level = new.level(&level.store, &level.sku, 0);
             level.reserve(1).is(201);
@@ -173,6 +170,27 @@ fn a_paused_writer_never_commits_beyond_its_lease() {
         settle(new, &scene, all);
         shops.push(nodes.start(&format!("again-{round}")));
     }
+}
+
+/// Stops the writer until one of the others writes; which, and how long that took.
+///
+/// Stopped in the middle of a renewal it is woken, for it keeps the others from the database, and that renewal stands: nobody
+/// has overtaken it. Then it still writes, and is stopped again.
+fn pause<'a>(old: &Shop, others: &[&'a Shop]) -> (&'a Shop, Duration) {
+    let stop = || {
+        old.process.signal("STOP");
+        let since = Instant::now();
+        eventually(LONG, "it stops", || old.process.is_stopped().then_some(()));
+        since
+    };
+    let mut since = stop();
+    let new = eventually(LONG, "another one takes the lease", || {
+        if !old.process.is_stopped() && is_writer(old) {
+            since = stop();
+        }
+        others.iter().copied().find(|shop| is_writer(shop))
+    });
+    (new, since.elapsed())
 }
 
 /// What a writer serves after it was paused: reads that know what happened meanwhile, and no writes.

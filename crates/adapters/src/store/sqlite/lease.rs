@@ -8,11 +8,13 @@ use cartwright_app::Fault;
 use cartwright_app::ports::{Lease, Swap};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OptionalExtension, Transaction, TransactionBehavior};
+use std::collections::BTreeSet;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
-/// The byte of the `-shm` file that a writer locks (sqlite.org/walformat.html, 2.3.1).
-const WRITE_LOCK_BYTE: u64 = 120;
+/// The bytes of the `-shm` file that SQLite locks: to write, to copy the WAL, to recover, and one for each mark of the readers
+/// (sqlite.org/walformat.html, 2.3.1).
+const LOCK_BYTES: std::ops::RangeInclusive<u64> = 120..=127;
 
 /// What a process may write, as the transactions of its connections see it.
 #[derive(Debug, Default)]
@@ -106,41 +108,44 @@ pub(super) fn read(connection: &Connection) -> Result<Option<Lease>, Fault> {
         .transpose()
 }
 
-/// Wakes the holder of a lease if it is a stopped process that has the write lock of this database: it was paused in the middle
-/// of a commit, and SQLite keeps its lock until it goes on or ends. It finishes that commit, which nobody has overtaken, and
-/// then finds that its time is over. Whether it did.
+/// Wakes the processes that were stopped with a lock of this database for themselves: paused in the middle of a commit or of
+/// copying the WAL, for SQLite keeps its lock until they go on or end. They finish that, which nobody has overtaken, and then
+/// find that their time is over, unless what they finished was the renewal. Which processes those were.
 ///
-/// It must be seen from here: on Linux, and not in another container's process numbers.
-pub(super) fn wake(database: &Path, lease: &Lease) -> Result<bool, Fault> {
+/// They must be seen from here: on Linux, and not in another container's process numbers.
+pub(super) fn wake(database: &Path) -> Result<Vec<u32>, Fault> {
     let unavailable = |error: std::io::Error| Fault::Unavailable(error.to_string());
     let memory = format!("{}-shm", database.display());
     let inode = std::fs::metadata(memory).map_err(unavailable)?.ino();
     let locks = std::fs::read_to_string("/proc/locks").map_err(unavailable)?;
-    if writer_in(&locks, inode) != Some(lease.pid) || !is_stopped(lease.pid) {
-        return Ok(false);
+    let mut woken = Vec::new();
+    for number in holders(&locks, inode) {
+        let pid = i32::try_from(number)
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid.filter(|_| is_stopped(number)) {
+            rustix::process::kill_process(pid, rustix::process::Signal::CONT)
+                .map_err(|error| unavailable(error.into()))?;
+            woken.push(number);
+        }
     }
-    let pid = i32::try_from(lease.pid)
-        .ok()
-        .and_then(rustix::process::Pid::from_raw);
-    let Some(pid) = pid else { return Ok(false) };
-    rustix::process::kill_process(pid, rustix::process::Signal::CONT)
-        .map_err(|error| unavailable(error.into()))?;
-    Ok(true)
+    Ok(woken)
 }
 
-/// Which process has the write lock of the database whose `-shm` file has this inode, as `/proc/locks` tells it:
+/// Which processes have a lock for themselves on the database whose `-shm` file has this inode, as `/proc/locks` tells it:
 /// `1: POSIX  ADVISORY  WRITE 4711 fe:00:1053 120 120`.
-fn writer_in(locks: &str, inode: u64) -> Option<u32> {
-    locks.lines().find_map(|line| {
+fn holders(locks: &str, inode: u64) -> BTreeSet<u32> {
+    let held = locks.lines().filter_map(|line| {
         let words: Vec<_> = line.split_whitespace().collect();
         let [_, "POSIX", _, "WRITE", pid, file, from, to] = words[..] else {
             return None;
         };
         let same = file.rsplit(':').next()?.parse() == Ok(inode);
-        let covers = from.parse::<u64>().ok()? <= WRITE_LOCK_BYTE
-            && (to == "EOF" || to.parse::<u64>().ok()? >= WRITE_LOCK_BYTE);
-        (same && covers).then(|| pid.parse().ok())?
-    })
+        let begins = from.parse::<u64>().ok()? <= *LOCK_BYTES.end();
+        let ends = to == "EOF" || to.parse::<u64>().ok()? >= *LOCK_BYTES.start();
+        (same && begins && ends).then(|| pid.parse().ok())?
+    });
+    held.collect()
 }
 
 /// Whether a process was stopped by a signal.
@@ -156,15 +161,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn finds_who_has_the_write_lock() {
+    fn finds_who_has_a_lock_alone() {
         let locks = "1: FLOCK  ADVISORY  WRITE 9 fe:00:77 0 EOF\n\
                      2: POSIX  ADVISORY  READ  10 fe:00:77 123 123\n\
                      3: POSIX  ADVISORY  WRITE 11 fe:00:78 120 120\n\
                      4: POSIX  ADVISORY  WRITE 12 fe:00:77 121 121\n\
-                     5: POSIX  ADVISORY  WRITE 13 fe:00:77 120 120\n";
-        assert_eq!(writer_in(locks, 77), Some(13));
-        assert_eq!(writer_in(locks, 78), Some(11));
-        assert_eq!(writer_in(locks, 79), None);
+                     5: POSIX  ADVISORY  WRITE 13 fe:00:77 120 120\n\
+                     6: POSIX  ADVISORY  WRITE 14 fe:00:77 128 128\n\
+                     7: -> POSIX  ADVISORY  WRITE 15 fe:00:77 120 120\n";
+        assert_eq!(holders(locks, 77), [12, 13].into());
+        assert_eq!(holders(locks, 78), [11].into());
+        assert_eq!(holders(locks, 79), [].into());
     }
 
     #[test]

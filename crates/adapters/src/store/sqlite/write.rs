@@ -279,7 +279,7 @@ impl WriteStore for Writer {
         swapped
     }
 
-    fn wake(&mut self, lease: &Lease) -> Result<bool, Fault> {
-        lease::wake(&self.dir.join(super::DATABASE_FILE), lease)
+    fn wake(&mut self) -> Result<Vec<u32>, Fault> {
+        lease::wake(&self.dir.join(super::DATABASE_FILE))
     }
 }

@@ -18,7 +18,7 @@ pub struct OpenCheckout {
     pub cart_id: String,
     /// Where to write to.
     #[serde(default)]
-    #[schemars(length(min = 6, max = 254), extend("format" = "email"))]
+    #[schemars(length(min = 5, max = 254), extend("format" = "email"))]
     pub email: Option<String>,
     /// Where to send it.
     #[serde(default)]
@@ -59,7 +59,7 @@ fn said<T>(value: Option<T>) -> Patch<T> {
 pub struct UpdateCheckout {
     /// Where to write to.
     #[serde(default, deserialize_with = "patch")]
-    #[schemars(with = "Option<String>", length(min = 6, max = 254), extend("format" = "email"))]
+    #[schemars(with = "Option<String>", length(min = 5, max = 254), extend("format" = "email"))]
     pub email: Patch<String>,
     /// Where to send it.
     #[serde(default, deserialize_with = "patch")]

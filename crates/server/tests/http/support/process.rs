@@ -250,6 +250,13 @@ impl Process {
         assert!(sent.success(), "the server is gone already");
     }
 
+    /// Whether it was stopped by a signal and not continued since.
+    pub(crate) fn is_stopped(&self) -> bool {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid())).unwrap_or_default();
+        stat.rsplit_once(") ")
+            .is_some_and(|(_, rest)| rest.starts_with('T'))
+    }
+
     /// SIGTERM, then waits for the end.
     #[track_caller]
     pub(crate) fn stop(self) -> ExitStatus {
