@@ -2,6 +2,7 @@
 
 use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
+use crate::stores::check_version;
 use crate::work::{Stop, Work};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -54,6 +55,8 @@ pub struct CreateKey {
     pub limits: KeyLimits,
     /// Hash of its secret.
     pub hash: [u8; 32],
+    /// The version it must have: 0, it does not exist yet.
+    pub expected_version: Option<u64>,
 }
 
 impl Command for CreateKey {
@@ -62,6 +65,7 @@ impl Command for CreateKey {
     }
 
     fn decide(&self, _: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
+        check_version(self.expected_version, 0)?;
         let event = KeyEvent::Created {
             name: self.name.clone(),
             scopes: self.scopes.clone(),

@@ -26,6 +26,7 @@ pub async fn ensure(edge: &Edge) -> Result<Option<String>, Fault> {
             ..KeyLimits::default()
         },
         hash: hash(&secret),
+        expected_version: None,
     };
     let submission = Submission {
         command: Box::new(command),

@@ -1,6 +1,6 @@
 //! Rows of catalogue files into a shop: straight into the write loop, or over HTTP into one that runs.
 
-use crate::catalogue_files::{ImportRow, Outcome, RowError};
+use crate::catalogue_files::{ImportRow, Outcome, RowError, Shape};
 use crate::http_client::Client;
 use anyhow::Context as _;
 use cartwright_api::problem::Problem;
@@ -13,10 +13,10 @@ use cartwright_app::ports::Random;
 use cartwright_app::shop::{Outcome as Decided, Reply, Submission};
 use cartwright_app::{Fault, Shop};
 use cartwright_domain::catalog::Import;
-use cartwright_domain::{Country, ProductId, Refusal, Time};
+use cartwright_domain::{Country, ProductId, Refusal, StoreId, Time};
 use futures_util::StreamExt;
 use futures_util::stream::FuturesOrdered;
-use serde_json::Value;
+use serde_json::{Map, Value};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -101,6 +101,11 @@ impl Target {
     }
 }
 
+/// Whether the row's stock lies in the store of the options, which is made when it is not known: such files name none.
+fn makes_its_store(row: &ImportRow) -> bool {
+    row.shape == Shape::RetailDemoStore
+}
+
 fn failed(row: &ImportRow, problem: &Problem) -> RowError {
     let id = row
         .product
@@ -132,7 +137,7 @@ async fn own(
         Ok(read) => read,
         Err(refusal) => return refused(refusal),
     };
-    let create_stores = options.create_stores.then_some(country);
+    let create_stores = (options.create_stores || makes_its_store(row)).then_some(country);
     let tally = Arc::new(Tally::default());
     let command = || ImportProduct {
         row: read.clone(),
@@ -197,6 +202,27 @@ fn done(item: &ImportedRow, outcome: Outcome) -> Done {
     }
 }
 
+/// Whether the store of the options must be made there; only then does the key need the scope for it.
+async fn makes_a_store(client: &mut Client, rows: &[ImportRow]) -> anyhow::Result<bool> {
+    let stores = rows
+        .iter()
+        .filter(|row| makes_its_store(row))
+        .flat_map(|row| {
+            let stock = row.product.pointer("/variants/0/stock");
+            stock
+                .and_then(Value::as_object)
+                .into_iter()
+                .flat_map(Map::keys)
+        });
+    // One file names one store; what cannot be a name is refused row by row.
+    let Some(store) = stores.flat_map(|store| StoreId::new(store)).next() else {
+        return Ok(false);
+    };
+    let path = format!("/v1/stores/{store}");
+    let known = client.get(&path).await?;
+    Ok(known.status == 404)
+}
+
 async fn server(
     client: &mut Client,
     rows: &[ImportRow],
@@ -207,6 +233,7 @@ async fn server(
         create_stores,
         dry_run,
     } = options;
+    let create_stores = create_stores || makes_a_store(client, rows).await?;
     let stock = if count { "count" } else { "missing" };
     let path = format!("/v1/imports?stock={stock}&create_stores={create_stores}&dry_run={dry_run}");
     let body = rows

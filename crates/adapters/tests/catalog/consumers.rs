@@ -52,6 +52,7 @@ fn hold(floor: &Floor, name: &str) {
         ttl_seconds: 600,
         place: Whereto::default(),
         limit: None,
+        through: None,
         expected_version: None,
     };
     floor.submit(reserve).unwrap();

@@ -189,6 +189,7 @@ fn reserve(reference: &str, quantity: i64) -> Reserve {
         ttl_seconds: 60,
         place: Place::default(),
         limit: None,
+        through: None,
         expected_version: None,
     }
 }

@@ -11,7 +11,7 @@ use prost_reflect::{
 };
 use serde_json::{Map, Number, Value as Json};
 
-use crate::wire::stock::parse_time;
+use crate::wire::parse_time;
 
 /// Lists whose absence means something else than an empty list.
 const ABSENT_WHEN_EMPTY: &[&str] = &["ships_to"];

@@ -32,6 +32,12 @@ use tower::Service;
 
 const PACKAGE: &str = "cartwright.v1";
 const LOOKUP: &str = "cartwright.v1.ProductLookup";
+/// Services of gRPC itself, whose health is asked like that of the shop's.
+const STANDARD: [&str; 3] = [
+    "grpc.health.v1.Health",
+    "grpc.reflection.v1.ServerReflection",
+    "grpc.reflection.v1alpha.ServerReflection",
+];
 
 /// A method with its route and its messages.
 struct Bound {
@@ -75,7 +81,9 @@ impl Services {
         let counts = GrpcMetrics::new(&names)?;
         // Another set of services over one edge counts with the first.
         drop(edge.metrics.grpc.set(counts));
-        let health = Health::new(edge.clone(), names.clone());
+        let mut served = names.clone();
+        served.extend(STANDARD.map(str::to_owned));
+        let health = Health::new(edge.clone(), served);
         let mut reflection = Vec::new();
         for _ in 0..2 {
             let builder = tonic_reflection::server::Builder::configure()

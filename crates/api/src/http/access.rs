@@ -19,7 +19,10 @@ impl Edge {
         let wanted: &[Scope] = match &endpoint.access {
             Access::Public | Access::CartOfBody => return Ok(()),
             Access::Checkout => return self.open_checkout(who, params).await,
-            Access::Cart => return self.open_cart(who, params),
+            Access::Cart => {
+                self.open_cart(who, params);
+                return Ok(());
+            }
             Access::Scope(scope) => std::slice::from_ref(scope),
             Access::AnyScope(scopes) => scopes,
             Access::Legacy(_) if self.options.legacy_open => {
@@ -42,43 +45,42 @@ impl Edge {
         Err(Problem::new("forbidden", detail).with("scope", names.join(" ")))
     }
 
-    /// A cart opens to its token, and to keys that open any cart. To others it does not exist.
-    fn open_cart(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
+    /// A cart opens to its token, and to keys that open any cart. To others it does not exist: [`Call::cart_id`] tells them.
+    ///
+    /// [`Call::cart_id`]: super::endpoint::Call::cart_id
+    fn open_cart(&self, who: &mut Who, params: &[String]) {
         if who.may(Scope::Carts) {
-            return Ok(());
+            return;
         }
         let id = params.first().map_or("", String::as_str);
-        let token = who.cart_token.as_deref().unwrap_or_default();
-        if !self.opens(id, token) {
-            return Err(Problem::not_found("cart", id));
-        }
-        if !who.has_key() {
-            who.principal = SmolStr::new(id);
-        }
-        Ok(())
+        self.open_by_token(who, id);
     }
 
-    /// A checkout opens to the token of its cart, and to keys that open any checkout. To others it does not exist.
+    /// A checkout opens to the token of its cart, and to keys that open any checkout. To others it does not exist, and
+    /// `Call::checkout_id` tells them.
     async fn open_checkout(&self, who: &mut Who, params: &[String]) -> Result<(), Problem> {
         if who.may(Scope::Checkouts) {
             return Ok(());
         }
-        let text = params.first().map_or("", String::as_str);
-        let unknown = || Problem::not_found("checkout", text);
-        let (Some(token), Ok(id)) = (who.cart_token.as_deref(), text.parse()) else {
-            return Err(unknown());
+        let id = params.first().and_then(|text| text.parse().ok());
+        let found = match id {
+            Some(id) if who.cart_token.is_some() => self.shop.find(&Key::Checkout(id)).await?,
+            _ => None,
         };
-        let Some(Record::Checkout(checkout)) = self.shop.find(&Key::Checkout(id)).await? else {
-            return Err(unknown());
-        };
-        let cart = checkout.cart_id.to_string();
-        if !self.opens(&cart, token) {
-            return Err(unknown());
-        }
-        if !who.has_key() {
-            who.principal = cart.into();
+        match found {
+            Some(Record::Checkout(it)) => self.open_by_token(who, &it.cart_id.to_string()),
+            _ => who.is_shut_out = true,
         }
         Ok(())
+    }
+
+    /// Who comes with the token of a cart alone is that cart.
+    fn open_by_token(&self, who: &mut Who, cart: &str) {
+        let token = who.cart_token.as_deref().unwrap_or_default();
+        who.is_shut_out = !self.opens(cart, token);
+        if !who.is_shut_out && !who.has_key() {
+            who.principal = SmolStr::new(cart);
+        }
     }
 
     /// Whether a token opens a cart. Compared in constant time.

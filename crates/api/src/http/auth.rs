@@ -21,6 +21,9 @@ pub struct Who {
     pub is_root: bool,
     /// `Cart-Token`, not yet checked.
     pub cart_token: Option<String>,
+    /// Whether the cart of the path is not the caller's. To them it does not exist, which is said after what is wrong with the
+    /// shape of the request.
+    pub is_shut_out: bool,
 }
 
 /// Principal of the first admin key.
@@ -35,6 +38,7 @@ impl Who {
             limits: KeyLimits::default(),
             is_root: false,
             cart_token: None,
+            is_shut_out: false,
         }
     }
 
@@ -54,7 +58,11 @@ impl Who {
 /// Reads the credentials. A bad one is refused even where none is needed.
 pub async fn identify(edge: &Edge, headers: &HeaderMap) -> Result<Who, Problem> {
     let mut who = Who::nobody();
-    if let Some(header) = headers.get(http::header::AUTHORIZATION) {
+    let mut sent = headers.get_all(http::header::AUTHORIZATION).iter();
+    if let Some(header) = sent.next() {
+        if sent.any(|other| other != header) {
+            return Err(bad("send one Authorization header"));
+        }
         let text = header
             .to_str()
             .map_err(|_| bad("the Authorization header is not plain text"))?;
@@ -100,6 +108,7 @@ async fn key_holder(edge: &Edge, secret: &str) -> Result<Who, Problem> {
         limits: key.limits,
         is_root: false,
         cart_token: None,
+        is_shut_out: false,
     })
 }
 

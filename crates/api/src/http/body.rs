@@ -37,11 +37,7 @@ impl Call {
             return Ok(Map::new());
         }
         if too_deep(&self.body, self.edge.options.max_depth) {
-            let detail = format!(
-                "the body nests deeper than {} levels",
-                self.edge.options.max_depth
-            );
-            return Err(Problem::new("malformed_json", detail));
+            return Err(self.nests_too_deep());
         }
         match serde_json::from_slice::<Strict>(&self.body) {
             Ok(Strict(Value::Object(object))) => Ok(object),
@@ -54,6 +50,20 @@ impl Call {
                 "malformed_json",
                 format!("the body is not JSON: {error}"),
             )),
+        }
+    }
+
+    /// An object that nests too deep is a wrong value, whatever else does is no JSON object. Told apart without recursion.
+    fn nests_too_deep(&self) -> Problem {
+        let is_object = self.body.trim_ascii_start().starts_with(b"{");
+        match serde_json::from_slice::<serde::de::IgnoredAny>(&self.body) {
+            Ok(_) if is_object => {
+                let limit = self.edge.options.max_depth;
+                let detail = format!("the body nests deeper than {limit} levels");
+                Problem::invalid("", "too_deep", detail)
+            }
+            Ok(_) => Problem::new("malformed_request", "the body must be a JSON object"),
+            Err(error) => Problem::new("malformed_json", format!("the body is not JSON: {error}")),
         }
     }
 

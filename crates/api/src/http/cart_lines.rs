@@ -2,7 +2,7 @@
 
 use super::carts::ADDING;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
-use crate::problem::{Problem, version_required};
+use crate::problem::Problem;
 use crate::wire::cart::{Cart, ChangeLine, Lines, NewLine, RemoveLines, checked_lines};
 use cartwright_app::carts as app;
 use cartwright_domain::cart::{Add, Cart as DomainCart, LineId, Patch};
@@ -152,10 +152,6 @@ async fn replace(call: Call) -> Result<Reply, Problem> {
     let lines = checked_lines(body.lines, call.max_line_quantity())?;
     let cart = call.target(expected_version)?;
     let before = call.find_cart(cart.id).await?;
-    if expected_version.is_none() {
-        before.ok_or_else(|| Problem::not_found("cart", cart.id))?;
-        return Err(version_required());
-    }
     let terms = call.terms(before.as_deref(), &lines).await;
     let stock = terms.stock.clone();
     call.write_cart(app::ReplaceLines { cart, lines, terms }, stock)

@@ -15,10 +15,16 @@ use cartwright_domain::{CartId, Country, Sku, Time};
 use std::sync::Arc;
 
 impl Call {
-    /// The cart a path names. What cannot be an id does not exist.
+    /// The cart a path names, for those it opens to; the one way to it, asked once the shape of the request is known to be
+    /// right. What cannot be an id does not exist, nor does another one's cart.
     pub(super) fn cart_id(&self) -> Result<CartId, Problem> {
         let text = self.param(0);
-        text.parse().map_err(|_| Problem::not_found("cart", text))
+        let unknown = || Problem::not_found("cart", text);
+        if self.who.is_shut_out {
+            self.sent_key()?;
+            return Err(unknown());
+        }
+        text.parse().map_err(|_| unknown())
     }
 
     /// The cart a path names as committed, if there is one.

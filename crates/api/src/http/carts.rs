@@ -3,7 +3,6 @@
 use super::cart_reply::{SHOWS, render, render_new, skus};
 use super::endpoint::{Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, Reply, Verb, schema};
 use super::page::PageOf;
-use super::query::cursor_text;
 use super::rendered_carts::Epochs;
 use crate::problem::Problem;
 use crate::wire::cart::{Cart, CartExplanation, CreateCart, UpdateCart, shows_until};
@@ -188,7 +187,7 @@ async fn get_page(call: Call) -> Result<Reply, Problem> {
     let cart = call.load_cart(call.cart_id()?).await?;
     let body = show(&call, &cart, |shown| {
         let (page, last) = shown.page(after, limit);
-        page.next(cursor_text(&last.map(|line| line.to_string())))
+        page.next(call.cursor_text(&last.map(|line| line.to_string())))
             .json()
     });
     Ok(Reply::json(body.await?).version(cart.version))
@@ -278,7 +277,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         body.extend(show(&call, cart, |cart| cart.json()).await?);
     }
     body.extend_from_slice(br#"],"next_cursor":"#);
-    body.extend(super::endpoint::to_json(&cursor_text(&found.next)));
+    body.extend(super::endpoint::to_json(&call.cursor_text(&found.next)));
     body.push(b'}');
     Ok(Reply::json(body))
 }

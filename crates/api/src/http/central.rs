@@ -4,7 +4,6 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
 };
 use super::page::{PageOf, page};
-use super::query::cursor_text;
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use cartwright_app::ports::{Cursor, ReadStore};
@@ -142,6 +141,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
 
 async fn sync(call: Call) -> Result<Reply, Problem> {
     call.no_body()?;
+    call.idempotency_key()?;
     let position = *call.edge.shop.head().borrow();
     let stores = call.edge.shop.read(|read| stores_after(read, None)).await?;
     let stores = stores.into_iter().map(|store| SyncedStore {
@@ -158,7 +158,7 @@ async fn sync(call: Call) -> Result<Reply, Problem> {
 async fn dead_letters(call: Call) -> Result<Reply, Problem> {
     call.limit()?;
     call.cursor()?;
-    Ok(page::<DeadLetter>(Vec::new(), &None))
+    Ok(page::<DeadLetter>(&call, Vec::new(), &None))
 }
 
 async fn model(call: Call) -> Result<Reply, Problem> {
@@ -178,7 +178,7 @@ async fn model(call: Call) -> Result<Reply, Problem> {
         .read(move |read| walk(read, only, start, limit));
     let (model, next) = read.await?;
     let reply = Reply::of(&model);
-    Ok(match cursor_text(&next) {
+    Ok(match call.cursor_text(&next) {
         Some(next) => reply.with("next-cursor", next),
         None => reply,
     })

@@ -12,11 +12,16 @@ use cartwright_domain::{CheckoutId, ContactId, QuoteId, ReservationId};
 use std::sync::Arc;
 
 impl Call {
-    /// The checkout a path names. What cannot be an id does not exist.
+    /// The checkout a path names, for those it opens to; the one way to it, asked once the shape of the request is known to be
+    /// right. What cannot be an id does not exist, nor does another one's checkout.
     pub(super) fn checkout_id(&self) -> Result<CheckoutId, Problem> {
         let text = self.param(0);
-        text.parse()
-            .map_err(|_| Problem::not_found("checkout", text))
+        let unknown = || Problem::not_found("checkout", text);
+        if self.who.is_shut_out {
+            self.idempotency_key()?;
+            return Err(unknown());
+        }
+        text.parse().map_err(|_| unknown())
     }
 
     /// The checkout a path names, as committed.

@@ -5,7 +5,6 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
 };
 use super::page::PageOf;
-use super::query::cursor_text;
 use crate::problem::Problem;
 use crate::wire::checkout::{Checkout, OpenCheckout, UpdateCheckout};
 use cartwright_app::Record;
@@ -251,7 +250,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         body.extend(call.whole_body(&shown(200, checkout, is)).await?);
     }
     body.extend_from_slice(br#"],"next_cursor":"#);
-    body.extend(super::endpoint::to_json(&cursor_text(&found.next)));
+    body.extend(super::endpoint::to_json(&call.cursor_text(&found.next)));
     body.push(b'}');
     Ok(Reply::json(body))
 }

@@ -7,7 +7,7 @@ use super::media::check_media;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
-use super::{query, routes};
+use super::{linger, query, routes};
 use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
@@ -21,7 +21,7 @@ use cartwright_app::ports::search::Search;
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, header};
+use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use parking_lot::Mutex;
@@ -198,22 +198,29 @@ impl Edge {
     }
 
     /// Answers one request.
-    pub async fn handle(self: &Arc<Self>, parts: Parts, body: Incoming) -> Response<Full<Bytes>> {
+    pub async fn handle(
+        self: &Arc<Self>,
+        parts: Parts,
+        mut body: Incoming,
+    ) -> Response<Full<Bytes>> {
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
-        let (method, if_none_match) = (
-            parts.method.clone(),
-            parts.headers.get(header::IF_NONE_MATCH).cloned(),
-        );
+        let (method, version) = (parts.method.clone(), parts.version);
+        let reads = matches!(method, Method::GET | Method::HEAD);
+        let if_none_match = parts.headers.get(header::IF_NONE_MATCH);
+        let if_none_match = if_none_match.filter(|_| reads).cloned();
         let uri = parts.uri.clone();
         let (place, result) = match self.route(&parts) {
             Ok((place, endpoint, params)) => (
                 Some(place),
-                self.answer(endpoint, params, parts, body, request_id.clone())
+                self.answer(endpoint, params, parts, &mut body, request_id.clone())
                     .await,
             ),
             Err(problem) => (None, Err(problem)),
         };
+        if version == Version::HTTP_2 {
+            linger::read_rest(body);
+        }
         let response = match result {
             Ok(reply) => write_reply(
                 reply,
@@ -268,11 +275,11 @@ impl Edge {
             .iter()
             .find(|(_, endpoint)| endpoint.method.as_str() == wanted)
         else {
-            let allow: Vec<_> = found
-                .value
-                .iter()
-                .map(|(_, endpoint)| endpoint.method.as_str())
-                .collect();
+            let methods = found.value.iter();
+            let mut allow: Vec<_> = methods.map(|(_, known)| known.method.as_str()).collect();
+            if allow.contains(&"GET") {
+                allow.push("HEAD");
+            }
             let detail = format!("{path} knows {}", allow.join(", "));
             let problem = Problem {
                 allow: Some(allow.join(", ")),
@@ -292,11 +299,11 @@ impl Edge {
         endpoint: &'static Endpoint,
         params: Vec<String>,
         parts: Parts,
-        body: Incoming,
+        body: &mut Incoming,
         request_id: SmolStr,
     ) -> Result<Reply, Problem> {
         let limit = self.body_limit(endpoint);
-        self.check_sizes(&parts, &body, limit)?;
+        self.check_sizes(&parts, body, limit)?;
         check_media(endpoint, &parts.headers, !body.is_end_stream())?;
         let who = self.admit(endpoint, &parts.headers, &params).await?;
         let body = if body.is_end_stream() {
@@ -413,7 +420,7 @@ fn too_large(limit: usize) -> Problem {
     Problem::new("too_large", format!("a body may take {limit} bytes")).with("limit", limit)
 }
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, Problem> {
+async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Problem> {
     let collected = Limited::new(body, limit).collect().await;
     collected
         .map(http_body_util::Collected::to_bytes)
@@ -461,7 +468,8 @@ fn write_reply(
         headers.insert("position", position.into());
     }
     common(headers, request_id);
-    let unchanged = if_none_match.is_some_and(|tag| headers.get(header::ETAG) == Some(tag));
+    let tag = headers.get(header::ETAG);
+    let unchanged = if_none_match.is_some_and(|known| tag.is_some_and(|tag| knows(known, tag)));
     if unchanged && reply.status == 200 {
         *response.status_mut() = http::StatusCode::NOT_MODIFIED;
     } else if head {
@@ -470,6 +478,14 @@ fn write_reply(
         *response.body_mut() = Full::new(reply.body);
     }
     response
+}
+
+/// Whether `If-None-Match` names this tag: one or several, weak or strong, or any.
+fn knows(known: &HeaderValue, tag: &HeaderValue) -> bool {
+    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
+    let (known, tag) = (text(known), text(tag));
+    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
+    known.split(',').map(str::trim).any(same)
 }
 
 pub(super) fn write_problem(

@@ -98,7 +98,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
         body: BodyKind::Json,
         request: Some(schema::<Create>),
         replies: &[(201, Some(schema::<ApiKey>))],
-        refusals: &["forbidden"],
+        refusals: &["forbidden", "version_conflict"],
         produces: "application/json",
         handler: |call| Box::pin(create(call)),
     },
@@ -136,7 +136,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
 pub const SECRET_PREFIX: &str = "cwk_";
 
 async fn create(call: Call) -> Result<Reply, Problem> {
-    let (body, _) = call.json::<Create>()?;
+    let (body, expected_version) = call.json::<Create>()?;
     text("name", &body.name, 200)?;
     let scopes = scopes(&body.scopes)?;
     if scopes.contains(&Scope::Admin) && !call.who.may(Scope::Admin) {
@@ -164,6 +164,7 @@ async fn create(call: Call) -> Result<Reply, Problem> {
         scopes,
         limits,
         hash: hash(&secret),
+        expected_version,
     };
     let render = Arc::new(
         |outcome: &cartwright_app::shop::Outcome, _: cartwright_app::shop::Shelf<'_>| {
@@ -234,7 +235,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::ApiKey(key) => Some(ApiKey::from(&**key)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn delete(call: Call) -> Result<Reply, Problem> {

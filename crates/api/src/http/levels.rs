@@ -5,9 +5,10 @@ use super::endpoint::{
 };
 use super::page::{PageOf, page};
 use super::write::{Render, resource};
-use crate::problem::{Problem, version_required};
+use crate::problem::Problem;
 use crate::wire::Timestamp;
-use crate::wire::stock::{self, Adjust, Configure, Count, Level, Movement, parse_time};
+use crate::wire::parse_time;
+use crate::wire::stock::{self, Adjust, Configure, Count, Level, Movement};
 use cartwright_app::inventory as app;
 use cartwright_app::{Event, Key, Record, events};
 use cartwright_domain::inventory::{self as domain, BackorderMode, LevelKey};
@@ -135,7 +136,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::Level(level) => Some(Level::from(&**level)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn get(call: Call) -> Result<Reply, Problem> {
@@ -193,7 +194,7 @@ fn read_backorder(put: &stock::PutBackorder, max: i64) -> Result<domain::Backord
             Problem::invalid(
                 "backorder.available_from",
                 "malformed",
-                "expected RFC 3339 in UTC, as 2026-01-31T09:00:00Z",
+                "expected RFC 3339, as 2026-01-31T09:00:00Z",
             )
         })
     };
@@ -238,13 +239,9 @@ async fn count(call: Call) -> Result<Reply, Problem> {
             format!("expected a whole number from 0 to {max}"),
         ));
     }
-    let on_hand_then = match (body.as_of_version, expected_version) {
-        (None, None) => {
-            call.known_level(&level).await?;
-            return Err(version_required());
-        }
-        (Some(version), _) => Some(call.on_hand_at(&level, version).await?),
-        (None, Some(_)) => None,
+    let on_hand_then = match body.as_of_version {
+        Some(version) => Some(call.on_hand_at(&level, version).await?),
+        None => None,
     };
     let count = domain::Count {
         quantity: body.quantity,
@@ -280,7 +277,7 @@ async fn movements(call: Call) -> Result<Reply, Problem> {
         .iter()
         .take(limit)
         .map(|(position, at, entry)| show(*position, *at, entry));
-    Ok(page(items.collect::<Result<Vec<_>, _>>()?, &next))
+    Ok(page(&call, items.collect::<Result<Vec<_>, _>>()?, &next))
 }
 
 fn show(position: u64, at: Time, entry: &proto::Entry) -> Result<Movement, Problem> {

@@ -1,6 +1,9 @@
 //! A close that lets the last reply arrive: what the client is still sending is read and dropped for a moment, since
 //! closing with unread bytes resets the connection and takes the reply with it.
 
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -49,6 +52,23 @@ impl Drop for Lingering {
             drop(tokio::time::timeout(WITHIN, drain(stream)).await);
         });
     }
+}
+
+/// Reads and drops what is left of a request's body, for a moment. Over HTTP/2 nothing is closed, but a body that nobody
+/// wants resets its stream, and clients that still send drop the reply with it.
+pub(super) fn read_rest(mut body: Incoming) {
+    if body.is_end_stream() {
+        return;
+    }
+    let rest = async move {
+        let mut dropped = 0;
+        while dropped < MAX_DROPPED
+            && let Some(Ok(frame)) = body.frame().await
+        {
+            dropped += frame.data_ref().map_or(0, Bytes::len);
+        }
+    };
+    tokio::spawn(tokio::time::timeout(WITHIN, rest));
 }
 
 async fn drain(mut stream: TcpStream) -> io::Result<()> {

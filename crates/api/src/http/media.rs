@@ -27,6 +27,14 @@ pub(super) fn check_media(
             .trim()
             .to_ascii_lowercase()
     };
+    let encoded = headers
+        .get_all(header::CONTENT_ENCODING)
+        .iter()
+        .any(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity"));
+    if has_body && encoded && endpoint.writes() {
+        let detail = "send the body as it is, without Content-Encoding";
+        return Err(Problem::new("unsupported_media_type", detail));
+    }
     if has_body && endpoint.body != BodyKind::Import && endpoint.writes() {
         let sent = headers.get(header::CONTENT_TYPE).map(media);
         let patch = endpoint.body == BodyKind::Patch;
@@ -51,7 +59,11 @@ pub(super) fn check_media(
     let text = accept.to_str().unwrap_or_default().to_ascii_lowercase();
     let produced: Vec<&str> = endpoint.produces.split(", ").collect();
     let fits = |range: &str| {
-        let range = range.split(';').next().unwrap_or_default().trim();
+        let mut parts = range.split(';').map(str::trim);
+        let range = parts.next().unwrap_or_default();
+        if parts.any(is_refusal) {
+            return false;
+        }
         let family = |produced: &&str| {
             range
                 .strip_suffix("/*")
@@ -69,4 +81,12 @@ pub(super) fn check_media(
         "not_acceptable",
         format!("this is answered as {}", endpoint.produces),
     ))
+}
+
+/// Whether a parameter of a media range says that it is not wanted: `q=0`.
+fn is_refusal(parameter: &str) -> bool {
+    parameter
+        .strip_prefix("q=")
+        .and_then(|weight| weight.trim().parse::<f32>().ok())
+        .is_some_and(|weight| weight <= 0.0)
 }

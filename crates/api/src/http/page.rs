@@ -1,7 +1,6 @@
 //! Lists: `{"items": [...], "next_cursor": ...}`.
 
-use super::endpoint::Reply;
-use super::query::cursor_text;
+use super::endpoint::{Call, Reply};
 use cartwright_app::ports::Cursor;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -15,10 +14,10 @@ pub struct PageOf<T> {
     pub next_cursor: Option<String>,
 }
 
-/// 200 with a page.
-pub(super) fn page<T: Serialize>(items: Vec<T>, next: &Cursor) -> Reply {
+/// 200 with a page of the list that was called.
+pub(super) fn page<T: Serialize>(call: &Call, items: Vec<T>, next: &Cursor) -> Reply {
     Reply::of(&PageOf {
         items,
-        next_cursor: cursor_text(next),
+        next_cursor: call.cursor_text(next),
     })
 }

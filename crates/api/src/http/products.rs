@@ -3,7 +3,6 @@
 use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
 };
-use super::query::cursor_text;
 use super::write::{Render, resource};
 use crate::problem::Problem;
 use crate::wire::catalog::{
@@ -165,7 +164,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         public: !call.sees_all_products(),
     };
     let found = list_products(&call.edge.shop, filter, cursor, limit).await?;
-    let next = cursor_text(&found.next);
+    let next = call.cursor_text(&found.next);
     let items = found.items.iter().map(AsRef::as_ref);
     Ok(Reply::json(page_json(items, next.as_deref())))
 }

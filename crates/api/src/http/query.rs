@@ -73,7 +73,7 @@ impl Call {
         }
     }
 
-    /// `?cursor=`, as the page before gave it.
+    /// `?cursor=`, as the page before of the same list gave it.
     pub fn cursor(&self) -> Result<Cursor, Problem> {
         use base64::Engine;
         let Some(text) = self.query("cursor") else {
@@ -84,7 +84,10 @@ impl Call {
             .ok();
         let key = bytes
             .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|key| key.strip_prefix('c').map(str::to_owned));
+            .and_then(|text| {
+                let key = text.strip_prefix(self.endpoint.name)?.strip_prefix(':')?;
+                Some(key.to_owned())
+            });
         key.map(Some).ok_or_else(|| {
             Problem::invalid(
                 "cursor",
@@ -92,6 +95,14 @@ impl Call {
                 "send next_cursor of the page before, as it was",
             )
         })
+    }
+
+    /// How a cursor goes over the wire: with the name of its list, so that no other list takes it.
+    pub fn cursor_text(&self, cursor: &Cursor) -> Option<String> {
+        use base64::Engine;
+        let name = self.endpoint.name;
+        let text = cursor.as_ref().map(|key| format!("{name}:{key}"))?;
+        Some(base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(text))
     }
 
     /// A query parameter read as a type; 422 naming it when it does not fit.
@@ -105,12 +116,4 @@ impl Call {
             .transpose()
             .map_err(|_| Problem::invalid(name, "malformed", format!("expected {expects}")))
     }
-}
-
-/// How a cursor goes over the wire.
-pub fn cursor_text(cursor: &Cursor) -> Option<String> {
-    use base64::Engine;
-    cursor
-        .as_ref()
-        .map(|key| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(format!("c{key}")))
 }

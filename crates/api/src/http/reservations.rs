@@ -7,7 +7,7 @@ use crate::wire::stock::{self, Extend, Reservation, Reserve, ReserveHere, Settle
 use cartwright_app::inventory as app;
 use cartwright_app::{Key, Record};
 use cartwright_domain::ReservationId;
-use cartwright_domain::inventory::{Asked, Ending, LevelKey};
+use cartwright_domain::inventory::{Asked, Ending};
 use cartwright_domain::key::Scope;
 
 use smol_str::SmolStr;
@@ -168,22 +168,21 @@ fn render() -> Render {
 }
 
 async fn reserve_here(call: Call) -> Result<Reply, Problem> {
-    let LevelKey { sku, store } = call.level_key()?;
+    let level = call.level_key()?;
     let (body, expected_version) = call.json::<ReserveHere>()?;
     stock::quantity("quantity", body.quantity, call.edge.options.max_quantity)?;
     let asked = vec![Asked {
-        sku,
-        store: Some(store),
+        sku: level.sku.clone(),
+        store: Some(level.store.clone()),
         quantity: body.quantity,
     }];
-    let command = command(
-        &call,
-        body.reference,
-        asked,
-        body.ttl_seconds,
-        app::Place::default(),
+    let place = app::Place::default();
+    let command = command(&call, body.reference, asked, body.ttl_seconds, place)?;
+    let command = app::Reserve {
+        through: Some(level),
         expected_version,
-    )?;
+        ..command
+    };
     call.write(command, render()).await
 }
 
@@ -221,14 +220,11 @@ async fn reserve(call: Call) -> Result<Reply, Problem> {
         near: None,
         sourcing: call.edge.options.sourcing,
     };
-    let command = command(
-        &call,
-        body.reference,
-        asked,
-        body.ttl_seconds,
-        place,
+    let command = command(&call, body.reference, asked, body.ttl_seconds, place)?;
+    let command = app::Reserve {
         expected_version,
-    )?;
+        ..command
+    };
     call.write(command, render()).await
 }
 
@@ -238,7 +234,6 @@ fn command(
     asked: Vec<Asked>,
     ttl_seconds: i64,
     place: app::Place,
-    expected_version: Option<u64>,
 ) -> Result<app::Reserve, Problem> {
     stock::text("reference", &reference, 200)?;
     if reference.starts_with("chk:") {
@@ -263,7 +258,8 @@ fn command(
         ttl_seconds,
         place,
         limit,
-        expected_version,
+        through: None,
+        expected_version: None,
     })
 }
 

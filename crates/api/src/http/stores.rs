@@ -64,7 +64,10 @@ pub(super) const ROUTES: &[Endpoint] = &[
 ];
 
 async fn put(call: Call) -> Result<Reply, Problem> {
-    let id = call.store_id(0)?;
+    let id = StoreId::new(call.param(0)).map_err(|_| {
+        let detail = "expected 1-64 characters of A-Z, a-z, 0-9, '.', '_' or '-'";
+        Problem::invalid("store", "malformed", detail)
+    })?;
     let (body, expected_version) = call.json::<PutStore>()?;
     let command = Put {
         id,
@@ -100,7 +103,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
         Record::Store(store) => Some(Store::from(&**store)),
         _ => None,
     });
-    Ok(page(items.collect(), &found.next))
+    Ok(page(&call, items.collect(), &found.next))
 }
 
 async fn get(call: Call) -> Result<Reply, Problem> {

@@ -159,12 +159,14 @@ impl Call {
             return Ok(None);
         };
         let anonymous = self.who.principal.is_empty();
-        let path = self.parts.uri.path();
+        // Escapes are another spelling of the same path.
+        let path = percent_encoding::percent_decode_str(self.parts.uri.path());
+        let path = path.decode_utf8_lossy();
         Ok(Some(Keyed {
             hash: key_hash(
                 &self.who.principal,
                 self.endpoint.method.as_str(),
-                path,
+                &path,
                 &key,
             ),
             payload_hash: payload_hash(self.parts.uri.query().unwrap_or_default(), &self.payload),
@@ -181,6 +183,17 @@ impl Call {
     }
 
     pub(super) fn idempotency_key(&self) -> Result<Option<SmolStr>, Problem> {
+        let key = self.sent_key()?;
+        if self.who.principal.is_empty() && key.as_ref().is_some_and(|key| !is_uuid(key)) {
+            let detail =
+                "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
+            return Err(Problem::new("malformed_request", detail));
+        }
+        Ok(key)
+    }
+
+    /// The `Idempotency-Key` as sent, if it is one.
+    pub(super) fn sent_key(&self) -> Result<Option<SmolStr>, Problem> {
         let mut values = self.headers().get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
             return Ok(None);
@@ -195,11 +208,6 @@ impl Call {
         let visible = (1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic());
         if !visible || values.next().is_some() {
             return Err(malformed());
-        }
-        if self.who.principal.is_empty() && !is_uuid(key) {
-            let detail =
-                "without credentials the Idempotency-Key must be a UUID, so that nobody guesses it";
-            return Err(Problem::new("malformed_request", detail));
         }
         Ok(Some(key.into()))
     }

@@ -13,4 +13,4 @@ pub mod strict;
 pub mod timestamp;
 
 pub use money::Money;
-pub use timestamp::Timestamp;
+pub use timestamp::{Timestamp, parse_time};

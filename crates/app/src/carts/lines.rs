@@ -5,6 +5,7 @@ use super::{Target, Terms, plan_lines, require_lines, require_products, require_
 use crate::nouns::Key;
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
+use cartwright_domain::Refusal;
 use cartwright_domain::cart::{self, Add, LineId, Patch, Rules};
 
 /// Adds one line's worth. Refused as [`cart::add`] is, and `NotFound` (`store`).
@@ -65,10 +66,10 @@ impl Command for AddLines {
     }
 }
 
-/// Makes these the cart's lines. Refused as [`cart::replace`] is, and `NotFound` (`store`).
+/// Makes these the cart's lines. Refused as [`cart::replace`] is, `VersionRequired` without one, and `NotFound` (`store`).
 #[derive(Debug)]
 pub struct ReplaceLines {
-    /// Of which cart; the caller has demanded a version.
+    /// Of which cart, and the version that it must have.
     pub cart: Target,
     /// Its lines from now on.
     pub lines: Vec<Add>,
@@ -84,6 +85,7 @@ impl Command for ReplaceLines {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let cart = self.cart.find(work)?;
+        self.cart.expected_version.ok_or(Refusal::VersionRequired)?;
         require_lines(work, cart, &self.lines, moment.now)?;
         let goods = Loaded {
             work,

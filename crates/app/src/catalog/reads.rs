@@ -116,13 +116,15 @@ pub async fn list_products(
             at_once = READ_AT_ONCE.max(limit);
             looked_at += page.items.len();
             for product in page.items.into_iter().filter_map(into_product) {
+                if !filter.shows(&product) {
+                    continue;
+                }
+                // Only one that would be shown makes another page.
                 if items.len() == limit {
                     let last = items.last().map(|last: &Arc<Product>| last.id.to_string());
                     return Ok(Page { items, next: last });
                 }
-                if filter.shows(&product) {
-                    items.push(product);
-                }
+                items.push(product);
             }
             next = page.next;
             if next.is_none() || looked_at >= MAX_LOOKED_AT {

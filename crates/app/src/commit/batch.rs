@@ -179,10 +179,13 @@ impl Loop {
             Ok(decided) => decided,
             Err(fault) => return Ok(Err(fault)),
         };
+        // The same request with the right version is another try, not another answer.
+        let of_version = matches!(
+            decided,
+            Err(Refusal::VersionConflict { .. } | Refusal::VersionRequired)
+        );
         match &submission.keyed {
-            Some(keyed) if !matches!(decided, Err(Refusal::VersionConflict { .. })) => {
-                self.keep(gathered, keyed, &decided, now).map(Ok)
-            }
+            Some(keyed) if !of_version => self.keep(gathered, keyed, &decided, now).map(Ok),
             _ => Ok(Ok(Reply::Decided(decided))),
         }
     }

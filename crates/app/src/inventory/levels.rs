@@ -5,6 +5,7 @@ use crate::nouns::Key;
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
+use cartwright_domain::Refusal;
 use cartwright_domain::inventory::{self, Level, LevelKey};
 use smol_str::SmolStr;
 
@@ -70,6 +71,9 @@ impl Command for Count {
         if current.is_none() {
             require_store(work, &self.level.store)?;
             require_sku(work, &self.level.sku)?;
+        }
+        if self.count.on_hand_then.is_none() {
+            self.expected_version.ok_or(Refusal::VersionRequired)?;
         }
         check_version(
             self.expected_version,

@@ -37,7 +37,9 @@ pub struct Reserve {
     pub place: Place,
     /// Most open reservations of this principal; `None`: no limit.
     pub limit: Option<u64>,
-    /// The version the level must have; only with one line that names its store.
+    /// The level it is asked of, when it is asked of one.
+    pub through: Option<LevelKey>,
+    /// The version that level must have; without one, the hold's own, which is 0 as long as it does not exist.
     pub expected_version: Option<u64>,
 }
 
@@ -109,12 +111,11 @@ impl Command for Reserve {
             .iter()
             .map(|line| candidates(work, line))
             .collect::<Result<Vec<_>, _>>()?;
-        if let (Some(_), [one]) = (self.expected_version, candidates.as_slice()) {
-            check_version(
-                self.expected_version,
-                one.first().map_or(0, |candidate| candidate.level.version),
-            )?;
-        }
+        let version = match &self.through {
+            Some(level) => work.level(level)?.map_or(0, |level| level.version),
+            None => 0,
+        };
+        check_version(self.expected_version, version)?;
         self.check_limit(work)?;
         let request = inventory::Reserve {
             id: ReservationId(moment.ids.fresh(moment.now)),

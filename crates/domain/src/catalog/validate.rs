@@ -32,7 +32,7 @@ pub const MAX_AMOUNT: i64 = 1_000_000_000_000;
 /// Highest quantity, weight in grams and length in millimetres.
 pub const MAX_QUANTITY: i64 = 1_000_000_000;
 /// How deep objects and arrays may nest in the attributes, which are the first level.
-pub const MAX_ATTRIBUTE_DEPTH: usize = 16;
+pub const MAX_ATTRIBUTE_DEPTH: usize = 64;
 /// Size of all attributes, in bytes of names, texts and values.
 pub const MAX_ATTRIBUTE_BYTES: usize = 65_536;
 

@@ -78,6 +78,10 @@ impl Column {
         Ok(column)
     }
 
+    pub(super) fn is_price(&self) -> bool {
+        matches!(self, Self::Price { field, .. } if *field == "prices")
+    }
+
     pub(super) fn is_of_product(&self) -> bool {
         matches!(
             self,

@@ -8,7 +8,7 @@
 //!   `denied_countries`, `option:NAME`, `stock:STORE`, and its prices: `price:USD` and `compare_at:USD` in minor units, as
 //!   everywhere in the API (1299), `price_decimal:USD` and `compare_at_decimal:USD` as decimal text in major units (12.99).
 //!
-//! An empty cell is absent. Lists are separated by `|`; `\|` and `\\` stand for these characters themselves.
+//! An empty cell is absent; a variant whose price cells are all empty has no price. Lists are separated by `|`; `\|` and `\\` stand for these characters themselves.
 
 use super::csv_columns::{Column, add_to_product, add_to_variant, options_of};
 use super::source::Input;
@@ -271,6 +271,11 @@ impl Open {
             if let Err(why) = added {
                 self.wrong.push(format!("line {line}, {name}: {why}"));
             }
+        }
+        // Cells that are empty beside a price column say that there is no price; a file without such columns says nothing.
+        if columns.iter().any(|(_, column)| column.is_price()) {
+            let none = || Value::Array(Vec::new());
+            variant.entry("prices").or_insert_with(none);
         }
         self.variants.push(Value::Object(variant));
     }

@@ -262,7 +262,7 @@ fn join(path: &str, name: &str) -> String {
 }
 
 /// The fields of a product that a catalogue file has, of one that has more (a reply of the API): versions, times and
-/// whatever else cannot be imported is left out, and so are nulls and empty lists, objects and limits.
+/// whatever else cannot be imported is left out, and so are nulls and empty lists, objects and limits that need not be there.
 pub fn keep_known(product: Value) -> Value {
     keep(product, &PRODUCT)
 }
@@ -272,7 +272,7 @@ fn keep(value: Value, kind: &Kind) -> Value {
         (Kind::Record(fields), Value::Object(mut given)) => {
             let kept = fields.iter().filter_map(|field| {
                 let value = keep(given.remove(field.name)?, &field.kind);
-                (!is_nothing(&value)).then(|| (field.name.to_owned(), value))
+                (field.required || !is_nothing(&value)).then(|| (field.name.to_owned(), value))
             });
             Value::Object(kept.collect())
         }

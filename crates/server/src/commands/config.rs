@@ -1,5 +1,4 @@
 //! `cartwright config`: the settings in force, and the reference of all.
-#![allow(clippy::print_stdout, reason = "a command prints its result")]
 
 use cartwright_server::CannotStart;
 use cartwright_server::config::{Config, Flags, reference, shown};
@@ -47,14 +46,11 @@ pub(super) fn run(args: ConfigArgs) -> anyhow::Result<()> {
                 serde_json::json!({"value": value, "source": source}),
             )
         };
-        println!(
-            "{}",
-            serde_json::Value::Object(values.iter().map(value).collect())
-        );
-        return Ok(());
+        let values = serde_json::Value::Object(values.iter().map(value).collect());
+        return super::show(&format!("{values}\n"));
     }
-    for (name, value, source) in values {
-        println!("{name:<26} {value:<28} {source}");
-    }
-    Ok(())
+    let line = |(name, value, source): &(&'static str, String, String)| {
+        format!("{name:<26} {value:<28} {source}\n")
+    };
+    super::show(&values.iter().map(line).collect::<String>())
 }

@@ -1,8 +1,7 @@
 //! `cartwright doctor`: looks at a data directory and the machine it lies on.
 #![allow(
-    clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a command prints its result, and a check of the clock and the disk reads the real clock"
+    reason = "a check of the clock and the disk reads the real clock"
 )]
 
 use super::DataDir;
@@ -99,23 +98,22 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
 
 fn show(found: &[Finding], json: bool) -> anyhow::Result<()> {
     if json {
-        println!("{}", serde_json::to_string_pretty(found)?);
-        return Ok(());
+        return super::show(&format!("{}\n", serde_json::to_string_pretty(found)?));
     }
-    for Finding {
-        check,
-        verdict,
-        detail,
-    } in found
-    {
+    let line = |finding: &Finding| {
+        let Finding {
+            check,
+            verdict,
+            detail,
+        } = finding;
         let verdict = match verdict {
             Verdict::Good => "good",
             Verdict::Warning => "WARNING",
             Verdict::Bad => "BAD",
         };
-        println!("{check:<14} {verdict:<8} {detail}");
-    }
-    Ok(())
+        format!("{check:<14} {verdict:<8} {detail}\n")
+    };
+    super::show(&found.iter().map(line).collect::<String>())
 }
 
 fn integrity(dir: &Path) -> Found {

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[command(after_help = "Examples:
   cartwright import catalogue.csv --data-dir /var/lib/cartwright        into a stopped shop
   cartwright import products.jsonl --server http://127.0.0.1:8080 --key $KEY
-  cartwright import retail-demo-store-products.yaml --create-stores
+  cartwright import retail-demo-store-products.yaml --store main --currency USD
   cartwright import otel-demo-products.json --id-prefix otel- --dry-run
 
 A row is imported whole or not at all; known products are updated, never duplicated. Rows that failed are lines of
@@ -54,7 +54,7 @@ pub(super) struct ImportArgs {
     /// Put this before every product id, slug and SKU.
     #[arg(long, default_value = "", value_name = "TEXT")]
     id_prefix: String,
-    /// Where stock lies that names no store.
+    /// Where stock lies that names no store; created when it is not known.
     #[arg(long, default_value = "main", value_name = "STORE")]
     store: String,
     /// Currency of prices that name none.
@@ -104,10 +104,7 @@ pub(super) fn run(args: &ImportArgs) -> anyhow::Result<()> {
         .map_err(CannotStart::because)?;
     threads(0)?.block_on(async {
         let (mut target, core) = match &args.server {
-            Some(server) => (
-                Target::Server(Box::new(Client::new(server, args.key.clone())?)),
-                None,
-            ),
+            Some(server) => (Target::Server(Box::new(args.client(server).await?)), None),
             None => {
                 let core = wiring::start(&config)?;
                 let country =
@@ -144,6 +141,19 @@ impl ImportArgs {
             store: self.store.clone(),
             ..ReadOptions::new(currency)
         })
+    }
+
+    /// A client of a shop that answers and takes imports with this key.
+    async fn client(&self, server: &str) -> Result<Client, CannotStart> {
+        let asked = async {
+            let mut client = Client::new(server, self.key.clone())?;
+            let nothing = client.post("/v1/imports?dry_run=true", "[]").await?;
+            nothing.ok()?;
+            anyhow::Ok(client)
+        };
+        asked
+            .await
+            .map_err(|error| CannotStart(format!("{error:#}")))
     }
 
     /// What tells this import of a file from others.

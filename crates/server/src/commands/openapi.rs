@@ -4,6 +4,9 @@ use cartwright_api::http::openapi::{document, who_may_call};
 
 /// What to print.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:
+  cartwright openapi > openapi.json
+  cartwright openapi --who                   which key may call what")]
 pub(super) struct OpenapiArgs {
     /// Print who may call each route, as a Markdown table.
     #[arg(long)]

@@ -38,6 +38,9 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
             config.text("log")
         ))
     })?;
+    for warning in config.warnings() {
+        tracing::warn!("{warning}");
+    }
     threads(config.size("worker_threads"))?.block_on(serve(&mut config))
 }
 

@@ -108,7 +108,7 @@ pub const KEYS: &[Key] = &[
         "admin_key",
         Kind::Secret,
         "",
-        "The first admin key, 16 to 200 letters without spaces. Unset: the first start makes one and prints it once.",
+        "The first admin key; one of less than 16 letters is taken with a warning, for it can be guessed. Unset: the first start makes one and prints it once.",
     ),
     key(
         "admin_key_file",
@@ -338,13 +338,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "cart_ttl_seconds",
-        whole(60, 10 * YEAR_SECONDS),
+        whole(1, 10 * YEAR_SECONDS),
         "2592000",
         "From the last write to the expiry of a cart.",
     ),
     key(
         "drop_in_cart_ttl_seconds",
-        whole(60, 10 * YEAR_SECONDS),
+        whole(1, 10 * YEAR_SECONDS),
         "3600",
         "The same for carts of the drop-in services.",
     ),
@@ -510,6 +510,12 @@ impl Key {
     /// Its environment variable.
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}", self.name.to_ascii_uppercase())
+    }
+
+    /// The variable that switches it off, of one that is on or off.
+    pub fn off_variable(&self) -> Option<String> {
+        let name = || format!("{PREFIX}NO_{}", self.name.to_ascii_uppercase());
+        (self.kind == Kind::Flag).then(name)
     }
 }
 

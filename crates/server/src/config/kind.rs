@@ -51,7 +51,7 @@ impl Kind {
                 .collect::<Vec<_>>()
                 .join(" or "),
             Self::Text => "text".into(),
-            Self::Secret => "16 to 200 visible ASCII letters without spaces".into(),
+            Self::Secret => "1 to 200 visible ASCII letters without spaces".into(),
             Self::Path => "a path".into(),
             Self::Address => "an address and a port, like 127.0.0.1:8080".into(),
             Self::Currency => "three capital letters of ISO 4217, like USD".into(),
@@ -91,11 +91,7 @@ impl Kind {
                 .is_ok_and(|number: f64| (0.0..=1.0).contains(&number)),
             Self::Choice(words) => words.contains(&value),
             Self::Text | Self::Path => true,
-            Self::Secret => {
-                value.is_empty()
-                    || (16..=200).contains(&value.len())
-                        && value.bytes().all(|b| b.is_ascii_graphic())
-            }
+            Self::Secret => value.len() <= 200 && value.bytes().all(|b| b.is_ascii_graphic()),
             Self::Address => value
                 .to_socket_addrs()
                 .is_ok_and(|mut found| found.next().is_some()),

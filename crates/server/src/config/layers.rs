@@ -49,6 +49,19 @@ pub struct Config {
     values: BTreeMap<&'static str, (String, Source)>,
     /// Keys and secrets of payment providers, by variable.
     of_providers: BTreeMap<String, String>,
+    warnings: Vec<String>,
+}
+
+/// Letters below which an admin key can be guessed.
+const KEY_LETTERS: usize = 16;
+
+/// Whether Kubernetes makes this variable, for a service whose name begins with ours (`CARTWRIGHT_SERVICE_HOST`,
+/// `CARTWRIGHT_PORT_8080_TCP`).
+fn is_of_kubernetes(name: &str) -> bool {
+    name.ends_with("_SERVICE_HOST")
+        || name.contains("_SERVICE_PORT")
+        || name.ends_with("_PORT")
+        || name.contains("_PORT_")
 }
 
 impl Config {
@@ -56,7 +69,8 @@ impl Config {
     /// `CARTWRIGHT_CONFIG`.
     ///
     /// # Errors
-    /// [`ConfigError`]: an unknown name or a value that is not allowed, in whatever layer, even one that another covers.
+    /// [`ConfigError`]: an unknown name or a value that is not allowed, in whatever layer, even one that another covers. The variables
+    /// that Kubernetes makes for a service of our name are nobody's mistake.
     pub fn load(
         file: Option<&Path>,
         environment: impl IntoIterator<Item = (String, String)>,
@@ -83,6 +97,12 @@ impl Config {
         }
         config.read_key_file()?;
         config.check_together()?;
+        if (1..KEY_LETTERS).contains(&config.text("admin_key").len()) {
+            let warning = format!(
+                "admin_key is short: one of {KEY_LETTERS} letters or more cannot be guessed"
+            );
+            config.warnings.push(warning);
+        }
         Ok(config)
     }
 
@@ -91,6 +111,7 @@ impl Config {
         Self {
             values: KEYS.iter().map(value).collect(),
             of_providers: BTreeMap::new(),
+            warnings: Vec::new(),
         }
     }
 
@@ -154,13 +175,14 @@ impl Config {
         environment: &BTreeMap<String, String>,
     ) -> Result<(), ConfigError> {
         for name in environment.keys().filter(|name| name.starts_with(PREFIX)) {
-            let known = KEYS.iter().any(|key| key.variable() == *name);
-            if !known && !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix)) {
-                let nearest = nearest_to(name, Key::variable);
+            let known =
+                |key: &Key| key.variable() == *name || key.off_variable() == Some(name.clone());
+            let ours = !NO_SETTINGS.iter().any(|prefix| name.starts_with(prefix));
+            if ours && !is_of_kubernetes(name) && !KEYS.iter().any(known) {
                 return Err(ConfigError::Unknown {
                     place: Place::Environment,
                     name: name.clone(),
-                    nearest,
+                    nearest: nearest_to(name, Key::variable),
                 });
             }
         }
@@ -172,8 +194,28 @@ impl Config {
                     self.set(key, name, value, Source::Environment)?;
                 }
             }
+            self.read_off(key, environment)?;
         }
         Ok(())
+    }
+
+    /// `CARTWRIGHT_NO_SAMPLE`, as `--no-sample` would say.
+    fn read_off(
+        &mut self,
+        key: &'static Key,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<(), ConfigError> {
+        let said = key
+            .off_variable()
+            .and_then(|name| Some((environment.get(&name).filter(|it| !it.is_empty())?, name)));
+        let Some((value, name)) = said else {
+            return Ok(());
+        };
+        match key.kind.check(value).as_deref() {
+            Some("false") => Ok(()),
+            Some(_) => self.set(key, name, "false", Source::Environment),
+            None => self.set(key, name, value, Source::Environment),
+        }
     }
 
     fn read_key_file(&mut self) -> Result<(), ConfigError> {
@@ -233,6 +275,11 @@ impl Config {
     pub fn use_provider(&mut self, setting: String, variables: BTreeMap<String, String>) {
         self.values.insert("payment", (setting, Source::Default));
         self.of_providers.extend(variables);
+    }
+
+    /// What is in force and yet looks wrong, a sentence each.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
     }
 
     /// A value as text.

@@ -1,4 +1,5 @@
-//! Settings: defaults < file (TOML) < environment < flags. What is not known is refused with the nearest that is.
+//! Settings: defaults < file (TOML) < environment < flags. What is not known is refused with the nearest that is;
+//! of a variable that is not known there is a warning.
 
 mod error;
 mod flags;

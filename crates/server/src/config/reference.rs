@@ -8,8 +8,9 @@ use std::fmt::Write;
 /// All settings as a Markdown page.
 pub fn reference() -> String {
     let mut page = String::from(
-        "# Configuration\n\nDefaults < file (TOML, `--config`) < environment < flags. A name that is not listed here is refused. A variable of the\n\
-         store inventory plan works beside ours; ours counts more. Secrets have no flag.\n\n\
+        "# Configuration\n\nDefaults < file (TOML, `--config`) < environment < flags. A name that is not listed here is refused, a variable with\n\
+         our prefix too, unless Kubernetes makes it (`CARTWRIGHT_SERVICE_HOST`). `--no-X` and `CARTWRIGHT_NO_X` switch X off. A variable of the store inventory plan\n\
+         works beside ours; ours counts more. Secrets have no flag.\n\n\
          | setting (TOML) | flag | environment | allowed | default | meaning |\n|---|---|---|---|---|---|\n",
     );
     for key in KEYS {

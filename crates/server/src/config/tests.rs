@@ -105,18 +105,43 @@ fn the_inventory_plans_names_work_as_written_and_ours_count_more() {
 
 #[test]
 fn unknown_names_are_refused_with_the_nearest() {
-    let said = refused("", &[("CARTWRIGHT_LISSTEN", "x")]);
-    assert!(said.contains("CARTWRIGHT_LISTEN`?"), "{said}");
     let said = refused("rate_limit_rsp = 5\n", &[]);
     assert!(said.contains("`rate_limit_rps`?"), "{said}");
     let said = refused("zzz = 5\n", &[]);
     assert!(said.contains("config reference"), "{said}");
-    load(
-        "",
-        &[("CARTWRIGHT_TEST_POSTGRES_URL", "x"), ("HOME", "y")],
-        &[],
-    )
-    .expect("not ours");
+}
+
+#[test]
+fn unknown_variables_are_refused_unless_others_make_them() {
+    let said = refused("", &[("CARTWRIGHT_LISSTEN", "x")]);
+    assert!(said.contains("CARTWRIGHT_LISTEN`?"), "{said}");
+    for name in [
+        // What Kubernetes gives to every pod beside a service `cartwright` or `cartwright-console`.
+        "CARTWRIGHT_SERVICE_HOST",
+        "CARTWRIGHT_SERVICE_PORT_HTTP",
+        "CARTWRIGHT_PORT",
+        "CARTWRIGHT_PORT_8080_TCP_ADDR",
+        "CARTWRIGHT_CONSOLE_SERVICE_HOST",
+        "CARTWRIGHT_TEST_POSTGRES_URL",
+        "HOME",
+    ] {
+        load("", &[(name, "x")], &[]).expect(name);
+    }
+}
+
+#[test]
+fn what_is_on_can_be_switched_off_by_a_variable() {
+    let on = [("CARTWRIGHT_SAMPLE", "true")];
+    for (value, sample) in [("true", false), ("1", false), ("false", true), ("", true)] {
+        let config = load("", &[on[0], ("CARTWRIGHT_NO_SAMPLE", value)], &[]).expect("good");
+        assert_eq!(config.flag("sample"), sample, "{value}");
+        assert_eq!(config.warnings(), [""; 0], "{value}");
+    }
+    let said = refused("", &[("CARTWRIGHT_NO_SAMPLE", "maybe")]);
+    assert!(
+        said.contains("CARTWRIGHT_NO_SAMPLE") && said.contains("true or false"),
+        "{said}"
+    );
 }
 
 #[test]
@@ -153,8 +178,17 @@ fn secrets_are_never_shown() {
             .iter()
             .all(|(_, value, _)| !value.contains(secret))
     );
-    let said = refused("", &[("CARTWRIGHT_ADMIN_KEY", "short")]);
-    assert!(!said.contains("short") && said.contains("16"), "{said}");
+    let said = refused("", &[("CARTWRIGHT_ADMIN_KEY", "with a space")]);
+    assert!(
+        !said.contains("with a space") && said.contains("200"),
+        "{said}"
+    );
+    let config = load("", &[("CARTWRIGHT_ADMIN_KEY", "guess")], &[]).expect("good");
+    let said = config.warnings().join("; ");
+    assert!(
+        !said.contains("guess`") && said.contains("admin_key is short"),
+        "{said}"
+    );
 }
 
 #[test]

@@ -69,7 +69,7 @@ async fn a_store_is_the_same_on_both_surfaces() {
     let fields = refused(stores.get(nowhere).await, Code::NotFound, "not_found");
     assert_eq!(fields["resource"], "store");
     let nameless = stores.put(admin(v1::PutStoreRequest::default())).await;
-    refused(nameless, Code::NotFound, "not_found");
+    refused(nameless, Code::InvalidArgument, "invalid");
     let of_no_kind = v1::PutStoreRequest {
         id,
         name: "North".into(),

@@ -383,3 +383,122 @@ fn goes_on(dir: &TempDir, running: &[&str]) {
     );
     assert!(!state.exists());
 }
+
+/// The Retail Demo Store's file names no store: that of `--store` is made. What is exported is imported again.
+#[test]
+fn the_command_line_takes_foreign_files_and_its_own() {
+    let dir = Arc::new(TempDir::new("foreign"));
+    let setup = Setup::new(&dir);
+    let command = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+            .args(arguments)
+            .output()
+            .expect("the binary can be run");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {error}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let path = |name: &str| dir.path().join(name).display().to_string();
+    let retail = path("retail.yaml");
+    let text = "- id: r1\n  current_stock: 15\n  name: Tan\n  price: 90.99\n  style: bag\n- id: r2\n  current_stock: 0\n  name: Two\n  price: 5\n";
+    fs::write(&retail, text).expect("the file can be written");
+    let free = path("free.jsonl");
+    let product =
+        json!({"id": "free", "name": "Free", "variants": [{"sku": "free", "prices": []}]});
+    fs::write(&free, format!("{product}\n")).expect("the file can be written");
+    let data = setup.data.display().to_string();
+    command(&["import", &retail, &free, "--data-dir", &data]);
+
+    let lines = command(&["export", "--data-dir", &data]);
+    for form in ["jsonl", "json", "yaml", "csv"] {
+        let file = path(&format!("whole.{form}"));
+        command(&["export", "--output", &file, "--data-dir", &data]);
+        let copy = path(&format!("copy-{form}"));
+        command(&["import", &file, "--create-stores", "--data-dir", &copy]);
+        assert_eq!(command(&["export", "--data-dir", &copy]), lines, "{form}");
+        // Nothing but a product without prices: its CSV says so too.
+        let alone = path(&format!("alone-{form}"));
+        let file = path(&format!("alone.{form}"));
+        command(&["import", &free, "--data-dir", &alone]);
+        command(&["export", "--output", &file, "--data-dir", &alone]);
+        command(&["import", &file, "--data-dir", &alone]);
+    }
+
+    let shop = Shop::of(setup.start(), Arc::clone(&dir));
+    assert_eq!(shop.level("main", "r1", 0).read()["on_hand"], 15);
+    let server = format!("http://{}", shop.address());
+    let into = |store: &str, scopes: &[&str]| {
+        let key = shop.api_key(scopes);
+        let arguments = [
+            "--store", store, "--server", &server, "--key", &key, "--json",
+        ];
+        let import = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+            .args(["import", &retail])
+            .args(arguments)
+            .output();
+        import.expect("the binary can be run")
+    };
+    // Only to make a store the key needs the scope for it.
+    let known = said(&into("main", &["catalog:write", "inventory:write"]), 0);
+    check(&known, json!({"unchanged": 2, "stock_kept": 2}));
+    let refused = into("late", &["catalog:write", "inventory:write"]);
+    assert_eq!(refused.status.code(), Some(1));
+    let made = into(
+        "late",
+        &["catalog:write", "inventory:write", "stores:write"],
+    );
+    check(&said(&made, 0), json!({"stock_set": 2}));
+    assert_eq!(shop.level("late", "r1", 0).read()["on_hand"], 15);
+}
+
+#[test]
+fn the_command_line_tells_what_could_not_start() {
+    let shop = shop();
+    let dir = TempDir::new("cannot-start");
+    let file = dir.path().join("a.jsonl");
+    fs::write(&file, row("a", "A", "main", 1).to_string()).expect("the file can be written");
+    let server = format!("http://{}", shop.address());
+    let weak = shop.api_key(&["carts"]);
+    let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let nobody = format!("http://{}", free.local_addr().expect("an address"));
+    drop(free);
+    // arguments, what is said
+    let rows = [
+        (&["--server", "nowhere"][..], "http://host:port"),
+        (&["--server", &nobody], "cartwright serve"),
+        (&["--server", &server], "Authorization"),
+        (&["--server", &server, "--key", "none"], "not known"),
+        (&["--server", &server, "--key", &weak], "catalog:write"),
+        (&["--currency", "usd"], "--currency"),
+        (&["--bogus"], "--bogus"),
+    ];
+    for (arguments, says) in rows {
+        let output = import(&file, arguments);
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}: {error}");
+        assert!(error.contains(says), "{arguments:?}: {error}");
+    }
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    for arguments in [
+        &["config", "show"][..],
+        &["config", "reference"],
+        &["openapi"],
+    ] {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary can be run");
+        drop(child.stdout.take());
+        let output = child.wait_with_output().expect("it ends");
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(
+            output.status.success() && error.is_empty(),
+            "{arguments:?}: {error}"
+        );
+    }
+}

@@ -310,7 +310,8 @@ fn promises_beyond_stock_only_as_backorders() {
     level
         .patch(json!({"backorder": {"mode": "backorder", "limit": 4}}))
         .is(200);
-    level.reserve(8).is(201);
+    let hold = level.reserve(8).is(201).json();
+    assert_eq!(hold["lines"][0]["backordered"], 3);
     check(
         &level.read(),
         json!({"on_hand": 5, "reserved": 5, "backordered": 3, "available": 0}),

@@ -12,6 +12,7 @@ mod carts;
 mod checkouts;
 mod edge;
 mod expiry;
+mod http2;
 mod imports;
 mod keys;
 mod legacy;

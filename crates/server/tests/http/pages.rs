@@ -163,3 +163,44 @@ fn every_list_pages_the_same_way() {
             .is(200);
     }
 }
+
+#[test]
+fn takes_no_cursor_of_another_list() {
+    let shop = shop();
+    let brand = fresh("brand");
+    branded(&shop, &brand, 2);
+    let first = page(&shop, &format!("/v1/products?brand={brand}&limit=1"));
+    let cursor = first["next_cursor"].as_str().expect("a second page");
+    page(
+        &shop,
+        &format!("/v1/products?brand={brand}&cursor={cursor}"),
+    );
+    let level = shop.stocked(5);
+    for path in [
+        "/v1/stores".to_owned(),
+        "/v1/search".to_owned(),
+        "/v1/api-keys".to_owned(),
+        "/v1/dead-letters".to_owned(),
+        "/v1/customers/somebody/carts".to_owned(),
+        format!("/v1/stores/{}/inventory", level.store),
+        format!("{}/movements", level.path()),
+        shop.cart().path(""),
+    ] {
+        let request = shop.get(&format!("{path}?cursor={cursor}")).admin();
+        request.send().invalid("cursor");
+    }
+}
+
+#[test]
+fn a_list_that_ends_with_its_page_says_so() {
+    let shop = shop();
+    let brand = fresh("brand");
+    branded(&shop, &brand, 2);
+    // Whatever comes later in the catalogue is not of this brand.
+    branded(&shop, &format!("{brand}-other"), 2);
+    for limit in [2, 3] {
+        let whole = page(&shop, &format!("/v1/products?brand={brand}&limit={limit}"));
+        assert_eq!(whole["items"].as_array().map(Vec::len), Some(2));
+        assert_eq!(whole["next_cursor"], Value::Null, "{limit}");
+    }
+}

@@ -41,9 +41,10 @@ fn holds_stock_for_a_while() {
         &hold,
         json!({
             "reference": reference, "state": "pending", "version": 1,
-            "lines": [{"store": level.store, "sku": level.sku, "quantity": 4}]
         }),
     );
+    let line = json!({"store": level.store, "sku": level.sku, "quantity": 4});
+    assert_eq!(hold["lines"], json!([line]));
     let seconds = (instant(&hold["expires_at"]) - before).total(jiff::Unit::Second);
     let seconds = seconds.expect("a span of seconds");
     assert!((599.0..660.0).contains(&seconds), "{seconds}");

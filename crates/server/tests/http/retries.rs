@@ -327,3 +327,57 @@ fn one_key_with_two_payloads_at_once_has_one_winner() {
     let on_hand: Value = json!(6 + won);
     assert_eq!(level.read()["on_hand"], on_hand);
 }
+
+#[test]
+fn knows_a_path_in_any_spelling() {
+    let shop = shop();
+    let level = shop.stocked(5);
+    let key = fresh("key");
+    let first = adjust(&level, &key, ONE).is(200);
+    let escaped: String = level.sku.bytes().map(|b| format!("%{b:02X}")).collect();
+    let path = format!("/v1/stores/{}/inventory/{escaped}/adjust", level.store);
+    let again = shop.post(&path).admin().idempotency_key(&key);
+    same(&first, &again.text("application/json", ONE).send());
+    assert_eq!(level.read()["on_hand"], 6);
+}
+
+#[test]
+fn repeats_what_was_decided_before_it_asks_for_a_version() {
+    let shop = shop();
+    let (level, cart, priced, named) =
+        (shop.stocked(5), shop.cart(), shop.product(), shop.product());
+    // method, path, body: the writes that need a version
+    let rows = [
+        (
+            "POST",
+            format!("{}/count", level.path()),
+            json!({"quantity": 9}),
+        ),
+        ("PUT", cart.path("/lines"), json!({"lines": []})),
+        (
+            "PUT",
+            format!("/v1/variants/{}/prices/EUR", priced.sku),
+            json!({"amount": 5}),
+        ),
+        (
+            "PATCH",
+            format!("/v1/products/{}", named.id),
+            json!({"name": "Other"}),
+        ),
+    ];
+    for (method, path, body) in rows {
+        let key = fresh("key");
+        let ask = || {
+            let request = shop.request(method, &path).admin().idempotency_key(&key);
+            request.json(body.clone())
+        };
+        ask().send().refused(428, "version_required");
+        ask()
+            .header("If-Match", "\"7\"")
+            .send()
+            .refused(409, "version_conflict");
+        let first = ask().header("If-Match", "\"1\"").send().is(200);
+        same(&first, &ask().header("If-Match", "\"1\"").send());
+        same(&first, &ask().send());
+    }
+}

@@ -110,3 +110,24 @@ fn shows_stores_to_everybody() {
         cursor = format!("&cursor={}", next.expect("the store is on some page"));
     }
 }
+
+#[test]
+fn takes_only_names_that_are_names() {
+    let shop = shop();
+    let put = |id: &str| {
+        let body = json!({"name": "a", "kind": "warehouse", "country": "DE"});
+        shop.put(&format!("/v1/stores/{id}"))
+            .admin()
+            .json(body)
+            .send()
+    };
+    let longest = format!("{:x<64}", fresh("store"));
+    put(&longest).is(201);
+    for id in [&*format!("{longest}x"), "a%20b", "caf%C3%A9", "a%2Fb"] {
+        put(id).invalid("store");
+    }
+    // Where nothing is named, what cannot be a name does not exist.
+    shop.get("/v1/stores/a%20b")
+        .send()
+        .refused(404, "not_found");
+}

@@ -214,3 +214,61 @@ fn what_does_not_exist_has_version_zero() {
     check(&problem, json!({"current_version": 1}));
     assert_eq!(level.read()["on_hand"], 2);
 }
+
+#[test]
+fn what_is_made_had_version_zero() {
+    let shop = shop();
+    let level = shop.stocked(9);
+    let lines =
+        json!([{"sku": level.sku, "quantity": 1}, {"sku": shop.stocked(3).sku, "quantity": 1}]);
+    let variant = || json!([{"sku": fresh("sku"), "prices": []}]);
+    let rows: [(&str, &dyn Fn() -> Value); 4] = [
+        ("/v1/carts", &|| json!({})),
+        (
+            "/v1/products",
+            &|| json!({"name": "x", "variants": variant()}),
+        ),
+        (
+            "/v1/api-keys",
+            &|| json!({"name": "x", "scopes": ["carts"]}),
+        ),
+        (
+            "/v1/reservations",
+            &|| json!({"lines": lines, "reference": fresh("ref"), "ttl_seconds": 60}),
+        ),
+    ];
+    for (path, body) in rows {
+        let create = |version: i64| {
+            let request = shop.post(path).admin().if_match(version);
+            request.json(body()).send()
+        };
+        let problem = create(1).refused(409, "version_conflict");
+        assert_eq!(problem["current_version"], 0, "{path}");
+        create(0).is(201);
+    }
+    assert_eq!(level.read()["reserved"], 1);
+}
+
+#[test]
+fn says_nothing_new_to_those_who_know_the_version() {
+    let shop = shop();
+    let level = shop.stocked(5);
+    let ask = |method: &str, tag: &str| {
+        let request = shop.request(method, &level.path()).admin();
+        request.header("If-None-Match", tag).send()
+    };
+    for tag in [r#""1""#, r#"W/"1""#, r#""7", "1""#, "*"] {
+        for method in ["GET", "HEAD"] {
+            let answer = ask(method, tag).is(304);
+            assert_eq!(answer.header("etag"), Some(r#""1""#), "{tag}");
+        }
+    }
+    for tag in [r#""2""#, r#"W/"2""#, "1", ""] {
+        ask("GET", tag).is(200);
+    }
+    // A write is told, whatever its caller knows.
+    let adjust = shop.post(&format!("{}/adjust", level.path())).admin();
+    let adjust = adjust.header("If-None-Match", r#""2""#);
+    let answer = adjust.json(json!({"delta": 1, "reason": "x"})).send();
+    assert_eq!(answer.is(200).json()["on_hand"], 6);
+}

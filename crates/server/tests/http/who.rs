@@ -239,3 +239,13 @@ fn a_cart_token_opens_its_cart_and_nothing_else() {
     }
     cart.add(&level.sku, 1).is(200);
 }
+
+#[test]
+fn two_keys_are_no_credentials() {
+    let shop = shop();
+    let key = shop.api_key(&["carts"]);
+    let both = |second: &str| shop.get("/v1/stores").key(&key).key(second).send();
+    both("no-such-key").refused(401, "unauthenticated");
+    both(&shop.api_key(&["carts"])).refused(401, "unauthenticated");
+    both(&key).is(200);
+}

@@ -42,7 +42,7 @@ pub struct CreateProduct {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<Vec<TextId>>")]
     pub categories: Option<Vec<SmolStr>>,
-    /// Anything else: at most 64 KiB, 16 levels deep.
+    /// Anything else: at most 64 KiB, 64 levels deep.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<AnyObject>")]
     pub attributes: Option<Object>,

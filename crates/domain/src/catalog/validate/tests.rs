@@ -121,7 +121,7 @@ fn attributes_have_a_size_and_a_depth() {
             d.attributes.insert(name, value);
         }
     };
-    check(set("deep", nested(16)), "attributes.deep", "too_deep");
+    check(set("deep", nested(64)), "attributes.deep", "too_deep");
     check(set("deep", nested(100)), "attributes.deep", "too_deep");
     check(
         set("text", json!("x".repeat(65_536))),

@@ -52,6 +52,12 @@ impl Columns {
         }
     }
 
+    /// Currencies of the price columns; one at least, or nothing would tell that a variant has no price.
+    fn price_currencies(&self) -> impl Iterator<Item = &str> {
+        let none = self.prices.is_empty().then_some("USD");
+        self.prices.iter().map(String::as_str).chain(none)
+    }
+
     pub(super) fn header(&self) -> Vec<String> {
         let own = PRODUCT_COLUMNS
             .into_iter()
@@ -59,8 +65,7 @@ impl Columns {
         let mut header: Vec<String> = own.map(str::to_owned).collect();
         header.extend(self.options.iter().map(|name| format!("option:{name}")));
         header.extend(
-            self.prices
-                .iter()
+            self.price_currencies()
                 .map(|currency| format!("price:{currency}")),
         );
         header.extend(
@@ -105,8 +110,7 @@ impl Columns {
                     .map(|name| cell(get(variant, "options", name))),
             );
             record.extend(
-                self.prices
-                    .iter()
+                self.price_currencies()
                     .map(|currency| amount(variant, "prices", currency)),
             );
             record.extend(

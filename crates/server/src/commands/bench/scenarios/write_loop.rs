@@ -189,6 +189,7 @@ async fn reserve(shop: Shop, level: LevelKey, reference: SmolStr) -> anyhow::Res
         ttl_seconds: 86_400,
         place: Place::default(),
         limit: None,
+        through: None,
         expected_version: None,
     };
     submit(&shop, command).await.map(|_| 201)
