@@ -299,6 +299,7 @@ impl Entity for Payment {
             Event::Refunded { amount } => {
                 payment.settle(State::Captured);
                 payment.refunded += amount;
+                payment.verified = false;
             }
             Event::Verified => payment.verified = true,
         }

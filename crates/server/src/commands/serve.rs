@@ -90,6 +90,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         edge.options.cart_rules.clone(),
     ));
     let driving = tokio::spawn(core.saga.clone().watch());
+    let verifying = tokio::spawn(core.saga.clone().verify());
     let me = leading::Me {
         node: config.text("node_name").to_owned(),
         url: url.clone(),
@@ -123,6 +124,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
     driving.abort();
+    verifying.abort();
     tidying.abort();
     leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;

@@ -141,13 +141,6 @@ impl Providers {
         }
     }
 
-    /// All that the provider of a payment shows under its reference; `None` when it cannot be asked.
-    pub(super) async fn look_up(&self, payment: &Payment) -> Option<Vec<GatewayPayment>> {
-        let provider = self.find(payment.provider.as_deref()?)?;
-        let reference = payment.id.to_string();
-        provider.gateway.find_all(&reference).await.ok()
-    }
-
     /// The port of a payment's provider.
     pub(super) fn gateway(&self, payment: &Payment) -> Option<&dyn PaymentGateway> {
         let provider = self.find(payment.provider.as_deref()?)?;

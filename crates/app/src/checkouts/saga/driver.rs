@@ -5,13 +5,14 @@
 
 use super::ask::Providers;
 use super::hear::{Hear, Nudge};
+use super::verify::Difference;
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::CheckoutsWanted;
 use crate::shop::{Command, Reply, Shop, Submission};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
 use cartwright_domain::payment::{Answer, Payment};
-use cartwright_domain::{CheckoutId, Time};
+use cartwright_domain::{CheckoutId, PaymentId, Time};
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use smol_str::ToSmolStr;
@@ -68,6 +69,7 @@ struct Inner {
     options: Saga,
     driven: Mutex<HashMap<CheckoutId, Arc<Task>>>,
     waiting: Mutex<HashMap<CheckoutId, Vec<oneshot::Sender<()>>>>,
+    differences: Mutex<HashMap<PaymentId, Difference>>,
 }
 
 impl Driver {
@@ -79,12 +81,25 @@ impl Driver {
             options,
             driven: Mutex::default(),
             waiting: Mutex::default(),
+            differences: Mutex::default(),
         }))
     }
 
     /// The providers that are asked.
     pub fn providers(&self) -> &Providers {
         &self.0.providers
+    }
+
+    pub(super) fn shop(&self) -> &Shop {
+        &self.0.shop
+    }
+
+    pub(super) fn differences(&self) -> &Mutex<HashMap<PaymentId, Difference>> {
+        &self.0.differences
+    }
+
+    pub(super) async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
+        self.0.submit(command).await
     }
 
     /// Looks for unfinished checkouts for ever, as long as this process writes. Meant to be spawned.
