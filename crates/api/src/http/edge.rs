@@ -7,7 +7,8 @@ use super::media::check_media;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
-use super::{linger, query, routes};
+use super::serve::ReplyBody;
+use super::{linger, query, routes, watch};
 use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
@@ -198,11 +199,7 @@ impl Edge {
     }
 
     /// Answers one request.
-    pub async fn handle(
-        self: &Arc<Self>,
-        parts: Parts,
-        mut body: Incoming,
-    ) -> Response<Full<Bytes>> {
+    pub async fn handle(self: &Arc<Self>, parts: Parts, mut body: Incoming) -> Response<ReplyBody> {
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
         let (method, version) = (parts.method.clone(), parts.version);
@@ -221,6 +218,7 @@ impl Edge {
         if version == Version::HTTP_2 {
             linger::read_rest(body);
         }
+        let watch = result.as_ref().ok().and_then(|reply| reply.watch);
         let response = match result {
             Ok(reply) => write_reply(
                 reply,
@@ -241,7 +239,10 @@ impl Edge {
         } else {
             tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
         }
-        response
+        match watch.filter(|_| method != Method::HEAD) {
+            Some(watch) => response.map(|_| watch::body(self.clone(), watch)),
+            None => response.map(ReplyBody::Whole),
+        }
     }
 
     /// What a process without the lease answers to writes is configured.

@@ -3,6 +3,7 @@
 use super::Edge;
 use super::auth::Who;
 use super::gate::Slot;
+use super::watch::Watch;
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_domain::key::Scope;
@@ -203,6 +204,8 @@ pub struct Reply {
     pub body: Bytes,
     /// Position of the log it can be read at.
     pub position: Option<u64>,
+    /// What it goes on telling after the body.
+    pub watch: Option<Watch>,
 }
 
 impl Reply {

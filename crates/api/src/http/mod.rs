@@ -15,6 +15,7 @@ mod query;
 mod rate;
 mod routes;
 mod serve;
+mod watch;
 mod write;
 
 mod availability;

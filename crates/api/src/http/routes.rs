@@ -4,7 +4,7 @@ use super::Endpoint;
 use super::{
     availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs, imports, keys,
     legacy, levels, operation, products, reservations, search, storefront, stores, transfers,
-    variants,
+    variants, watch,
 };
 
 /// All routes.
@@ -24,6 +24,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_merge::ROUTES,
         checkouts::ROUTES,
         complete::ROUTES,
+        watch::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

@@ -103,6 +103,7 @@ impl Call {
             headers: kept.headers.clone(),
             body: self.whole_body(kept).await?,
             position: None,
+            watch: None,
         };
         if replayed {
             reply

@@ -1,5 +1,6 @@
 //! How an attempt moves its checkout on.
 
+use super::attempt::REMEMBERED;
 use super::{Attempt, AttemptState, Checkout, Failure, Message, Progress, State, Step, StepState};
 use crate::{OrderId, Time};
 use smol_str::SmolStr;
@@ -78,78 +79,84 @@ impl Checkout {
             .find(|attempt| attempt.keys.iter().any(|known| known == key))
     }
 
-    /// How a step of the last attempt stands.
-    pub fn step(&self, step: Step) -> Option<&Progress> {
+    /// How a step of the last attempt stands, and how often somebody outside was asked in vain for it.
+    pub fn step(&self, step: Step) -> Option<(StepState, u32)> {
         let n = self.attempt()?.n;
         let told = self.progress.iter().rev();
         told.take_while(|it| it.attempt == n)
-            .find(|it| it.step == step)
+            .find_map(|it| match it.step {
+                Some((known, state)) if known == step => Some((state, it.tries)),
+                _ => None,
+            })
     }
 
-    pub(super) fn advance(&mut self, event: &SagaEvent, at: Time) {
-        let version = self.version;
-        let Some(attempt) = self.attempts.last_mut() else {
-            if let SagaEvent::Began(first) = event {
-                self.begin(first, at);
-            }
-            return;
-        };
-        let n = attempt.n;
-        let mut told = |step, state, tries| {
-            self.progress.push(Progress {
-                version,
-                at,
-                attempt: n,
-                step,
-                state,
-                tries,
-            });
-        };
+    /// What an event of the saga does; which step it tells of.
+    pub(super) fn advance(&mut self, event: &SagaEvent, at: Time) -> Option<Told> {
+        if let SagaEvent::Began(attempt) = event {
+            self.state = State::Processing;
+            self.attempts.push(Attempt::clone(attempt));
+            return Some((Step::Reserve, StepState::Done, 0));
+        }
+        let attempt = self.attempts.last_mut()?;
         match event {
-            SagaEvent::Began(next) => {
-                let next = next.clone();
-                self.begin(&next, at);
+            SagaEvent::Began(_) => None,
+            SagaEvent::Attached { key } => {
+                attempt.keys.push(key.clone());
+                None
             }
-            SagaEvent::Attached { key } => attempt.keys.push(key.clone()),
-            SagaEvent::Stepped { step, state, tries } => told(*step, *state, *tries),
-            SagaEvent::GivenUp => attempt.cancel = true,
+            SagaEvent::Stepped { step, state, tries } => Some((*step, *state, *tries)),
+            SagaEvent::GivenUp => {
+                attempt.cancel = true;
+                None
+            }
             SagaEvent::WentBack(failure) => {
                 attempt.failure = Some(*failure);
-                self.state = State::Processing;
+                None
             }
             SagaEvent::Ordered(order) => {
                 attempt.order = Some(*order);
-                told(Step::Order, StepState::Done, 0);
+                Some((Step::Order, StepState::Done, 0))
             }
             SagaEvent::Completed => {
                 attempt.state = AttemptState::Succeeded;
-                told(Step::Notify, StepState::Done, 0);
                 self.state = State::Completed;
+                Some((Step::Notify, StepState::Done, 0))
             }
             SagaEvent::Undone { to } => {
                 attempt.state = AttemptState::Undone;
-                told(Step::Reserve, StepState::Undone, 0);
                 self.state = *to;
+                Some((Step::Reserve, StepState::Undone, 0))
             }
-            SagaEvent::NeedsAttention => self.state = State::NeedsAttention,
-            SagaEvent::Told { code, detail } => self.messages.push(Message {
-                code: code.clone(),
-                detail: detail.clone(),
-                at,
-            }),
+            SagaEvent::NeedsAttention => {
+                self.state = State::NeedsAttention;
+                None
+            }
+            SagaEvent::Told { code, detail } => {
+                self.messages.push(Message {
+                    code: code.clone(),
+                    detail: detail.clone(),
+                    at,
+                });
+                None
+            }
         }
     }
 
-    fn begin(&mut self, attempt: &Attempt, at: Time) {
-        self.state = State::Processing;
-        self.attempts.push(attempt.clone());
+    /// Remembers a change, for those who watch.
+    pub(super) fn remember(&mut self, told: Option<Told>, at: Time) {
+        if self.progress.len() == REMEMBERED {
+            self.progress.remove(0);
+        }
         self.progress.push(Progress {
             version: self.version,
             at,
-            attempt: attempt.n,
-            step: Step::Reserve,
-            state: StepState::Done,
-            tries: 0,
+            state: self.state,
+            attempt: self.attempts.last().map_or(0, |attempt| attempt.n),
+            step: told.map(|(step, state, _)| (step, state)),
+            tries: told.map_or(0, |(.., tries)| tries),
         });
     }
 }
+
+/// A step, how it stands, and how often somebody outside was asked in vain.
+pub(super) type Told = (Step, StepState, u32);

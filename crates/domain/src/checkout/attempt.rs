@@ -147,7 +147,10 @@ pub struct Attempt {
     pub cancel: bool,
 }
 
-/// A thing that was told about a step: one change of a checkout.
+/// Changes of a checkout that it remembers.
+pub const REMEMBERED: usize = 256;
+
+/// One change of a checkout, as those are told who watch it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Progress {
     /// The checkout's version with it.
@@ -156,16 +159,16 @@ pub struct Progress {
     /// When.
     #[serde(rename = "t")]
     pub at: Time,
-    /// Of which attempt.
-    #[serde(rename = "n")]
-    pub attempt: u32,
-    /// Which step.
+    /// The checkout's state with it.
     #[serde(rename = "s")]
-    pub step: Step,
-    /// How it stands since.
-    #[serde(rename = "z")]
-    pub state: StepState,
-    /// How often somebody outside was asked in vain.
+    pub state: super::State,
+    /// Of which attempt; 0 before the first.
+    #[serde(rename = "n", default, skip_serializing_if = "is_zero")]
+    pub attempt: u32,
+    /// Which step stands how since.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub step: Option<(Step, StepState)>,
+    /// How often somebody outside was asked in vain for that step.
     #[serde(rename = "r", default, skip_serializing_if = "is_zero")]
     pub tries: u32,
 }

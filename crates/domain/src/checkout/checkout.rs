@@ -1,5 +1,6 @@
 //! The checkout, what happens to it, and its state after that.
 
+use super::advance::Told;
 use super::{Attempt, Line, Message, Progress, Quote, SagaEvent, ShippingOption, Totals};
 use crate::entity::Entity;
 use crate::inventory::Asked;
@@ -169,7 +170,7 @@ pub struct Checkout {
     /// The attempts at completing it, the first one first; only the last can be running.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<Attempt>,
-    /// What was told about their steps, oldest first.
+    /// Its last changes, oldest first; at most [`REMEMBERED`](super::REMEMBERED).
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<Progress>,
     /// What the buyer is told meanwhile.
@@ -197,6 +198,11 @@ impl Checkout {
             State::Open => Ok(()),
             state => Err(self.closed(state)),
         }
+    }
+
+    fn end(&mut self, state: State) -> Option<Told> {
+        self.state = state;
+        None
     }
 
     pub(super) fn closed(&self, state: State) -> Refusal {
@@ -235,7 +241,7 @@ impl Entity for Checkout {
     fn apply(state: &mut Option<Arc<Self>>, key: &CheckoutId, event: &Event, at: Time) {
         match event {
             Event::Opened { cart_id, terms } => {
-                *state = Some(Arc::new(Self {
+                let mut opened = Self {
                     id: *key,
                     version: 1,
                     state: State::Open,
@@ -247,7 +253,9 @@ impl Entity for Checkout {
                     messages: Vec::new(),
                     created_at: at,
                     updated_at: at,
-                }));
+                };
+                opened.remember(None, at);
+                *state = Some(Arc::new(opened));
             }
             Event::Updated(terms) => write(state, at, |it| {
                 let was = it.terms.quote.map(|quote| quote.id);
@@ -258,9 +266,10 @@ impl Entity for Checkout {
                     it.past_quotes.drain(..first);
                     it.past_quotes.push(was);
                 }
+                None
             }),
-            Event::Cancelled => write(state, at, |it| it.state = State::Cancelled),
-            Event::Expired => write(state, at, |it| it.state = State::Expired),
+            Event::Cancelled => write(state, at, |it| it.end(State::Cancelled)),
+            Event::Expired => write(state, at, |it| it.end(State::Expired)),
             Event::Saga(event) => write(state, at, |it| it.advance(event, at)),
         }
     }
@@ -270,10 +279,15 @@ impl Entity for Checkout {
     }
 }
 
-fn write(state: &mut Option<Arc<Checkout>>, at: Time, change: impl FnOnce(&mut Checkout)) {
+fn write(
+    state: &mut Option<Arc<Checkout>>,
+    at: Time,
+    change: impl FnOnce(&mut Checkout) -> Option<Told>,
+) {
     if let Some(checkout) = state.as_mut().map(Arc::make_mut) {
         checkout.version += 1;
         checkout.updated_at = at;
-        change(checkout);
+        let told = change(checkout);
+        checkout.remember(told, at);
     }
 }

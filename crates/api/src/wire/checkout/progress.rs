@@ -96,6 +96,13 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// A stable word.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+}
+
 /// What the buyer can do about it.
 pub fn detail(failure: domain::Failure) -> &'static str {
     use payments::Decline::{Declined, ExpiredCard, InsufficientFunds, Unavailable};
@@ -164,25 +171,28 @@ pub struct Step {
 pub(super) fn steps(checkout: &domain::Checkout) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     for told in &checkout.progress {
-        let name = told.step.as_str();
+        let Some((step, state)) = told.step else {
+            continue;
+        };
+        let name = step.as_str();
         let known = steps
             .iter_mut()
             .find(|it| it.attempt == told.attempt && it.step == name);
         let has_ended = matches!(
-            told.state,
+            state,
             StepState::Done | StepState::Failed | StepState::Undone
         );
         let ended_at = has_ended.then_some(Timestamp(told.at));
         match known {
             Some(step) => {
-                step.state = told.state.as_str();
+                step.state = state.as_str();
                 step.tries = step.tries.max(told.tries);
                 step.ended_at = ended_at;
             }
             None => steps.push(Step {
                 attempt: told.attempt,
                 step: name,
-                state: told.state.as_str(),
+                state: state.as_str(),
                 tries: told.tries,
                 started_at: Timestamp(told.at),
                 ended_at,

@@ -106,7 +106,7 @@ impl<'a> Desk<'a> {
     /// A step stands so, unless it was told already.
     pub(super) fn step(&mut self, step: Step, state: StepState, tries: u32) {
         let told = self.checkout.step(step);
-        if !told.is_some_and(|it| it.state == state && it.tries == tries) {
+        if told != Some((state, tries)) {
             self.tell(SagaEvent::Stepped { step, state, tries });
         }
     }
