@@ -46,7 +46,7 @@ pub struct Pay {
     pub parts: Vec<Part>,
 }
 
-/// Begins to complete a checkout, or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
+/// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
 /// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts).
 #[derive(Debug)]
 pub struct Complete {
@@ -175,7 +175,7 @@ impl Complete {
         if is_paid {
             desk.go(moment)?;
         }
-        Ok(desk.decided(false))
+        Ok(desk.decided(true))
     }
 
     /// The parts with what each comes to. Nothing where nothing is to be paid.
