@@ -15,11 +15,11 @@ fn a_checkout_that_is_given_up_while_it_is_paid_ends_cancelled() {
     let world = world("cancel");
     let shop = world.shop();
     let rows = [
-        json!({"op": "authorize", "kind": "delay", "delay_ms": 150}),
+        json!({"op": "authorize", "kind": "delay", "delay_ms": 250}),
         json!({"op": "authorize", "kind": "hang_before", "count": 2}),
         json!({"op": "authorize", "kind": "hang_after", "count": 2}),
-        json!({"op": "authorize", "kind": "lie_fail", "delay_ms": 150}),
-        json!({"op": "authorize", "kind": "decline", "delay_ms": 150}),
+        json!({"op": "authorize", "kind": "lie_fail", "delay_ms": 250}),
+        json!({"op": "authorize", "kind": "decline", "delay_ms": 250}),
     ];
     for mut fault in rows {
         let it = world.purchase(3);
