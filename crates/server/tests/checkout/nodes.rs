@@ -40,6 +40,24 @@ fn taken_over(world: &World, other: &Shop, since: Instant) {
     world.moved(other.clone());
 }
 
+/// Stops the one that writes until the other one does.
+///
+/// Stopped with a lock on the database it is woken by the other, and what it was about to commit stands, its lease too. Then it is
+/// stopped again.
+fn stop(old: &Shop, other: &Shop) {
+    let stop = || {
+        old.process.signal("STOP");
+        eventually(LONG, "it stops", || old.process.is_stopped().then_some(()));
+    };
+    stop();
+    eventually(LONG, "the other one takes over", || {
+        if !old.process.is_stopped() && is_writer(old) {
+            stop();
+        }
+        is_writer(other).then_some(())
+    });
+}
+
 fn round(
     world: &World,
     random: &mut Random,
@@ -86,9 +104,8 @@ fn another_process_ends_what_a_stopped_one_began() {
     let world = World::with("node-stopped", vec![Gateway::start("a")], shared);
     for node in 0..rounds() {
         let (old, deeds) = round(&world, &mut random, node as usize, |old, other| {
-            let since = Instant::now();
-            old.process.signal("STOP");
-            taken_over(&world, other, since);
+            stop(old, other);
+            taken_over(&world, other, Instant::now());
             // It goes on with whatever it was about to do.
             old.process.signal("CONT");
         });
