@@ -4,12 +4,13 @@ use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
 use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
-use cartwright_api::http::{Edge, Grpc, Options};
+use cartwright_api::http::{Buying, Edge, Grpc, Options};
 use cartwright_api::quotes::QuoteSigner;
 use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
@@ -207,8 +208,11 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     Ok(Edge::new(
         core.shop.clone(),
         secrets,
-        quotes,
-        core.saga.clone(),
+        Buying {
+            quotes,
+            saga: core.saga.clone(),
+            webhooks: Arc::new(ProviderWebhooks(core.providers.clone())),
+        },
         core.search.clone(),
         core.random.clone(),
         edge_options(config),

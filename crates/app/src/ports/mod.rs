@@ -6,6 +6,7 @@ pub mod payment;
 mod random;
 pub mod search;
 mod store;
+pub mod webhooks;
 
 pub use clock::Clock;
 pub use lease::{Lease, Swap};

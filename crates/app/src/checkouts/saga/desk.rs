@@ -253,6 +253,15 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
+    /// Ends it whatever its money does: somebody has settled that by hand.
+    pub(super) fn close(&mut self) -> Result<(), Stop> {
+        self.tell(SagaEvent::WentBack(Failure {
+            code: FailureCode::Cancelled,
+            reason: None,
+        }));
+        self.undo()
+    }
+
     fn cancel_order(&mut self, id: OrderId) -> Result<(), Stop> {
         let found = self.work.order(&id)?;
         let order = found.ok_or_else(|| Refusal::not_found("order", id))?;
