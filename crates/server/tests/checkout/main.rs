@@ -20,6 +20,7 @@ mod cancel;
 mod crash;
 mod faults;
 mod gateway;
+mod meanwhile;
 mod nodes;
 mod providers;
 mod purchase;
