@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::books;
-use crate::support::{check, uuid, whole};
+use crate::support::{check, race, uuid, whole};
 use crate::world::{card, world};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -73,4 +73,41 @@ fn once_there_is_an_order_it_cannot_be_given_up() {
         json!({"state": "completed", "order_id": ordered["order_id"]}),
     );
     books::agree(&world);
+}
+
+#[test]
+fn completing_and_giving_up_at_once_ends_as_one_of_them_was_told() {
+    let world = world("torn");
+    let shop = world.shop();
+    for op in ["authorize", "capture"] {
+        world
+            .gateway()
+            .fault(json!({"op": op, "kind": "delay", "delay_ms": 20}));
+    }
+    let (mut sold, mut given_up) = (0, 0);
+    for round in 0..24 {
+        let it = world.purchase(1);
+        let answers = race(2, |who| {
+            if who == 0 {
+                return world.complete(&it, 10, card("tok_visa"));
+            }
+            std::thread::sleep(Duration::from_millis(round * 3));
+            it.cancelling(&shop).send()
+        });
+        let end = world.ended(&it.checkout, SOON);
+        match (answers[0].status, answers[1].status) {
+            (200, 409) => {
+                sold += 1;
+                assert_eq!(end["state"], "completed", "{end:#}");
+            }
+            (409, 200 | 202) => {
+                given_up += 1;
+                assert_eq!(end["state"], "cancelled", "{end:#}");
+            }
+            told => panic!("{told:?}: {end:#}"),
+        }
+    }
+    assert!(sold > 0 && given_up > 0, "{sold} sold, {given_up} given up");
+    books::agree(&world);
+    world.replays();
 }

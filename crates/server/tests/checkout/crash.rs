@@ -28,6 +28,8 @@ pub(crate) struct Deed {
     it: Purchase,
     payment: Value,
     status: Option<u16>,
+    /// What its buyer was told who then gave it up.
+    given_up: Option<u16>,
 }
 
 /// Lets buyers buy while `accident` happens, and stops them then; what became of each purchase.
@@ -81,15 +83,14 @@ fn buy(world: &World, mut random: Random, stop: &AtomicBool, begun: &AtomicUsize
         let wait = if random.one_in(4) { 0 } else { 5 };
         let request = it.completing(&world.shop(), &it.key, wait, payment.clone());
         let status = request.try_send().ok().map(|answer| answer.status);
-        let cancelled = random.one_in(10);
-        if cancelled {
-            // Whatever the answer is: the books must agree.
-            let _ = it.cancelling(&world.shop()).try_send();
-        }
+        let give_up = random.one_in(6);
+        let answer = give_up.then(|| it.cancelling(&world.shop()).try_send().ok());
+        let given_up = answer.flatten().map(|answer| answer.status);
         deeds.push(Deed {
             it,
             payment,
             status,
+            given_up,
         });
     }
     deeds
@@ -113,6 +114,9 @@ pub(crate) fn settle(world: &World, deeds: &[Deed]) {
         let stands = ended["state"] == "completed";
         if deed.status == Some(200) {
             assert!(stands, "it was promised: {ended:#}");
+        }
+        if matches!(deed.given_up, Some(200 | 202)) {
+            assert_eq!(ended["state"], "cancelled", "it was given up: {ended:#}");
         }
         let again = world.complete(&deed.it, 10, deed.payment.clone());
         let allowed: &[u16] = if ended["attempts"][0].is_null() {
