@@ -98,6 +98,17 @@ fn cells() -> Vec<Cell> {
             false,
             &["completed", "cancelled"],
         );
+        // Held twice under one reference: all but one is let go.
+        let twice = [
+            ("authorize", "hang_after"),
+            ("authorize", "forget_key"),
+            ("lookup", "lookup_missing"),
+        ];
+        add(&twice, false, DONE);
+        add(&twice, true, UNDONE);
+        for kind in ["close_before", "error_before", "forget_key"] {
+            add(&[("any", kind)], false, DONE);
+        }
         add(&[("any", "hang_after")], false, &["completed", "open"]);
         add(&[("any", "error_after")], true, UNDONE);
     }
@@ -197,6 +208,59 @@ fn whatever_a_provider_does_each_checkout_ends_and_the_books_agree() {
         wrong.join("\n")
     );
     world.gateway().mend_all();
+    books::agree(&world);
+    world.replays();
+}
+
+/// Everything at once, and nobody knows when.
+const STORM: &[(&str, &str, f64)] = &[
+    ("any", "delay", 0.2),
+    ("any", "error_before", 0.1),
+    ("any", "error_after", 0.1),
+    ("any", "close_before", 0.1),
+    ("any", "close_after", 0.1),
+    ("any", "hang_before", 0.05),
+    ("any", "hang_after", 0.05),
+    ("any", "forget_key", 0.15),
+    ("any", "lie_fail", 0.05),
+    ("authorize", "lie_ok", 0.1),
+    ("capture", "lie_ok", 0.1),
+    ("void", "lie_ok", 0.1),
+    ("lookup", "lookup_missing", 0.2),
+];
+
+#[test]
+fn a_storm_of_faults_passes_and_the_books_agree() {
+    let world = world("storm");
+    for (op, kind, rate) in STORM {
+        let fault = json!({"op": op, "kind": kind, "rate": rate, "delay_ms": if *kind == "delay" { 200 } else { 0 }});
+        world.gateway().fault(fault);
+    }
+    let buyers: Vec<_> = (0..48).map(|_| world.purchase(2)).collect();
+    std::thread::scope(|scope| {
+        for (number, it) in buyers.iter().enumerate() {
+            let world = &world;
+            scope.spawn(move || {
+                let payment = match number % 4 {
+                    0 => it.parts(900, ["tok_visa", "tok_declined"]),
+                    1 => it.parts(900, ["tok_visa", "tok_mastercard"]),
+                    _ => card("tok_visa"),
+                };
+                world.complete(it, 8, payment).one_of(&[200, 202, 409]);
+                if number % 8 == 7 {
+                    let give_up = it.cancelling(&world.shop()).send();
+                    give_up.one_of(&[200, 202, 409]);
+                }
+            });
+        }
+    });
+    world.gateway().mend_all();
+    let mut ends = std::collections::BTreeMap::new();
+    for it in &buyers {
+        let end = world.ended(&it.checkout, SOON);
+        *ends.entry(end["state"].to_string()).or_insert(0) += 1;
+    }
+    eprintln!("the storm is over: {ends:?}");
     books::agree(&world);
     world.replays();
 }
