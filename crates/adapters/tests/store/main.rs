@@ -9,4 +9,5 @@ mod lists;
 mod looped;
 mod on_disk;
 mod replies;
+mod saga;
 mod samples;

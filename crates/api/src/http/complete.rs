@@ -90,6 +90,7 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
 }
 
 async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
+    let (id, tenure) = (command.checkout.id, call.edge.saga.tenure());
     let submission = Submission {
         command: Box::new(command),
         keyed: None,
@@ -100,7 +101,13 @@ async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
     let answer = call.edge.shop.submit(submission).await?;
     match answer.reply {
         Decision::Decided(Err(refusal)) => Err(refusal.into()),
-        Decision::Decided(Ok(_)) | Decision::Kept(..) | Decision::KeyReused => Ok(answer.position),
+        Decision::Decided(Ok(outcome)) => {
+            if outcome.created {
+                call.edge.saga.began(id, tenure);
+            }
+            Ok(answer.position)
+        }
+        Decision::Kept(..) | Decision::KeyReused => Ok(answer.position),
     }
 }
 

@@ -228,6 +228,7 @@ impl<'a> Desk<'a> {
         let attempt = self.attempt()?;
         let (order, reservation) = (attempt.order, attempt.reservation);
         let to = match attempt.failure.map(|failure| failure.code) {
+            _ if attempt.cancel => State::Cancelled,
             Some(FailureCode::Cancelled | FailureCode::CaptureRefused) => State::Cancelled,
             Some(FailureCode::PaymentDeclined) | None => State::Open,
         };

@@ -13,7 +13,7 @@ mod verify;
 
 pub use ask::{Provider, Providers};
 pub use begin::{Complete, Part, Pay};
-pub use driver::{Driver, Ended, Saga};
+pub use driver::{Driver, Ended, Saga, Tenure};
 pub use hear::{GiveUp, Hear, Nudge};
 pub use resolve::{Action, Resolve};
 pub use verify::Difference;
