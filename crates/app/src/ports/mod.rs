@@ -2,6 +2,7 @@
 
 mod clock;
 mod lease;
+pub mod mailer;
 pub mod payment;
 mod random;
 pub mod search;
