@@ -5,5 +5,6 @@ pub mod demo;
 pub mod grpc;
 pub mod http;
 pub mod problem;
+pub mod quotes;
 pub mod rendered;
 pub mod wire;

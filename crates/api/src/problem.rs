@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problems: a stable code, a sentence that says what to do, and the fields the contract names.
 
 use crate::codes::status_of;
+use crate::wire::checkout::Totals;
 use bytes::Bytes;
 use cartwright_app::Fault;
 use cartwright_domain::Refusal;
@@ -132,12 +133,20 @@ impl From<Refusal> for Problem {
                 let detail = format!("the reservation has ended: it is {state}; make a new one");
                 Self::new("reservation_final", detail).with("state", state)
             }
-            Refusal::CartClosed { id, state } => {
+            Refusal::CartClosed {
+                id,
+                state,
+                checkout_id,
+            } => {
                 let detail =
                     format!("cart {id} is {state} and takes no changes; create a new cart");
-                Self::new("cart_closed", detail)
+                let problem = Self::new("cart_closed", detail)
                     .with("id", id)
-                    .with("state", state)
+                    .with("state", state);
+                match checkout_id {
+                    Some(id) => problem.with("checkout_id", id.to_string()),
+                    None => problem,
+                }
             }
             Refusal::AlreadyExists { resource, id } => {
                 let detail = format!(
@@ -180,6 +189,45 @@ impl From<Refusal> for Problem {
                 Self::new("not_sold_here", detail)
                     .with("sku", sku.as_str())
                     .with("country", country.code())
+            }
+            Refusal::CheckoutIncomplete { missing } => {
+                let missing: Vec<_> = missing.iter().map(|field| field.as_str()).collect();
+                let detail = format!(
+                    "the checkout still wants {}; PATCH it, then complete it with the quote it gets",
+                    missing.join(", ")
+                );
+                Self::new("checkout_incomplete", detail).with("missing", json!(missing))
+            }
+            Refusal::PaymentCurrency { paid, currency } => {
+                let detail = format!(
+                    "the amounts are in {paid} and the quote is in {currency}; pay in that"
+                );
+                Self::new("currency_mismatch", detail).with("currency", currency.code())
+            }
+            Refusal::ExceedsRemaining {
+                requested,
+                remaining,
+            } => {
+                let detail = format!(
+                    "{requested} were asked for and {remaining} are left; ask for no more than that"
+                );
+                Self::new("exceeds_remaining", detail)
+                    .with("requested", requested)
+                    .with("remaining", remaining)
+            }
+            Refusal::KeyReused => Self::new(
+                "idempotency_key_reused",
+                "this Idempotency-Key was used with another query or body; use a new key for a new request",
+            ),
+            Refusal::QuoteStale {
+                reason,
+                totals,
+                currency,
+            } => {
+                let detail = "the quote does not bind any more; PATCH the checkout, even with {}, and show the buyer the new one";
+                Self::new("quote_stale", detail)
+                    .with("reason", reason.as_str())
+                    .with("totals", json!(Totals::new(&totals, currency)))
             }
         }
     }

@@ -106,10 +106,21 @@ impl Committed {
     fn epoch_of(&self, key: &Key) -> Option<&AtomicU64> {
         match key {
             Key::Product(_) | Key::Sku(_) => Some(&self.catalog_epoch),
-            Key::Level(_) | Key::StoresOf(_) | Key::Store(_) => Some(&self.stock_epoch),
+            // A cart may have what its own checkout holds.
+            Key::Level(_)
+            | Key::StoresOf(_)
+            | Key::Store(_)
+            | Key::Checkout(_)
+            | Key::CheckoutOf(_) => Some(&self.stock_epoch),
             Key::Reservation(_)
             | Key::Transfer(_)
             | Key::Cart(_)
+            | Key::Contact(_)
+            | Key::Payment(_)
+            | Key::Instrument(_)
+            | Key::Order(_)
+            | Key::OrderNumber(_)
+            | Key::Last(_)
             | Key::ApiKey(_)
             | Key::Slug(_)
             | Key::Reference(..)
@@ -131,7 +142,7 @@ impl Committed {
         self.catalog_epoch.load(Ordering::Acquire)
     }
 
-    /// Rises with every change of a level or a location: what was rendered from stock is good while it stays.
+    /// Rises with every change of a level, a location or a checkout: what was rendered from stock is good while it stays.
     pub fn stock_epoch(&self) -> u64 {
         self.stock_epoch.load(Ordering::Acquire)
     }

@@ -1,7 +1,7 @@
-//! Replies kept for retries (API-8): what a key finds, and how a secret stays out of what is kept.
+//! Replies kept for retries (API-8): what a key finds, and how secrets and a person's data stay out of what is kept.
 
 use bytes::Bytes;
-use cartwright_domain::Time;
+use cartwright_domain::{ContactId, PaymentId, Time};
 use cartwright_proto::events as proto;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -15,10 +15,25 @@ pub struct KeptReply {
     pub status: u16,
     /// Headers that belong to the reply itself (ETag, Location).
     pub headers: Vec<(&'static str, String)>,
-    /// Body, with the secret left out.
+    /// Body, with the secret, the person's data and the signature left out.
     pub body: Bytes,
     /// Where a derived secret belongs into the body, and what it is derived from: secrets are never kept.
     pub secret: Option<(usize, String)>,
+    /// Where a person's data belongs into the body, and under which id it stands: it is never kept.
+    pub contact: Option<(usize, Option<ContactId>)>,
+    /// Payments that are shown in the same place, as they stand when the reply is sent.
+    pub payments: Vec<PaymentId>,
+    /// Where the signature of a quote belongs into the body: it is made when the reply is sent.
+    pub signature: Option<SignaturePlace>,
+}
+
+/// Places in the body of a reply as it is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SignaturePlace {
+    /// Where the quote begins.
+    pub from: usize,
+    /// Where its last brace stands; the signature goes before it.
+    pub end: usize,
 }
 
 /// The headers a kept reply may have.
@@ -43,6 +58,19 @@ impl KeptReply {
             body: self.body.to_vec(),
             secret,
             until_ms: until.0,
+            contact: self.contact.map(|(offset, id)| proto::ContactPlace {
+                offset: offset as u32,
+                contact_id: id.map_or_else(Vec::new, |id| id.to_bytes().to_vec()),
+                payments: self
+                    .payments
+                    .iter()
+                    .map(|id| id.to_bytes().to_vec())
+                    .collect(),
+            }),
+            signature: self.signature.map(|place| proto::SignaturePlace {
+                from: place.from as u32,
+                offset: place.end as u32,
+            }),
         };
         message.encode_to_vec().into()
     }
@@ -61,6 +89,20 @@ impl KeptReply {
             secret: message
                 .secret
                 .map(|secret| (secret.offset as usize, secret.of)),
+            payments: message
+                .contact
+                .iter()
+                .flat_map(|place| &place.payments)
+                .filter_map(|bytes| PaymentId::from_slice(bytes))
+                .collect(),
+            contact: message.contact.map(|place| {
+                let id = ContactId::from_slice(&place.contact_id);
+                (place.offset as usize, id)
+            }),
+            signature: message.signature.map(|place| SignaturePlace {
+                from: place.from as usize,
+                end: place.offset as usize,
+            }),
         })
     }
 }
@@ -98,6 +140,9 @@ mod tests {
             headers: vec![("etag", "\"1\"".into()), ("location", "/v1/carts/x".into())],
             body: Bytes::from_static(b"{}"),
             secret: Some((1, "car_x".into())),
+            contact: Some((1, Some(ContactId(7)))),
+            payments: vec![PaymentId(8)],
+            signature: Some(SignaturePlace { from: 0, end: 1 }),
         };
         let message = proto::KeptReply::decode(reply.encode(&[1; 16], Time(5))).ok();
         assert_eq!(message.and_then(KeptReply::decode), Some(reply));

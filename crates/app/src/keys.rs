@@ -37,9 +37,6 @@ impl Secrets {
     }
 }
 
-/// Letters of a derived secret.
-pub const SECRET_LEN: usize = 43;
-
 /// What is kept of a secret.
 pub fn hash(secret: &str) -> [u8; 32] {
     Sha256::digest(secret).into()

@@ -16,9 +16,11 @@ pub mod work;
 
 pub mod carts;
 pub mod catalog;
+pub mod checkouts;
 pub mod consumers;
 pub mod inventory;
 pub mod keys;
+pub mod notify;
 pub mod stores;
 
 pub use fault::Fault;

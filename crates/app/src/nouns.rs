@@ -2,12 +2,16 @@
 
 use cartwright_domain::cart::{Cart, State};
 use cartwright_domain::catalog::Product;
+use cartwright_domain::checkout::{Checkout, Contact};
 use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
+use cartwright_domain::order::Order;
+use cartwright_domain::payment::{Instrument, Payment};
 use cartwright_domain::{
-    ApiKeyId, CartId, ProductId, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
+    Slug, StoreId, Time, TransferId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -22,7 +26,18 @@ pub enum Key {
     Reservation(ReservationId),
     Transfer(TransferId),
     Cart(CartId),
+    Checkout(CheckoutId),
+    /// What a checkout knows of a person. In no snapshot, and of no event that can be replayed.
+    Contact(ContactId),
+    Payment(PaymentId),
+    /// What a card is charged through. In no snapshot, and of no event that can be replayed.
+    Instrument(PaymentId),
+    Order(OrderId),
     ApiKey(ApiKeyId),
+    /// Which order has a number.
+    OrderNumber(u64),
+    /// The last number that was given.
+    Last(Series),
     /// Which product has a SKU.
     Sku(Sku),
     /// Which product has a slug.
@@ -35,8 +50,19 @@ pub enum Key {
     KeyHash([u8; 32]),
     /// Which cart a package's user has.
     UserCart(SmolStr, SmolStr),
+    /// Which checkout a cart has that was neither cancelled nor expired.
+    CheckoutOf(CartId),
     /// How many open reservations a principal has.
     OpenHolds(SmolStr),
+}
+
+/// Numbers that rise without gaps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Series {
+    /// Of orders.
+    Order,
+    /// Of invoices.
+    Invoice,
 }
 
 /// What is kept under a key.
@@ -49,6 +75,11 @@ pub enum Record {
     Reservation(Arc<Reservation>),
     Transfer(Arc<Transfer>),
     Cart(Arc<Cart>),
+    Checkout(Arc<Checkout>),
+    Contact(Arc<Contact>),
+    Payment(Arc<Payment>),
+    Instrument(Arc<Instrument>),
+    Order(Arc<Order>),
     ApiKey(Arc<ApiKey>),
     /// Under [`Key::Sku`] and [`Key::Slug`].
     ProductId(ProductId),
@@ -60,7 +91,11 @@ pub enum Record {
     ApiKeyId(ApiKeyId),
     /// Under [`Key::UserCart`].
     CartId(CartId),
-    /// Under [`Key::OpenHolds`].
+    /// Under [`Key::CheckoutOf`].
+    CheckoutId(CheckoutId),
+    /// Under [`Key::OrderNumber`].
+    OrderId(OrderId),
+    /// Under [`Key::OpenHolds`] and [`Key::Last`].
     Count(u64),
 }
 
@@ -74,6 +109,11 @@ pub enum Event {
     Reservation(ReservationId, <Reservation as Entity>::Event),
     Transfer(TransferId, <Transfer as Entity>::Event),
     Cart(CartId, <Cart as Entity>::Event),
+    Checkout(CheckoutId, <Checkout as Entity>::Event),
+    Contact(ContactId, <Contact as Entity>::Event),
+    Payment(PaymentId, <Payment as Entity>::Event),
+    Instrument(PaymentId, <Instrument as Entity>::Event),
+    Order(OrderId, <Order as Entity>::Event),
     ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
     /// Told beside a movement; changes nothing.
     Notice(Arc<Level>, Notice),
@@ -106,6 +146,11 @@ impl Event {
             Self::Reservation(id, _) => Key::Reservation(*id),
             Self::Transfer(id, _) => Key::Transfer(*id),
             Self::Cart(id, _) => Key::Cart(*id),
+            Self::Checkout(id, _) => Key::Checkout(*id),
+            Self::Contact(id, _) => Key::Contact(*id),
+            Self::Payment(id, _) => Key::Payment(*id),
+            Self::Instrument(id, _) => Key::Instrument(*id),
+            Self::Order(id, _) => Key::Order(*id),
             Self::ApiKey(id, _) => Key::ApiKey(*id),
             Self::Notice(level, _) => Key::Level(level.key.clone()),
         }
@@ -113,7 +158,7 @@ impl Event {
 
     /// Changes the state of that thing. Live writes and replay both come through here.
     pub fn apply(&self, state: &mut Option<Record>, at: Time) {
-        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, ApiKey);
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, ApiKey);
     }
 }
 
@@ -127,12 +172,19 @@ impl Record {
             Self::Reservation(it) => it.version,
             Self::Transfer(it) => it.version,
             Self::Cart(it) => it.version,
+            Self::Checkout(it) => it.version,
+            Self::Contact(it) => it.version(),
+            Self::Payment(it) => it.version,
+            Self::Instrument(it) => it.version(),
+            Self::Order(it) => it.version,
             Self::ApiKey(it) => it.version,
             Self::ProductId(_)
             | Self::ReservationId(_)
             | Self::Stores(_)
             | Self::ApiKeyId(_)
             | Self::CartId(_)
+            | Self::CheckoutId(_)
+            | Self::OrderId(_)
             | Self::Count(_) => 0,
         }
     }
@@ -151,6 +203,15 @@ impl Record {
                 400 + it.data.description.len() + attributes + variants
             }
             Self::Cart(it) => 400 + it.lines.len() * 260,
+            Self::Checkout(it) => {
+                let rest = it.terms.shipping_options.len() * 80 + it.past_quotes.len() * 16;
+                let saga = it.attempts.len() * 320 + it.progress.len() * 40;
+                600 + it.terms.lines.len() * 160 + rest + saga
+            }
+            Self::Order(it) => 500 + it.lines.len() * 220,
+            Self::Contact(_) => 800,
+            Self::Payment(_) => 320,
+            Self::Instrument(_) => 80,
             Self::Reservation(it) => 160 + it.lines.len() * 140,
             Self::Level(it) => 200 + it.waiting.len() * 32,
             Self::Stores(it) => 24 + it.len() * 24,
@@ -159,6 +220,8 @@ impl Record {
             | Self::ReservationId(_)
             | Self::ApiKeyId(_)
             | Self::CartId(_)
+            | Self::CheckoutId(_)
+            | Self::OrderId(_)
             | Self::Count(_) => 0,
         };
         (OVERHEAD + own) as u64
@@ -198,6 +261,8 @@ pub fn index_changes(
             ));
         }
         (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
+        (before, after @ Some(Record::Checkout(_))) => checkout_changes(before, after, visit),
+        (before, Some(Record::Order(after))) => order_changes(before, after, visit),
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
         _ => {}
     }
@@ -275,5 +340,52 @@ fn cart_changes(
         (Some((key, _)), None) => visit(IndexChange::Drop(key)),
         (None, Some((key, id))) => visit(IndexChange::Set(key, Record::CartId(id))),
         _ => {}
+    }
+}
+
+fn checkout_changes(
+    before: Option<&Record>,
+    after: Option<&Record>,
+    visit: &mut dyn FnMut(IndexChange),
+) {
+    let holds = |record: Option<&Record>| match record {
+        Some(Record::Checkout(it)) if !it.state.frees_cart() => Some((it.cart_id, it.id)),
+        _ => None,
+    };
+    match (holds(before), holds(after)) {
+        (None, Some((cart, id))) => {
+            visit(IndexChange::Set(
+                Key::CheckoutOf(cart),
+                Record::CheckoutId(id),
+            ));
+        }
+        (Some((cart, _)), None) => visit(IndexChange::Drop(Key::CheckoutOf(cart))),
+        _ => {}
+    }
+}
+
+fn order_changes(before: Option<&Record>, after: &Order, visit: &mut dyn FnMut(IndexChange)) {
+    let before = match before {
+        Some(Record::Order(before)) => Some(before),
+        _ => None,
+    };
+    if before.is_none() {
+        let number = after.number;
+        visit(IndexChange::Set(
+            Key::OrderNumber(number),
+            Record::OrderId(after.id),
+        ));
+        visit(IndexChange::Set(
+            Key::Last(Series::Order),
+            Record::Count(number),
+        ));
+    }
+    if let Some(invoice) = after.invoice
+        && before.is_none_or(|before| before.invoice.is_none())
+    {
+        visit(IndexChange::Set(
+            Key::Last(Series::Invoice),
+            Record::Count(invoice),
+        ));
     }
 }

@@ -227,7 +227,7 @@ impl Shop {
         }
     }
 
-    /// Rises with every change of a level or a location.
+    /// Rises with every change of a level, a location or a checkout.
     pub fn stock_epoch(&self) -> u64 {
         self.epoch(self.committed.stock_epoch())
     }

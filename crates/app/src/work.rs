@@ -1,15 +1,19 @@
 //! The values that one batch has loaded, as its decisions see them: committed state plus what the batch decided so far.
 
-use crate::nouns::{Event, IndexChange, Key, Record, index_changes};
+use crate::nouns::{Event, IndexChange, Key, Record, Series, index_changes};
 use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
+use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent};
 use cartwright_domain::inventory::{
     Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer, TransferEvent,
 };
 use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
+use cartwright_domain::order::{Event as OrderEvent, Order};
+use cartwright_domain::payment::{Event as PaymentEvent, Instrument, Payment};
 use cartwright_domain::{
-    ApiKeyId, CartId, ProductId, Refusal, ReservationId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, Refusal, ReservationId,
+    Sku, Slug, StoreId, Time, TransferId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -103,6 +107,38 @@ impl Work {
         cart, Cart(id: &CartId), Cart(Arc<Cart>)
     );
     reader!(
+        /// A checkout.
+        checkout, Checkout(id: &CheckoutId), Checkout(Arc<Checkout>)
+    );
+    reader!(
+        /// What a checkout knows of a person; gone when that was erased.
+        contact, Contact(id: &ContactId), Contact(Arc<Contact>)
+    );
+    reader!(
+        /// A payment.
+        payment, Payment(id: &PaymentId), Payment(Arc<Payment>)
+    );
+    reader!(
+        /// What a payment's card is charged through; gone when nobody needs it any more.
+        instrument, Instrument(id: &PaymentId), Instrument(Arc<Instrument>)
+    );
+    reader!(
+        /// An order.
+        order, Order(id: &OrderId), Order(Arc<Order>)
+    );
+    reader!(
+        /// The order that has a number.
+        order_numbered, OrderNumber(number: &u64), OrderId(OrderId)
+    );
+    reader!(
+        /// The last number given of a series.
+        last, Last(series: &Series), Count(u64)
+    );
+    reader!(
+        /// The checkout that a cart has.
+        checkout_of, CheckoutOf(cart: &CartId), CheckoutId(CheckoutId)
+    );
+    reader!(
         /// An API key.
         api_key, ApiKey(id: &ApiKeyId), ApiKey(Arc<ApiKey>)
     );
@@ -160,7 +196,7 @@ impl Work {
 
     /// What must be loaded before these events can be applied: their own things, and the counters and lists that follow.
     pub(crate) fn missing_for(&self, events: &[Event]) -> Vec<Key> {
-        let mut missing = Vec::new();
+        let (mut missing, mut born) = (Vec::new(), Vec::new());
         for event in events {
             let key = event.key();
             let follows = match (event, self.value(&key)) {
@@ -175,7 +211,12 @@ impl Work {
                 _ => None,
             };
             // What is made under an id just drawn cannot be there yet; asking for it would draw another one, for ever.
-            let own = (!is_birth(event)).then_some(key);
+            let own = if is_birth(event) {
+                born.push(key);
+                None
+            } else {
+                (!born.contains(&key)).then_some(key)
+            };
             missing.extend(follows.into_iter().chain(own).filter(|key| !self.has(key)));
         }
         missing
@@ -266,6 +307,11 @@ fn is_birth(event: &Event) -> bool {
         Event::Reservation(_, ReservationEvent::Held { .. })
             | Event::Transfer(_, TransferEvent::Started { .. })
             | Event::Cart(_, CartEvent::Created(_))
+            | Event::Checkout(_, CheckoutEvent::Opened { .. })
+            | Event::Contact(..)
+            | Event::Payment(_, PaymentEvent::Started(_))
+            | Event::Order(_, OrderEvent::Placed(_))
+            | Event::Instrument(_, _)
     )
 }
 

@@ -160,6 +160,30 @@ made_id!(
     CartId, "car"
 );
 made_id!(
+    /// A checkout.
+    CheckoutId, "chk"
+);
+made_id!(
+    /// A quote of a checkout.
+    QuoteId, "quo"
+);
+made_id!(
+    /// Money asked of a card or a wallet.
+    PaymentId, "pay"
+);
+made_id!(
+    /// An order.
+    OrderId, "ord"
+);
+made_id!(
+    /// Units of an order that left together.
+    FulfillmentId, "ful"
+);
+made_id!(
+    /// A person's data, kept apart from everything else.
+    ContactId, "con"
+);
+made_id!(
     /// A hold on stock.
     ReservationId, "res"
 );

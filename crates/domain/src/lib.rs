@@ -5,17 +5,23 @@
 
 pub mod cart;
 pub mod catalog;
+pub mod checkout;
 pub mod entity;
 pub mod id;
 pub mod inventory;
 pub mod key;
 pub mod location;
 pub mod money;
+pub mod order;
+pub mod payment;
 pub mod place;
 pub mod refusal;
 pub mod time;
 
-pub use id::{ApiKeyId, CartId, EventId, ProductId, ReservationId, Sku, Slug, StoreId, TransferId};
+pub use id::{
+    ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
+    QuoteId, ReservationId, Sku, Slug, StoreId, TransferId,
+};
 pub use money::{Currency, Money};
 pub use place::Country;
 pub use refusal::Refusal;

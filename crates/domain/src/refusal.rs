@@ -1,6 +1,7 @@
 //! What the shop answers when the business says no: a closed list with stable codes.
 
-use crate::{Country, Currency, Sku};
+use crate::checkout::{Field, Staleness, Totals};
+use crate::{CheckoutId, Country, Currency, Sku};
 use serde::Serialize;
 
 /// One line of a request that could not be filled.
@@ -52,7 +53,11 @@ pub enum Refusal {
     ReservationFinal { state: &'static str },
     /// The cart takes no more changes.
     #[error("cart {id} is {state}")]
-    CartClosed { id: String, state: &'static str },
+    CartClosed {
+        id: String,
+        state: &'static str,
+        checkout_id: Option<CheckoutId>,
+    },
     /// The name is taken by something else.
     #[error("{resource} {id} exists already")]
     AlreadyExists { resource: &'static str, id: String },
@@ -78,6 +83,25 @@ pub enum Refusal {
     /// The SKU is not sold in that country.
     #[error("{sku} is not sold in {country}")]
     NotSoldHere { sku: Sku, country: Country },
+    /// A checkout lacks what completing it needs. Never empty.
+    #[error("the checkout is incomplete")]
+    CheckoutIncomplete { missing: Vec<Field> },
+    /// Paid in another currency than what is bought.
+    #[error("the amounts are in {paid}, the total is in {currency}")]
+    PaymentCurrency { paid: Currency, currency: Currency },
+    /// More than what is left.
+    #[error("{requested} asked for, {remaining} left")]
+    ExceedsRemaining { requested: i64, remaining: i64 },
+    /// The idempotency key belongs to another request.
+    #[error("the key was used with another request")]
+    KeyReused,
+    /// The quote binds nobody any more; `totals` are those of now.
+    #[error("the quote is stale: {}", reason.as_str())]
+    QuoteStale {
+        reason: Staleness,
+        totals: Totals,
+        currency: Currency,
+    },
 }
 
 impl Refusal {

@@ -10,6 +10,7 @@ pub mod importing;
 pub mod leading;
 pub mod load_sample;
 mod memory;
+pub mod own_gateway;
 pub mod sample;
 mod search_slot;
 pub mod snapshots;

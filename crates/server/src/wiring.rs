@@ -3,18 +3,26 @@
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
+use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::mail::SmtpMailer;
+use cartwright_adapters::payment::webhook::ProviderWebhooks;
+use cartwright_adapters::payment::{self, Provider};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
-use cartwright_api::http::{Edge, Grpc, Options};
+use cartwright_api::http::{Buying, Edge, Grpc, Options};
+use cartwright_api::quotes::QuoteSigner;
 use cartwright_app::Shop;
+use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
-use cartwright_app::consumers::{self, Consumers, SearchIndex};
+use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
+use cartwright_app::notify::Notifier;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_domain::cart::Rules;
+use cartwright_domain::checkout::{self, Rates};
 use cartwright_domain::inventory::Sourcing;
 use cartwright_domain::{Country, Currency};
 use std::path::Path;
@@ -37,6 +45,10 @@ pub struct Core {
     pub running: Running,
     /// The search index.
     pub search: Arc<dyn Search>,
+    /// Completes checkouts.
+    pub saga: Driver,
+    /// The configured payment providers.
+    pub providers: Vec<Provider>,
     /// The machine's randomness.
     pub random: Arc<dyn Random>,
     /// What follows the log. The memory of committed state is not among them: one process writes this store, and the loop
@@ -107,6 +119,26 @@ pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, lease)
 }
 
+/// Who writes to buyers, if a mail server is configured.
+fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStart> {
+    let url = config.text("smtp");
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let mailer = SmtpMailer::new(url, config.text("mail_from")).map_err(CannotStart::because)?;
+    let domain = mailer.domain().to_owned();
+    let seller = config.text("shop_name").to_owned();
+    let mailer = Arc::new(mailer);
+    Ok(Some(Notifier::new(shop.clone(), mailer, seller, domain)))
+}
+
+/// The configured payment providers, in order of preference.
+fn providers(config: &Config) -> Result<Vec<Provider>, CannotStart> {
+    let variable = |name: &str| config.of_provider(name);
+    payment::parse(config.text("payment"), &HttpClient::new(), variable)
+        .map_err(CannotStart::because)
+}
+
 fn lease(config: &Config) -> LeaseOptions {
     let mut run = [0; 8];
     SystemRandom.fill(&mut run);
@@ -150,12 +182,25 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
     let (shop, running) =
         commit::start_shared(parts, clock, random.clone(), options, &runtime, lease)
             .map_err(CannotStart::because)?;
+    let providers = providers(config)?;
+    let gateways = providers.iter().map(|it| it.gateway.clone());
+    let options = Saga {
+        give_up_seconds: config.whole("give_up_seconds"),
+    };
+    let asked = Arc::new(Providers::new(gateways.collect()));
+    let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
-    let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
+    let mut followers: Vec<Box<dyn Consumer>> = vec![Box::new(index)];
+    if let Some(notifier) = notifier(&shop, config)? {
+        followers.push(Box::new(notifier));
+    }
+    let consumers = consumers::start(&shop, followers).map_err(CannotStart::because)?;
     Ok(Core {
         shop,
         running,
+        saga,
+        providers,
         search,
         random,
         consumers,
@@ -173,15 +218,24 @@ pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
 }
 
 /// The surfaces of a shop.
-pub fn edge(core: &Core, config: &Config) -> Edge {
+///
+/// # Errors
+/// [`CannotStart`] when the key that quotes are signed with is none.
+pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     let secrets = Secrets::new(core.shop.store().secret());
-    Edge::new(
+    let quotes = QuoteSigner::new(&core.shop.store().quote_key()).map_err(CannotStart::because)?;
+    Ok(Edge::new(
         core.shop.clone(),
         secrets,
+        Buying {
+            quotes,
+            saga: core.saga.clone(),
+            webhooks: Arc::new(ProviderWebhooks(core.providers.clone())),
+        },
         core.search.clone(),
         core.random.clone(),
         edge_options(config),
-    )
+    ))
 }
 
 fn edge_options(config: &Config) -> Options {
@@ -211,12 +265,24 @@ fn edge_options(config: &Config) -> Options {
         max_quantity: config.whole("max_quantity"),
         guest_reservations: config.whole("guest_reservations") as u64,
         cart_rules: cart_rules(config),
+        checkout_rules: checkout_rules(config),
+        checkout_deadline_seconds: config.whole("checkout_deadline_seconds"),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
         legacy_open: config.flag("legacy_open"),
         lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
         lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,
+    }
+}
+
+fn checkout_rules(config: &Config) -> checkout::Rules {
+    let rates = Rates::parse(config.text("shipping_rates"))
+        .unwrap_or_else(|_| unreachable!("checked when it was read"));
+    checkout::Rules {
+        rates: Arc::new(rates),
+        quote_ttl_seconds: config.whole("quote_ttl_seconds"),
+        ttl_seconds: config.whole("checkout_ttl_seconds"),
     }
 }
 

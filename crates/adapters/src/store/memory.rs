@@ -3,11 +3,17 @@
 use super::sqlite::{last_position, place, take_movements};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Cursor, Keep, Page, Random, ReadStore, StoreParts, WriteStore};
+use cartwright_app::ports::{
+    Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, Random, ReadStore, StoreParts,
+    WriteStore,
+};
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
+use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::inventory::{LevelKey, State};
-use cartwright_domain::{ApiKeyId, CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::{
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ReservationId, Sku, StoreId, Time,
+};
 use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use prost::Message;
@@ -16,11 +22,15 @@ use std::sync::Arc;
 
 /// Opens an empty store.
 pub fn open(random: &dyn Random) -> StoreParts {
-    let mut secret = [0; 32];
+    let (mut secret, mut quote_key) = ([0; 32], [0; 32]);
     random.fill(&mut secret);
+    random.fill(&mut quote_key);
+    // Surely a private key of P-256: more than zero, less than the order of its base point.
+    quote_key[0] = 1;
     let shared = Arc::new(Memory {
         state: Mutex::default(),
         secret,
+        quote_key,
     });
     StoreParts {
         write: Box::new(Writer(shared.clone())),
@@ -31,6 +41,7 @@ pub fn open(random: &dyn Random) -> StoreParts {
 struct Memory {
     state: Mutex<Tables>,
     secret: [u8; 32],
+    quote_key: [u8; 32],
 }
 
 #[derive(Default)]
@@ -44,6 +55,18 @@ struct Tables {
 }
 
 impl Tables {
+    /// Whether a person is reached at this address.
+    fn is_of(&self, contact: Option<ContactId>, email: &str) -> bool {
+        let contact = contact.and_then(|id| self.records.get(&Key::Contact(id)));
+        match contact {
+            Some(Record::Contact(it)) => it
+                .email
+                .as_ref()
+                .is_some_and(|known| known.as_str().eq_ignore_ascii_case(email)),
+            _ => false,
+        }
+    }
+
     fn find(&self, key: &Key) -> Option<Record> {
         match (key, self.records.get(key)) {
             (Key::OpenHolds(_), None) => Some(Record::Count(0)),
@@ -272,6 +295,80 @@ impl ReadStore for Memory {
         Ok(self.state.lock().carts_by_expiry(before, limit, closed))
     }
 
+    fn list_checkouts(
+        &self,
+        wanted: CheckoutsWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let is_wanted = |record: &Record| match record {
+            Record::Checkout(it) => Some(
+                wanted.cart.is_none_or(|cart| it.cart_id == cart)
+                    && wanted.state.is_none_or(|state| it.state == state),
+            ),
+            _ => None,
+        };
+        let from = Key::Checkout(CheckoutId(0));
+        Ok(self.state.lock().page(from, after, limit, is_wanted))
+    }
+
+    fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault> {
+        let tables = self.state.lock();
+        let over = tables.records.values().filter_map(|record| match record {
+            Record::Checkout(it)
+                if it.state == CheckoutState::Open && it.terms.expires_at <= now =>
+            {
+                Some((it.terms.expires_at, it.id))
+            }
+            _ => None,
+        });
+        let mut over: Vec<_> = over.collect();
+        over.sort_unstable();
+        Ok(over.into_iter().map(|(_, id)| id).take(limit).collect())
+    }
+
+    fn list_orders(
+        &self,
+        wanted: &OrdersWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let tables = self.state.lock();
+        let is_wanted = |record: &Record| match record {
+            Record::Order(it) => Some(
+                wanted.state.is_none_or(|state| it.state == state)
+                    && wanted
+                        .customer
+                        .as_ref()
+                        .is_none_or(|customer| it.customer.as_ref() == Some(customer))
+                    && wanted.from.is_none_or(|from| it.placed_at >= from)
+                    && wanted.to.is_none_or(|to| it.placed_at < to)
+                    && wanted
+                        .email
+                        .as_ref()
+                        .is_none_or(|email| tables.is_of(it.contact, email)),
+            ),
+            _ => None,
+        };
+        Ok(tables.page(Key::Order(OrderId(0)), after, limit, is_wanted))
+    }
+
+    fn unverified_payments(
+        &self,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, Fault> {
+        let tables = self.state.lock();
+        let open = tables.records.values().filter_map(|record| match record {
+            Record::Payment(it) if it.is_unverified() => Some(it.id),
+            _ => None,
+        });
+        Ok(open
+            .filter(|id| after.is_none_or(|after| *id > after))
+            .take(limit)
+            .collect())
+    }
+
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let wanted = |record: &Record| matches!(record, Record::ApiKey(_)).then_some(true);
         Ok(self
@@ -323,10 +420,9 @@ impl ReadStore for Memory {
             let tables = self.state.lock();
             (tables.records.clone(), tables.head())
         };
-        for (key, record) in records
-            .into_iter()
-            .filter(|(_, record)| record.version() > 0)
-        {
+        for (key, record) in records.into_iter().filter(|(_, record)| {
+            record.version() > 0 && !matches!(record, Record::Contact(_) | Record::Instrument(_))
+        }) {
             visit(key, record)?;
         }
         Ok(position)
@@ -354,5 +450,9 @@ impl ReadStore for Memory {
 
     fn secret(&self) -> [u8; 32] {
         self.secret
+    }
+
+    fn quote_key(&self) -> [u8; 32] {
+        self.quote_key
     }
 }

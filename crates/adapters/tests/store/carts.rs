@@ -16,7 +16,7 @@ use cartwright_domain::{CartId, Country, Currency, Refusal};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules::new(Currency::new("USD").unwrap(), Country::new("DE").unwrap())
 }
 
@@ -29,14 +29,14 @@ fn terms() -> Terms {
     }
 }
 
-fn target(number: u128) -> Target {
+pub(crate) fn target(number: u128) -> Target {
     Target {
         id: CartId(number),
         expected_version: None,
     }
 }
 
-fn create(number: u128, lines: Vec<Add>) -> CreateCart {
+pub(crate) fn create(number: u128, lines: Vec<Add>) -> CreateCart {
     let create = Create {
         token_hash: Some([7; 32]),
         lines,
@@ -58,7 +58,7 @@ fn add(number: u128, text: &str, quantity: i64) -> AddLine {
     }
 }
 
-fn merge(into: u128, from: u128) -> MergeCarts {
+pub(crate) fn merge(into: u128, from: u128) -> MergeCarts {
     MergeCarts {
         cart: target(into),
         from: CartId(from),
@@ -74,7 +74,7 @@ fn user() -> ExternalUser {
     }
 }
 
-fn refusal(answer: Answer) -> Refusal {
+pub(crate) fn refusal(answer: Answer) -> Refusal {
     match answer.reply {
         Reply::Decided(Err(refusal)) => refusal,
         other => panic!("expected a refusal, got {other:?}"),
@@ -83,7 +83,7 @@ fn refusal(answer: Answer) -> Refusal {
 
 impl Floor {
     #[track_caller]
-    fn done(&self, command: impl Command + 'static) -> Option<Record> {
+    pub(crate) fn done(&self, command: impl Command + 'static) -> Option<Record> {
         match self.submit(command, None).reply {
             Reply::Decided(Ok(outcome)) => outcome.record,
             other => panic!("{other:?}"),
@@ -111,15 +111,15 @@ impl Floor {
             .sum()
     }
 
-    fn position(&self) -> u64 {
+    pub(crate) fn position(&self) -> u64 {
         *self.shop.head().borrow()
     }
 
-    fn pass_seconds(&self, seconds: i64) {
+    pub(crate) fn pass_seconds(&self, seconds: i64) {
         self.clock.0.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    fn tidy(&self) -> Tidied {
+    pub(crate) fn tidy(&self) -> Tidied {
         self.threads.block_on(tidy(&self.shop, &rules())).unwrap()
     }
 }
@@ -300,6 +300,7 @@ fn of_many_merges_one_gets_the_lines() {
         let expected = Refusal::CartClosed {
             id: CartId(1).to_string(),
             state: "merged",
+            checkout_id: None,
         };
         assert_eq!(closed, expected, "{name}");
     });

@@ -97,12 +97,12 @@ impl Desk {
         (seen, position.unwrap())
     }
 
-    /// The nouns of what is remembered.
+    /// The nouns of what is remembered, but persons: no event has them.
     pub(crate) fn nouns(&self) -> BTreeMap<Key, Record> {
         self.state
             .clone()
             .into_iter()
-            .filter(|(_, record)| record.version() > 0)
+            .filter(|(_, record)| record.version() > 0 && !matches!(record, Record::Contact(_)))
             .collect()
     }
 

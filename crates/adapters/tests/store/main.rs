@@ -1,6 +1,7 @@
 //! The contract of the store, run on every technology, and what the write loop promises on each.
 
 mod carts;
+mod checkouts;
 mod contract;
 mod desk;
 mod lease;
@@ -8,4 +9,5 @@ mod lists;
 mod looped;
 mod on_disk;
 mod replies;
+mod saga;
 mod samples;

@@ -2,9 +2,9 @@
 
 use crate::desk::check;
 use crate::samples::*;
-use cartwright_app::kept::KeptReply;
+use cartwright_app::kept::{KeptReply, SignaturePlace};
 use cartwright_app::ports::Keep;
-use cartwright_domain::Time;
+use cartwright_domain::{ContactId, Time};
 
 fn reply(number: u8) -> KeptReply {
     KeptReply {
@@ -13,6 +13,11 @@ fn reply(number: u8) -> KeptReply {
         headers: vec![("etag", format!("\"{number}\""))],
         body: vec![number; usize::from(number) * 50].into(),
         secret: number.is_multiple_of(2).then(|| (3, "car_x".into())),
+        contact: Some((4, number.is_multiple_of(3).then_some(ContactId(7)))),
+        payments: Vec::new(),
+        signature: number
+            .is_multiple_of(5)
+            .then_some(SignaturePlace { from: 1, end: 9 }),
     }
 }
 

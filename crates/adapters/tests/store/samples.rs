@@ -5,6 +5,9 @@ use cartwright_domain::cart::{
     Created, Event as CartEvent, ExternalUser, Line, LineId, LinesChanged, Metadata,
 };
 use cartwright_domain::catalog::{Event as ProductEvent, Limits, ProductData, Status, VariantData};
+use cartwright_domain::checkout::{
+    self, Contact, ContactEvent, Email, Field, Quote, ShippingOption, Terms, Totals,
+};
 use cartwright_domain::inventory::{
     Asked, Backorder, BackorderMode, Held, Level, LevelKey, Movement, MovementKind,
     ReservationEvent, Settings, TransferEvent,
@@ -13,8 +16,8 @@ use cartwright_domain::key::{Event as KeyEvent, KeyLimits, Scope};
 use cartwright_domain::location::{Details, Event as StoreEvent, Kind, ShipsTo};
 use cartwright_domain::place::Position;
 use cartwright_domain::{
-    ApiKeyId, CartId, Country, Currency, Money, ProductId, ReservationId, Sku, Slug, StoreId, Time,
-    TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, Country, Currency, Money, ProductId, QuoteId,
+    ReservationId, Sku, Slug, StoreId, Time, TransferId,
 };
 use serde_json::json;
 use std::sync::Arc;
@@ -208,4 +211,67 @@ pub(crate) fn api_key(number: u128, hash: u8) -> Event {
         hash: [hash; 32],
     };
     Event::ApiKey(ApiKeyId(number), event)
+}
+
+/// Terms with something in every field.
+pub(crate) fn terms(number: u128, expires_at: Time) -> Box<Terms> {
+    let line = checkout::Line {
+        id: LineId(2),
+        sku: sku("A"),
+        name: "Lamp".into(),
+        quantity: 3,
+        store: Some(store_id("berlin")),
+        unit_price: 1299,
+        discount: 10,
+        tax: 7,
+        total: 3894,
+    };
+    Box::new(Terms {
+        contact_id: Some(ContactId(number)),
+        country: Country::new("DE").unwrap(),
+        chosen_option: Some("express".into()),
+        hold: true,
+        currency: Currency::new("USD").unwrap(),
+        coupons: vec!["TEN".into()],
+        lines: vec![line],
+        totals: Totals {
+            subtotal: 3897,
+            discount: 10,
+            shipping: 599,
+            tax: 7,
+            tax_included: true,
+            total: 4493,
+        },
+        shipping_options: vec![ShippingOption {
+            id: "express".into(),
+            name: "Express".into(),
+            price: 599,
+        }],
+        shipping_option: Some("express".into()),
+        missing: vec![Field::Email, Field::ShippingAddress, Field::ShippingOption],
+        quote: Some(Quote {
+            id: QuoteId(number),
+            issued_at: NOW,
+            expires_at: Time(NOW.0 + 900_000),
+            reservation_id: Some(ReservationId(number)),
+        }),
+        expires_at,
+    })
+}
+
+pub(crate) fn opened(number: u128, cart: u128, expires_at: Time) -> Event {
+    let event = checkout::Event::Opened {
+        cart_id: CartId(cart),
+        terms: terms(number, expires_at),
+    };
+    Event::Checkout(CheckoutId(number), event)
+}
+
+pub(crate) fn contact(number: u128, checkout: u128) -> Event {
+    let contact = Contact {
+        email: Email::new("ada@example.com").ok(),
+        ..Contact::empty(CheckoutId(checkout))
+    };
+    let recorded = ContactEvent::Recorded(Arc::new(contact));
+    Event::Contact(ContactId(number), recorded)
 }

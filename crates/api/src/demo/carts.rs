@@ -51,7 +51,7 @@ pub async fn add_item(edge: &Edge, user: ExternalUser, item: &Item) -> Result<Ad
     let stock = if options.validate_drop_in && item.quantity > 0 {
         let place = vec![(sku.clone(), None)];
         let country = options.cart_rules.country;
-        stock(&edge.shop, place, country, options.sourcing).await
+        stock(&edge.shop, place, country, options.sourcing, &[]).await
     } else {
         Stock::default()
     };

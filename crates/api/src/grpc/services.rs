@@ -338,8 +338,8 @@ impl Inner {
             body,
             payload,
             request_id,
+            slot: self.edge.gate.enter().await?,
         };
-        let _slot = self.edge.gate.enter().await?;
         (bound.endpoint.handler)(call).await
     }
 }

@@ -228,6 +228,8 @@ mod tests {
             ("cart_closed", 409, Code::FailedPrecondition),
             ("already_exists", 409, Code::FailedPrecondition),
             ("invalid_state", 409, Code::FailedPrecondition),
+            ("checkout_incomplete", 409, Code::FailedPrecondition),
+            ("quote_stale", 409, Code::FailedPrecondition),
             ("invalid", 422, Code::InvalidArgument),
             ("quantity_limit", 422, Code::InvalidArgument),
             ("cart_limit", 422, Code::InvalidArgument),

@@ -109,6 +109,7 @@ async fn one(
         country,
         store,
         call.edge.options.sourcing,
+        &[],
     )
     .await?;
     Ok(Availability {

@@ -34,7 +34,9 @@ async fn merge(call: Call) -> Result<Reply, Problem> {
         .collect();
     let rules = &call.edge.options.cart_rules;
     let country = ours.as_ref().map_or(rules.country, |cart| cart.country);
-    let stock = call.stock_of(places.into_iter(), country).await;
+    let stock = call
+        .stock_of(places.into_iter(), country, Some(cart.id))
+        .await;
     let command = app::MergeCarts {
         cart,
         from,

@@ -5,6 +5,7 @@ use super::write::{Render, Shows, resource};
 use crate::problem::Problem;
 use crate::wire::cart;
 use cartwright_app::carts::{Shelved, Stock, Target, Terms, stock};
+use cartwright_app::checkouts::held_for;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::shop::{Command, Outcome};
 use cartwright_app::{Key, Record};
@@ -87,22 +88,27 @@ impl Call {
             .chain(added)
             .map(|(sku, store)| (sku.clone(), store.clone()));
         Terms {
-            stock: self.stock_of(places, country).await,
+            stock: self
+                .stock_of(places, country, cart.map(|cart| cart.id))
+                .await,
             ..self.without_stock()
         }
     }
 
-    /// Availability of some places; nothing when carts are not checked against stock.
+    /// Availability of some places, to the cart that asks; nothing when carts are not checked against stock.
     pub(super) async fn stock_of(
         &self,
         places: impl Iterator<Item = cartwright_app::carts::Place>,
         country: Country,
+        cart: Option<CartId>,
     ) -> Arc<Stock> {
         let options = &self.edge.options;
         if !options.validate_carts {
             return Arc::default();
         }
-        Arc::new(stock(&self.edge.shop, places.collect(), country, options.sourcing).await)
+        let shop = &self.edge.shop;
+        let own = cart.map_or_else(Vec::new, |cart| held_for(shop, cart));
+        Arc::new(stock(shop, places.collect(), country, options.sourcing, &own).await)
     }
 
     /// Submits a command whose answer is a cart.

@@ -1,24 +1,27 @@
 //! What every request passes, in the contract's order: route, method, sizes, media types, credentials, scope, rate, shape.
 
 use super::auth::{Who, identify};
-use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply};
+use super::endpoint::{BodyKind, Call, Endpoint, Reply};
 use super::gate::Gate;
 use super::media::check_media;
 use super::metrics::Metrics;
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
-use super::{linger, query, routes};
+use super::serve::ReplyBody;
+use super::{linger, query, routes, watch};
 use crate::problem::Problem;
+use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
 use bytes::Bytes;
 use cartwright_app::Shop;
+use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
+use cartwright_app::ports::webhooks::Webhooks;
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
-use cartwright_domain::key::Scope;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -69,6 +72,10 @@ pub struct Options {
     pub guest_reservations: u64,
     /// Rules of carts.
     pub cart_rules: cartwright_domain::cart::Rules,
+    /// Rules of checkouts.
+    pub checkout_rules: cartwright_domain::checkout::Rules,
+    /// From the beginning of an attempt to complete one, how long until no order is made any more, in seconds.
+    pub checkout_deadline_seconds: i64,
     /// Whether adding to a `/v1` cart checks stock.
     pub validate_carts: bool,
     /// Whether adding to a drop-in cart checks stock.
@@ -90,6 +97,12 @@ pub struct Edge {
     pub shop: Shop,
     /// Derives cart tokens and API keys.
     pub secrets: Secrets,
+    /// Signs quotes.
+    pub quotes: QuoteSigner,
+    /// Completes checkouts.
+    pub saga: Driver,
+    /// The messages of payment providers.
+    pub webhooks: Arc<dyn Webhooks>,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -109,11 +122,23 @@ pub struct Edge {
     requests: AtomicU64,
 }
 
+/// What buying needs beside the shop.
+#[allow(missing_debug_implementations, reason = "holds the driver")]
+pub struct Buying {
+    /// Signs quotes.
+    pub quotes: QuoteSigner,
+    /// Completes checkouts.
+    pub saga: Driver,
+    /// The messages of payment providers.
+    pub webhooks: Arc<dyn Webhooks>,
+}
+
 impl Edge {
     /// Puts the surfaces together.
     pub fn new(
         shop: Shop,
         secrets: Secrets,
+        buying: Buying,
         search: Arc<dyn Search>,
         random: Arc<dyn Random>,
         options: Options,
@@ -148,6 +173,9 @@ impl Edge {
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,
+            quotes: buying.quotes,
+            saga: buying.saga,
+            webhooks: buying.webhooks,
             search,
             rendered: Arc::default(),
             options,
@@ -185,11 +213,7 @@ impl Edge {
     }
 
     /// Answers one request.
-    pub async fn handle(
-        self: &Arc<Self>,
-        parts: Parts,
-        mut body: Incoming,
-    ) -> Response<Full<Bytes>> {
+    pub async fn handle(self: &Arc<Self>, parts: Parts, mut body: Incoming) -> Response<ReplyBody> {
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
         let (method, version) = (parts.method.clone(), parts.version);
@@ -208,6 +232,7 @@ impl Edge {
         if version == Version::HTTP_2 {
             linger::read_rest(body);
         }
+        let watch = result.as_ref().ok().and_then(|reply| reply.watch);
         let response = match result {
             Ok(reply) => write_reply(
                 reply,
@@ -228,7 +253,10 @@ impl Edge {
         } else {
             tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
         }
-        response
+        match watch.filter(|_| method != Method::HEAD) {
+            Some(watch) => response.map(|_| watch::body(self.clone(), watch)),
+            None => response.map(ReplyBody::Whole),
+        }
     }
 
     /// What a process without the lease answers to writes is configured.
@@ -309,12 +337,12 @@ impl Edge {
             payload: body.clone(),
             body,
             request_id,
-        };
-        // Health is told however much waits.
-        let _slot = if endpoint.path.starts_with("/health") {
-            None
-        } else {
-            self.gate.enter().await?
+            // Health is told however much waits.
+            slot: if endpoint.path.starts_with("/health") {
+                None
+            } else {
+                self.gate.enter().await?
+            },
         };
         (endpoint.handler)(call).await
     }
@@ -327,7 +355,7 @@ impl Edge {
         params: &[String],
     ) -> Result<Who, Problem> {
         let mut who = identify(self, headers).await?;
-        self.authorize(endpoint, &mut who, params)?;
+        self.authorize(endpoint, &mut who, params).await?;
         self.check_rate(&who)?;
         Ok(who)
     }
@@ -390,64 +418,6 @@ impl Edge {
             return Err(too_large(limit));
         }
         Ok(())
-    }
-
-    fn authorize(
-        &self,
-        endpoint: &Endpoint,
-        who: &mut Who,
-        params: &[String],
-    ) -> Result<(), Problem> {
-        let wanted: &[Scope] = match &endpoint.access {
-            Access::Public => return Ok(()),
-            Access::Cart => {
-                self.open_cart(who, params);
-                return Ok(());
-            }
-            Access::Scope(scope) => std::slice::from_ref(scope),
-            Access::AnyScope(scopes) => scopes,
-            Access::Legacy(_) if self.options.legacy_open => {
-                if !who.has_key() {
-                    who.principal = SmolStr::new_static("legacy");
-                }
-                return Ok(());
-            }
-            Access::Legacy(scope) => std::slice::from_ref(scope),
-        };
-        if wanted.iter().any(|scope| who.may(*scope)) {
-            return Ok(());
-        }
-        if !who.has_key() {
-            let detail = "send an API key as Authorization: Bearer <key>";
-            return Err(Problem::new("unauthenticated", detail));
-        }
-        let names: Vec<_> = wanted.iter().map(|scope| scope.as_str()).collect();
-        let detail = format!("this needs a key with scope {}", names.join(" or "));
-        Err(Problem::new("forbidden", detail).with("scope", names.join(" ")))
-    }
-
-    /// A cart opens to its token, and to keys that open any cart. To others it does not exist: [`Call::cart_id`] tells them.
-    fn open_cart(&self, who: &mut Who, params: &[String]) {
-        if who.may(Scope::Carts) {
-            return;
-        }
-        let id = params.first().map_or("", String::as_str);
-        let token = who.cart_token.as_deref().unwrap_or_default();
-        who.is_shut_out = !self.opens(id, token);
-        if !who.is_shut_out && !who.has_key() {
-            who.principal = SmolStr::new(id);
-        }
-    }
-
-    /// Whether a token opens a cart. Compared in constant time.
-    pub fn opens(&self, cart: &str, token: &str) -> bool {
-        let right = self.secrets.derive(cart);
-        let same = right.len() == token.len();
-        let differences = right
-            .bytes()
-            .zip(token.bytes())
-            .fold(0, |sum, (a, b)| sum | (a ^ b));
-        same && differences == 0
     }
 
     pub(crate) fn check_rate(&self, who: &Who) -> Result<(), Problem> {

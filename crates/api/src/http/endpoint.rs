@@ -2,6 +2,8 @@
 
 use super::Edge;
 use super::auth::Who;
+use super::gate::Slot;
+use super::watch::Watch;
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_domain::key::Scope;
@@ -26,6 +28,11 @@ pub enum Access {
     Legacy(Scope),
     /// The holder of the cart's token, or a key with scope `carts`. Others get 404.
     Cart,
+    /// The holder of the token of the cart that the body names, or a key with scope `checkouts`: the handler asks. Others get
+    /// 404.
+    CartOfBody,
+    /// The holder of the token of the checkout's cart, or a key with scope `checkouts`. Others get 404.
+    Checkout,
 }
 
 /// What a route takes as its body.
@@ -162,6 +169,8 @@ pub struct Call {
     pub payload: Bytes,
     /// Of this request.
     pub request_id: SmolStr,
+    /// Its place among those that are handled at once; given back early by who only waits.
+    pub slot: Option<Slot>,
 }
 
 impl Call {
@@ -195,6 +204,8 @@ pub struct Reply {
     pub body: Bytes,
     /// Position of the log it can be read at.
     pub position: Option<u64>,
+    /// What it goes on telling after the body.
+    pub watch: Option<Watch>,
 }
 
 impl Reply {

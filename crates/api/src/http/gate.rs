@@ -5,17 +5,21 @@ use crate::problem::Problem;
 use cartwright_app::Fault;
 use smol_str::format_smolstr;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// What every request passes before it is looked at.
 #[derive(Debug)]
 pub(crate) struct Gate {
-    slots: Option<Semaphore>,
+    slots: Option<Arc<Semaphore>>,
     waiting: AtomicUsize,
     max_waiting: usize,
     addresses: Option<Rates>,
 }
+
+/// A place among those that are handled at once.
+pub type Slot = OwnedSemaphorePermit;
 
 /// Counts one that waits, for as long as it does.
 struct Waits<'a>(&'a AtomicUsize);
@@ -31,7 +35,7 @@ impl Gate {
     /// many at once. 0: any number.
     pub(crate) fn new(concurrent: usize, max_waiting: usize, address_rps: u32) -> Self {
         Self {
-            slots: (concurrent > 0).then(|| Semaphore::new(concurrent)),
+            slots: (concurrent > 0).then(|| Arc::new(Semaphore::new(concurrent))),
             waiting: AtomicUsize::new(0),
             max_waiting,
             addresses: (address_rps > 0).then(|| Rates::new(address_rps, address_rps)),
@@ -44,11 +48,11 @@ impl Gate {
     }
 
     /// Waits for a place. Refused with `overloaded` when too many wait already.
-    pub(crate) async fn enter(&self) -> Result<Option<SemaphorePermit<'_>>, Problem> {
+    pub(crate) async fn enter(&self) -> Result<Option<Slot>, Problem> {
         let Some(slots) = &self.slots else {
             return Ok(None);
         };
-        if let Ok(slot) = slots.try_acquire() {
+        if let Ok(slot) = slots.clone().try_acquire_owned() {
             return Ok(Some(slot));
         }
         let before = self.waiting.fetch_add(1, Ordering::AcqRel);
@@ -56,7 +60,7 @@ impl Gate {
         if before >= self.max_waiting {
             return Err(Fault::Overloaded.into());
         }
-        let slot = slots.acquire().await;
+        let slot = slots.clone().acquire_owned().await;
         drop(waits);
         // The gate is never closed.
         slot.map(Some).map_err(|_| Fault::Overloaded.into())
@@ -74,7 +78,6 @@ impl Gate {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::sync::Arc;
 
     #[tokio::test]
     async fn lets_so_many_in_and_so_many_wait() {

@@ -1,5 +1,6 @@
 //! The HTTP surface: a registry of routes and one edge that all of them pass.
 
+mod access;
 mod auth;
 mod body;
 mod edge;
@@ -14,14 +15,20 @@ mod query;
 mod rate;
 mod routes;
 mod serve;
+mod watch;
+mod webhooks_in;
 mod write;
 
+mod attention;
 mod availability;
 mod cart_lines;
 mod cart_merge;
 mod cart_reply;
 mod carts;
 mod central;
+mod checkout_reply;
+mod checkouts;
+mod complete;
 mod docs;
 mod imports;
 mod keys;
@@ -38,7 +45,7 @@ mod transfers;
 mod variants;
 
 pub use auth::{ROOT_NAME, Who, identify};
-pub use edge::{Edge, Options};
+pub use edge::{Buying, Edge, Options};
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;

@@ -242,6 +242,9 @@ fn security(access: Access) -> Value {
             .map(|scope| json!({"bearer": [scope.as_str()]}))
             .collect(),
         Access::Cart => json!([{"cartToken": []}, {"bearer": ["carts"]}]),
+        Access::CartOfBody | Access::Checkout => {
+            json!([{"cartToken": []}, {"bearer": ["checkouts"]}])
+        }
     }
 }
 
@@ -260,6 +263,14 @@ pub(super) fn who(access: Access) -> String {
             key(&names)
         }
         Access::Cart => format!("the holder of the cart's token; {}", key(&["carts"])),
+        Access::CartOfBody => format!(
+            "the holder of the token of the cart that the body names; {}",
+            key(&["checkouts"])
+        ),
+        Access::Checkout => format!(
+            "the holder of the token of the checkout's cart; {}",
+            key(&["checkouts"])
+        ),
     }
 }
 

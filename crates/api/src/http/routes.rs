@@ -2,8 +2,9 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, docs, imports, keys, legacy, levels,
-    operation, products, reservations, search, storefront, stores, transfers, variants,
+    attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
+    imports, keys, legacy, levels, operation, products, reservations, search, storefront, stores,
+    transfers, variants, watch, webhooks_in,
 };
 
 /// All routes.
@@ -21,6 +22,11 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         carts::ROUTES,
         cart_lines::ROUTES,
         cart_merge::ROUTES,
+        checkouts::ROUTES,
+        complete::ROUTES,
+        watch::ROUTES,
+        attention::ROUTES,
+        webhooks_in::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

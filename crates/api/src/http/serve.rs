@@ -164,5 +164,5 @@ async fn dispatch(
         return Ok(grpc.call(request).await);
     }
     let (parts, body) = request.into_parts();
-    Ok(edge.handle(parts, body).await.map(ReplyBody::Whole))
+    Ok(edge.handle(parts, body).await)
 }

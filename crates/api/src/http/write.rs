@@ -2,13 +2,15 @@
 
 use super::endpoint::{Call, Reply};
 use crate::problem::Problem;
+use crate::wire::checkout::person;
 use bytes::{Bytes, BytesMut};
 use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
-use cartwright_app::keys::SECRET_LEN;
 use cartwright_app::shop::{Answer, Command, Keyed, Outcome, Shelf, Submission};
 use cartwright_app::{Key, Record, Reply as Decision};
 use cartwright_domain::catalog::Product;
-use cartwright_domain::{Refusal, Sku};
+use cartwright_domain::checkout::Contact;
+use cartwright_domain::payment::Payment;
+use cartwright_domain::{ContactId, PaymentId, Refusal, Sku};
 use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,7 +57,7 @@ impl Call {
         };
         let Answer { reply, position } = self.edge.shop.submit(submission).await?;
         let mut reply = match reply {
-            Decision::Kept(kept, replayed) => self.kept(&kept, replayed),
+            Decision::Kept(kept, replayed) => self.kept(&kept, replayed).await?,
             Decision::KeyReused => {
                 let detail = "this Idempotency-Key was used with another query or body; use a new key for a new request";
                 return Err(Problem::new("idempotency_key_reused", detail));
@@ -64,7 +66,8 @@ impl Call {
             Decision::Decided(Ok(outcome)) => {
                 let shelf = self.shelf(shows(&outcome)).await?;
                 let mut find = |sku: &Sku| shelf.get(sku).cloned();
-                self.kept(&render(&outcome, &mut find), false)
+                let rendered = render(&outcome, &mut find);
+                self.kept(&rendered, false).await?
             }
         };
         reply.position = Some(position);
@@ -93,23 +96,63 @@ impl Call {
         }
     }
 
-    fn kept(&self, kept: &KeptReply, replayed: bool) -> Reply {
-        let body = match &kept.secret {
-            Some((offset, of)) => splice(&kept.body, *offset, &self.edge.secrets.derive(of)),
-            None => kept.body.clone(),
-        };
+    /// A reply as it is sent, with what is never kept put in.
+    pub(super) async fn kept(&self, kept: &KeptReply, replayed: bool) -> Result<Reply, Problem> {
         let mut reply = Reply {
             status: kept.status,
             headers: kept.headers.clone(),
-            body,
+            body: self.whole_body(kept).await?,
             position: None,
+            watch: None,
         };
         if replayed {
             reply
                 .headers
                 .push(("idempotent-replayed", "true".to_owned()));
         }
-        reply
+        Ok(reply)
+    }
+
+    /// The body with its secret, its person's data and its quote's signature.
+    pub(super) async fn whole_body(&self, kept: &KeptReply) -> Result<Bytes, Problem> {
+        let mut parts: Vec<(usize, Vec<u8>)> = Vec::new();
+        if let Some((offset, of)) = &kept.secret {
+            parts.push((*offset, self.edge.secrets.derive(of).into_bytes()));
+        }
+        if let Some((offset, id)) = kept.contact {
+            let contact = match id {
+                Some(id) => self.contact(id).await?,
+                None => None,
+            };
+            let payments = self.payments(&kept.payments).await?;
+            parts.push((offset, person(contact.as_deref(), &payments)));
+        }
+        if let Some(place) = kept.signature {
+            let quote = kept.body.get(place.from..=place.end);
+            let signature = quote.and_then(|quote| self.edge.quotes.sign(quote));
+            let field = signature.map(|it| format!(r#","signature":"{it}""#));
+            parts.extend(field.map(|field| (place.end, field.into_bytes())));
+        }
+        Ok(splice(&kept.body, &parts))
+    }
+
+    /// Payments as they stand now.
+    pub(super) async fn payments(&self, ids: &[PaymentId]) -> Result<Vec<Arc<Payment>>, Problem> {
+        let mut payments = Vec::with_capacity(ids.len());
+        for id in ids {
+            if let Some(Record::Payment(it)) = self.edge.shop.find(&Key::Payment(*id)).await? {
+                payments.push(it);
+            }
+        }
+        Ok(payments)
+    }
+
+    /// A person's data; `None` when it was erased.
+    pub(super) async fn contact(&self, id: ContactId) -> Result<Option<Arc<Contact>>, Problem> {
+        match self.edge.shop.find(&Key::Contact(id)).await? {
+            Some(Record::Contact(contact)) => Ok(Some(contact)),
+            _ => Ok(None),
+        }
     }
 
     fn keyed(&self, render: Render) -> Result<Option<Keyed>, Problem> {
@@ -190,12 +233,21 @@ fn is_uuid(key: &str) -> bool {
         })
 }
 
-/// Puts a secret into a body that was kept without it.
-fn splice(body: &Bytes, offset: usize, secret: &str) -> Bytes {
-    let mut whole = BytesMut::with_capacity(body.len() + SECRET_LEN);
-    whole.extend_from_slice(&body[..offset.min(body.len())]);
-    whole.extend_from_slice(secret.as_bytes());
-    whole.extend_from_slice(&body[offset.min(body.len())..]);
+/// Puts parts into a body that was kept without them, each at its place there; the places rise.
+fn splice(body: &Bytes, parts: &[(usize, Vec<u8>)]) -> Bytes {
+    if parts.is_empty() {
+        return body.clone();
+    }
+    let more: usize = parts.iter().map(|(_, part)| part.len()).sum();
+    let mut whole = BytesMut::with_capacity(body.len() + more);
+    let mut done = 0;
+    for (offset, part) in parts {
+        let offset = (*offset).clamp(done, body.len());
+        whole.extend_from_slice(&body[done..offset]);
+        whole.extend_from_slice(part);
+        done = offset;
+    }
+    whole.extend_from_slice(&body[done..]);
     whole.freeze()
 }
 

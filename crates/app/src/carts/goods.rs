@@ -25,9 +25,9 @@ pub fn offer<'a>(product: &'a Product, sku: &Sku) -> Option<Offer<'a>> {
 
 /// Goods as a batch sees them. Products must be loaded: one that is not counts as unknown.
 #[derive(Debug)]
-pub(super) struct Loaded<'a> {
-    pub(super) work: &'a Work,
-    pub(super) stock: &'a Stock,
+pub(crate) struct Loaded<'a> {
+    pub(crate) work: &'a Work,
+    pub(crate) stock: &'a Stock,
 }
 
 impl Goods for Loaded<'_> {

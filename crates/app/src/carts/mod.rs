@@ -11,10 +11,12 @@ mod update;
 
 pub use create::CreateCart;
 pub use drop_in::{AddItem, EmptyCart, find_user_cart};
+pub(crate) use goods::Loaded;
 pub use goods::{Shelved, offer};
 pub use lines::{AddLine, AddLines, ChangeLine, Clear, RemoveLine, RemoveLines, ReplaceLines};
 pub use merge::MergeCarts;
 pub use stock::{Place, Stock, stock};
+pub(crate) use tidy::{AT_ONCE, sweep};
 pub use tidy::{ExpireCart, PurgeCart, Tidied, tidy};
 pub use update::{DeleteCart, UpdateCart};
 
@@ -67,7 +69,7 @@ impl Target {
     }
 }
 
-fn existing(work: &Work, id: CartId) -> Result<&Arc<Cart>, Stop> {
+pub(crate) fn existing(work: &Work, id: CartId) -> Result<&Arc<Cart>, Stop> {
     let cart = work.cart(&id)?;
     Ok(cart.ok_or_else(|| Refusal::not_found("cart", id))?)
 }
@@ -81,7 +83,10 @@ fn plan_lines(keys: &mut Vec<Key>, lines: &[Add]) {
 }
 
 /// Asks for all products of these SKUs at once, as far as they are not loaded.
-fn require_products<'a>(work: &Work, skus: impl IntoIterator<Item = &'a Sku>) -> Result<(), Stop> {
+pub(crate) fn require_products<'a>(
+    work: &Work,
+    skus: impl IntoIterator<Item = &'a Sku>,
+) -> Result<(), Stop> {
     let mut missing = Vec::new();
     for sku in skus {
         let product = match work.product_of(sku) {

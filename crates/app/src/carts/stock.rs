@@ -2,7 +2,7 @@
 
 use crate::inventory::availability;
 use crate::shop::Shop;
-use cartwright_domain::inventory::Sourcing;
+use cartwright_domain::inventory::{Held, Sourcing};
 use cartwright_domain::{Country, Sku, StoreId};
 
 /// A SKU and the store it shall come from; `None`: from wherever the cart's country is served.
@@ -31,19 +31,21 @@ impl Stock {
     }
 }
 
-/// Asks for the availability of each place once: at its store, or for the country. Unknown SKUs have 0. A place whose stock
+/// Asks for the availability of each place once: at its store, or for the country. What the cart's own checkout holds (`own`)
+/// can be had. Unknown SKUs have 0. A place whose stock
 /// cannot be read is left out, so that the line goes unchecked and the hold at checkout decides.
 pub async fn stock(
     shop: &Shop,
     mut places: Vec<Place>,
     country: Country,
     sourcing: Sourcing,
+    own: &[Held],
 ) -> Stock {
     places.sort_unstable();
     places.dedup();
     let mut found = Vec::with_capacity(places.len());
     for (sku, store) in places {
-        match availability(shop, &sku, Some(country), store.as_ref(), sourcing).await {
+        match availability(shop, &sku, Some(country), store.as_ref(), sourcing, own).await {
             Ok(at) => found.push(((sku, store), at.available)),
             Err(fault) => {
                 tracing::warn!(%fault, %sku, "stock cannot be read; the line goes unchecked")

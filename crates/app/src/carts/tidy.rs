@@ -1,6 +1,7 @@
 //! The end of carts that nobody writes to: first they expire, later they go.
 
 use super::Target;
+use crate::checkouts::cancel_with_cart;
 use crate::fault::Fault;
 use crate::nouns::Key;
 use crate::ports::ReadStore;
@@ -11,19 +12,19 @@ use cartwright_domain::{CartId, Time};
 use smol_str::SmolStr;
 use tokio::task::JoinSet;
 
-/// Carts asked for, and commands waiting for the loop, at a time.
-const AT_ONCE: usize = 256;
+/// Things asked for, and commands waiting for the loop, at a time.
+pub(crate) const AT_ONCE: usize = 256;
 /// How long a command of the sweep may wait.
 const WAIT_NS: u64 = 30_000_000_000;
 
-/// Marks an open cart whose time is over; any other stays as it is. Refused: `NotFound` (`cart`).
+/// Marks an open cart whose time is over, and cancels its open checkout; any other stays as it is. Refused: `NotFound` (`cart`).
 #[derive(Debug)]
 pub struct ExpireCart {
     /// Which cart.
     pub id: CartId,
 }
 
-/// Removes a cart that ended long enough ago; any other stays as it is. Refused: `NotFound` (`cart`).
+/// Removes a cart that ended long enough ago, with its open checkout cancelled; any other stays as it is. Refused: `NotFound` (`cart`).
 #[derive(Debug)]
 pub struct PurgeCart {
     /// Which cart.
@@ -39,27 +40,46 @@ fn any_version(id: CartId) -> Target {
     }
 }
 
+/// The end of a cart ends its open checkout.
+fn with_checkout(
+    work: &Work,
+    target: Target,
+    event: Option<cart::Event>,
+    now: Time,
+) -> Result<Decided, Stop> {
+    let cancelled = match &event {
+        Some(_) => cancel_with_cart(work, target.id, now)?,
+        None => Vec::new(),
+    };
+    let mut decided = target.decided(event);
+    decided.events.splice(..0, cancelled);
+    Ok(decided)
+}
+
 impl Command for ExpireCart {
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Cart(self.id));
+        keys.push(Key::CheckoutOf(self.id));
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let target = any_version(self.id);
         let cart = target.find(work)?;
-        Ok(target.decided(cart::expire(cart, moment.now)))
+        with_checkout(work, target, cart::expire(cart, moment.now), moment.now)
     }
 }
 
 impl Command for PurgeCart {
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Cart(self.id));
+        keys.push(Key::CheckoutOf(self.id));
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let target = any_version(self.id);
         let cart = target.find(work)?;
-        Ok(target.decided(cart::purge(cart, &self.rules, moment.now)))
+        let event = cart::purge(cart, &self.rules, moment.now);
+        with_checkout(work, target, event, moment.now)
     }
 }
 
@@ -97,11 +117,11 @@ pub async fn tidy(shop: &Shop, rules: &Rules) -> Result<Tidied, Fault> {
     Ok(Tidied { expired, purged })
 }
 
-/// Runs a command on each cart of a list, page by page, until the list is empty or brings nothing new.
-async fn sweep(
+/// Runs a command on each thing of a list, page by page, until the list is empty or brings nothing new.
+pub(crate) async fn sweep<Id: Copy + PartialEq + Send + 'static>(
     shop: &Shop,
-    list: impl Fn(&dyn ReadStore) -> Result<Vec<CartId>, Fault> + Clone + Send + 'static,
-    command: impl Fn(CartId) -> Box<dyn Command>,
+    list: impl Fn(&dyn ReadStore) -> Result<Vec<Id>, Fault> + Clone + Send + 'static,
+    command: impl Fn(Id) -> Box<dyn Command>,
 ) -> Result<usize, Fault> {
     let (mut done, mut before) = (0, Vec::new());
     loop {

@@ -2,6 +2,7 @@
 
 use super::goods::Loaded;
 use super::{Target, Terms, require_products};
+use crate::checkouts::cancel_with_cart;
 use crate::nouns::Key;
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
@@ -37,7 +38,7 @@ impl Command for UpdateCart {
     }
 }
 
-/// Deletes an open cart. Refused: `NotFound` (`cart`), `VersionConflict`, `CartClosed`.
+/// Deletes an open cart and cancels its open checkout. Refused: `NotFound` (`cart`), `VersionConflict`, `CartClosed`.
 #[derive(Debug)]
 pub struct DeleteCart {
     /// Which cart.
@@ -47,11 +48,15 @@ pub struct DeleteCart {
 impl Command for DeleteCart {
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.push(self.cart.key());
+        keys.push(Key::CheckoutOf(self.cart.id));
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let cart = self.cart.find(work)?;
         let event = cart::delete(cart, moment.now)?;
-        Ok(self.cart.decided(Some(event)))
+        let mut decided = self.cart.decided(Some(event));
+        let cancelled = cancel_with_cart(work, self.cart.id, moment.now)?;
+        decided.events.splice(..0, cancelled);
+        Ok(decided)
     }
 }

@@ -7,10 +7,10 @@ use super::{Consumer, Place, Seen};
 use crate::committed::Committed;
 use crate::events;
 use crate::fault::Fault;
-use crate::nouns::{Event, Key, Record};
+use crate::nouns::{Event, Key, Record, Series};
 use crate::shop::Shop;
-use cartwright_domain::cart;
 use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::{cart, checkout, checkout::SagaEvent, order};
 use cartwright_proto::events as proto;
 
 /// The consumer that follows other writers with the committed memory.
@@ -31,7 +31,13 @@ impl Invalidation {
 pub(crate) fn forget(committed: &Committed, entry: &proto::Entry) {
     match events::decode(entry) {
         Ok(Some(event)) => forget_event(committed, &event),
-        Ok(None) => {}
+        Ok(None) => {
+            if let Some(key @ (Key::Contact(_) | Key::Instrument(_))) =
+                events::key_of(&entry.stream)
+            {
+                committed.forget(&key);
+            }
+        }
         // What cannot be understood may be anything.
         Err(_) => committed.clear(),
     }
@@ -49,17 +55,18 @@ fn forget_event(committed: &Committed, event: &Event) {
             }
         }
         // The user of a package is free for a new cart.
-        Event::Cart(_, cart::Event::Merged { .. } | cart::Event::Deleted) => {
-            match committed.get(&key) {
-                Some(Some(Record::Cart(cart))) => {
-                    if let Some(user) = &cart.external_user {
-                        let key = Key::UserCart(user.package.clone(), user.user.clone());
-                        committed.forget(&key);
-                    }
+        Event::Cart(
+            _,
+            cart::Event::Merged { .. } | cart::Event::Ordered | cart::Event::Deleted,
+        ) => match committed.get(&key) {
+            Some(Some(Record::Cart(cart))) => {
+                if let Some(user) = &cart.external_user {
+                    let key = Key::UserCart(user.package.clone(), user.user.clone());
+                    committed.forget(&key);
                 }
-                _ => committed.clear(),
             }
-        }
+            _ => committed.clear(),
+        },
         Event::Reservation(
             _,
             ReservationEvent::Held {
@@ -71,7 +78,36 @@ fn forget_event(committed: &Committed, event: &Event) {
             committed.forget(&Key::OpenHolds(principal.clone()));
             committed.forget(&Key::Reference(principal.clone(), reference.clone()));
         }
-        Event::Cart(..)
+        Event::Checkout(_, checkout::Event::Opened { cart_id, .. }) => {
+            committed.forget(&Key::CheckoutOf(*cart_id));
+        }
+        // The cart is free for another checkout.
+        Event::Checkout(
+            _,
+            checkout::Event::Cancelled
+            | checkout::Event::Expired
+            | checkout::Event::Saga(SagaEvent::Undone {
+                to: checkout::State::Cancelled,
+            }),
+        ) => match committed.get(&key) {
+            Some(Some(Record::Checkout(it))) => {
+                committed.forget(&Key::CheckoutOf(it.cart_id));
+            }
+            _ => committed.clear(),
+        },
+        Event::Order(_, order::Event::Placed(placed)) => {
+            committed.forget(&Key::OrderNumber(placed.number));
+            committed.forget(&Key::Last(Series::Order));
+        }
+        Event::Order(_, order::Event::Paid { .. }) => {
+            committed.forget(&Key::Last(Series::Invoice));
+        }
+        Event::Checkout(_, checkout::Event::Updated(_) | checkout::Event::Saga(_))
+        | Event::Order(..)
+        | Event::Payment(..)
+        | Event::Instrument(..)
+        | Event::Contact(..)
+        | Event::Cart(..)
         | Event::Store(..)
         | Event::Reservation(..)
         | Event::Transfer(..)

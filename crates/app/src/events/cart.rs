@@ -59,6 +59,12 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
             into: into.to_bytes().to_vec(),
         }
         .encode_to_vec(),
+        Event::CheckingOut => proto::CartCheckingOut {}.encode_to_vec(),
+        Event::Reopened { expires_at } => proto::CartReopened {
+            expires_at_ms: expires_at.0,
+        }
+        .encode_to_vec(),
+        Event::Ordered => proto::CartOrdered {}.encode_to_vec(),
         Event::Deleted => proto::CartDeleted {}.encode_to_vec(),
         Event::Expired => proto::CartExpired {}.encode_to_vec(),
     }
@@ -131,6 +137,11 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
                 into: CartId::from_slice(&message.into).ok_or_else(|| missing("into"))?,
             }
         }
+        "cart.checking_out" => Event::CheckingOut,
+        "cart.reopened" => Event::Reopened {
+            expires_at: Time(proto::CartReopened::decode(payload)?.expires_at_ms),
+        },
+        "cart.ordered" => Event::Ordered,
         "cart.deleted" => Event::Deleted,
         "cart.expired" => Event::Expired,
         other => return Err(unknown_type(other)),

@@ -3,15 +3,23 @@
 mod api_key;
 mod cart;
 mod catalog;
+mod checkout;
 mod inventory;
 mod location;
+mod order;
+mod payment;
+mod saga;
 
 use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
-use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, TransferId};
 use cartwright_domain::{
-    cart as carts, catalog as products, inventory::LevelKey, key as keys, location as stores,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
+    StoreId, TransferId,
+};
+use cartwright_domain::{
+    cart as carts, catalog as products, checkout as checkouts, inventory::LevelKey, key as keys,
+    location as stores, payment as payments,
 };
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -25,6 +33,11 @@ pub fn stream(key: &Key) -> String {
         Key::Reservation(id) => format!("reservation:{id}"),
         Key::Transfer(id) => format!("transfer:{id}"),
         Key::Cart(id) => format!("cart:{id}"),
+        Key::Checkout(id) => format!("checkout:{id}"),
+        Key::Contact(id) => format!("contact:{id}"),
+        Key::Payment(id) => format!("payment:{id}"),
+        Key::Instrument(id) => format!("instrument:{id}"),
+        Key::Order(id) => format!("order:{id}"),
         Key::ApiKey(id) => format!("api_key:{id}"),
         Key::Sku(..)
         | Key::Slug(..)
@@ -32,6 +45,9 @@ pub fn stream(key: &Key) -> String {
         | Key::StoresOf(..)
         | Key::KeyHash(..)
         | Key::UserCart(..)
+        | Key::CheckoutOf(..)
+        | Key::OrderNumber(..)
+        | Key::Last(..)
         | Key::OpenHolds(..) => String::new(),
     }
 }
@@ -52,6 +68,11 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "reservation" => Key::Reservation(id.parse::<ReservationId>().ok()?),
         "transfer" => Key::Transfer(id.parse::<TransferId>().ok()?),
         "cart" => Key::Cart(id.parse::<CartId>().ok()?),
+        "checkout" => Key::Checkout(id.parse::<CheckoutId>().ok()?),
+        "contact" => Key::Contact(id.parse::<ContactId>().ok()?),
+        "payment" => Key::Payment(id.parse::<PaymentId>().ok()?),
+        "instrument" => Key::Instrument(id.parse::<PaymentId>().ok()?),
+        "order" => Key::Order(id.parse::<OrderId>().ok()?),
         "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
         _ => return None,
     })
@@ -80,9 +101,24 @@ pub fn type_of(event: &Event) -> &'static str {
             carts::Event::LinesChanged(_) => "cart.lines_changed",
             carts::Event::Updated(_) => "cart.updated",
             carts::Event::Merged { .. } => "cart.merged",
+            carts::Event::CheckingOut => "cart.checking_out",
+            carts::Event::Reopened { .. } => "cart.reopened",
+            carts::Event::Ordered => "cart.ordered",
             carts::Event::Deleted => "cart.deleted",
             carts::Event::Expired => "cart.expired",
         },
+        Event::Checkout(_, event) => match event {
+            checkouts::Event::Opened { .. } => "checkout.opened",
+            checkouts::Event::Updated(_) => "checkout.updated",
+            checkouts::Event::Cancelled => "checkout.cancelled",
+            checkouts::Event::Expired => "checkout.expired",
+            checkouts::Event::Saga(event) => saga::type_of(event),
+        },
+        Event::Contact(_, checkouts::ContactEvent::Recorded(_)) => "contact.recorded",
+        Event::Payment(_, event) => payment::type_of(event),
+        Event::Instrument(_, payments::InstrumentEvent::Recorded(_)) => "instrument.recorded",
+        Event::Instrument(_, payments::InstrumentEvent::Erased) => "instrument.erased",
+        Event::Order(_, event) => order::type_of(event),
         Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
         Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
         Event::Notice(_, notice) => notice.as_str(),
@@ -116,6 +152,12 @@ pub fn encode(event: &Event) -> Vec<u8> {
         Event::Reservation(_, event) => inventory::reservation(event),
         Event::Transfer(_, event) => inventory::transfer(event),
         Event::Cart(_, event) => cart::encode(event),
+        Event::Checkout(_, event) => checkout::encode(event),
+        Event::Contact(_, event) => checkout::encode_contact(event),
+        Event::Payment(_, event) => payment::encode(event),
+        // Which payment it is for stands in the stream's name, and nothing else may stand in the log.
+        Event::Instrument(..) => Vec::new(),
+        Event::Order(_, event) => order::encode(event),
         Event::ApiKey(_, event) => api_key::encode(event),
         Event::Notice(level, _) => proto::StockNotice {
             available: level.available(),
@@ -126,7 +168,8 @@ pub fn encode(event: &Event) -> Vec<u8> {
     }
 }
 
-/// The event of an entry; `None` for one that changes no state (a notice).
+/// The event of an entry; `None` for one that changes no state (a notice), or whose state is not in the log (a person's
+/// data).
 ///
 /// Errors: [`Fault::Corrupt`] naming the entry's stream and type.
 pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
@@ -140,6 +183,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         return Ok(None);
     }
     let key = key_of(&entry.stream).ok_or_else(|| bad(&"unknown stream"))?;
+    if matches!(key, Key::Contact(_) | Key::Instrument(_)) {
+        return Ok(None);
+    }
     let (kind, payload) = (entry.r#type.as_str(), entry.payload.as_slice());
     let event = match key {
         Key::Product(id) => catalog::decode(kind, payload).map(|event| Event::Product(id, event)),
@@ -156,6 +202,11 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
             inventory::decode_transfer(kind, payload).map(|event| Event::Transfer(id, event))
         }
         Key::Cart(id) => cart::decode(kind, payload).map(|event| Event::Cart(id, event)),
+        Key::Checkout(id) => {
+            checkout::decode(kind, payload).map(|event| Event::Checkout(id, event))
+        }
+        Key::Payment(id) => payment::decode(kind, payload).map(|event| Event::Payment(id, event)),
+        Key::Order(id) => order::decode(kind, payload).map(|event| Event::Order(id, event)),
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
         Key::Sku(..)
         | Key::Slug(..)
@@ -163,6 +214,11 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::StoresOf(..)
         | Key::KeyHash(..)
         | Key::UserCart(..)
+        | Key::CheckoutOf(..)
+        | Key::Contact(..)
+        | Key::Instrument(..)
+        | Key::OrderNumber(..)
+        | Key::Last(..)
         | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
     };
     event.map(Some).map_err(|error| bad(&error.0))
@@ -176,6 +232,11 @@ impl<E: std::error::Error> From<E> for Bad {
     fn from(error: E) -> Self {
         Self(error.to_string())
     }
+}
+
+/// An identifier of ours.
+fn id<T>(bytes: &[u8], read: impl Fn(&[u8]) -> Option<T>, what: &str) -> Result<T, Bad> {
+    read(bytes).ok_or_else(|| missing(what))
 }
 
 fn missing(what: &str) -> Bad {

@@ -3,7 +3,7 @@
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::shop::Shop;
-use cartwright_domain::inventory::{Candidate, LevelKey, Sourcing, available};
+use cartwright_domain::inventory::{Candidate, Held, Level, LevelKey, Sourcing, available};
 use cartwright_domain::{Country, Sku, StoreId};
 use std::sync::Arc;
 
@@ -18,13 +18,15 @@ pub struct Availability {
     pub store: Option<StoreId>,
 }
 
-/// What can be had of a SKU for a country (`None`: wherever), over all locations or at one. A committed read.
+/// What can be had of a SKU for a country (`None`: wherever), over all locations or at one. `own`: what the asker holds already
+/// and would give back. A committed read.
 pub async fn availability(
     shop: &Shop,
     sku: &Sku,
     country: Option<Country>,
     store: Option<&StoreId>,
     sourcing: Sourcing,
+    own: &[Held],
 ) -> Result<Availability, Fault> {
     let stores = match store {
         Some(store) => Arc::new(vec![store.clone()]),
@@ -51,7 +53,7 @@ pub async fn availability(
         .map(|(level, at)| Candidate {
             store: at,
             level,
-            taken: 0,
+            taken: -held(own, level),
         })
         .collect();
     let country = if store.is_some() { None } else { country };
@@ -61,4 +63,9 @@ pub async fn availability(
         available: units,
         store: place,
     })
+}
+
+fn held(own: &[Held], level: &Level) -> i64 {
+    let there = own.iter().filter(|held| held.level == level.key);
+    there.map(|held| held.quantity).sum()
 }

@@ -1,6 +1,7 @@
 //! Stock: commands on levels, holds and transfers, and the availability that carts are checked against.
 
 mod availability;
+mod exchange;
 mod levels;
 mod reserve;
 mod settle;
@@ -8,9 +9,11 @@ mod take;
 mod transfers;
 
 pub use availability::{Availability, availability};
+pub(crate) use exchange::exchange;
 pub use levels::{Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
-pub use settle::{Expire, Extend, Settle};
+pub(crate) use settle::levels_held;
+pub use settle::{CHECKOUT, Expire, Extend, Settle};
 pub use take::Take;
 pub use transfers::{EndTransfer, StartTransfer, TransferEnd};
 

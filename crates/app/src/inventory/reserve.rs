@@ -162,7 +162,7 @@ fn candidates<'a>(work: &'a Work, line: &Asked) -> Result<Vec<Candidate<'a>>, St
 }
 
 /// All levels of a SKU with their locations; asks for all that is missing at once.
-fn levels_of<'a>(work: &'a Work, sku: &Sku) -> Result<Vec<Candidate<'a>>, Stop> {
+pub(super) fn levels_of<'a>(work: &'a Work, sku: &Sku) -> Result<Vec<Candidate<'a>>, Stop> {
     let Some(stores) = work.stores_of(sku)? else {
         return Ok(Vec::new());
     };

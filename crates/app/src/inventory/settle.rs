@@ -9,8 +9,8 @@ use cartwright_domain::{Refusal, ReservationId};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
-/// What holds of a checkout are called: they end with it and not by others' hands.
-const CHECKOUT: &str = "chk:";
+/// What the references of a checkout's holds begin with: they end with it and not by others' hands.
+pub const CHECKOUT: &str = "chk:";
 
 /// Confirms or releases a hold, with all its levels.
 #[derive(Debug)]
@@ -118,7 +118,8 @@ fn owned<'a>(
     Ok(hold)
 }
 
-fn settle(work: &Work, hold: &Reservation, ending: Ending) -> Result<Decided, Stop> {
+/// The levels of a hold's lines, in their order; asks for all that is missing at once.
+pub(crate) fn levels_held<'a>(work: &'a Work, hold: &Reservation) -> Result<Vec<&'a Level>, Stop> {
     let (mut levels, mut missing): (Vec<&Level>, _) =
         (Vec::with_capacity(hold.lines.len()), Vec::new());
     for line in &hold.lines {
@@ -132,6 +133,11 @@ fn settle(work: &Work, hold: &Reservation, ending: Ending) -> Result<Decided, St
     if !missing.is_empty() {
         return Err(Stop::Need(missing));
     }
+    Ok(levels)
+}
+
+fn settle(work: &Work, hold: &Reservation, ending: Ending) -> Result<Decided, Stop> {
+    let levels = levels_held(work, hold)?;
     let mut events = Vec::with_capacity(1 + levels.len());
     if let Some((ended, movements)) = end(hold, ending, &levels)? {
         events.push(Event::Reservation(hold.id, ended));

@@ -2,12 +2,16 @@
 
 mod clock;
 mod lease;
+pub mod mailer;
 pub mod payment;
 mod random;
 pub mod search;
 mod store;
+pub mod webhooks;
 
 pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;
-pub use store::{Batch, Cursor, Keep, Page, ReadStore, StoreParts, WriteStore};
+pub use store::{
+    Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, ReadStore, StoreParts, WriteStore,
+};

@@ -4,8 +4,11 @@ use super::{Lease, Swap};
 use crate::nouns::{Key, Record};
 use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
-use cartwright_domain::{CartId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::checkout::State as CheckoutState;
+use cartwright_domain::order::State as OrderState;
+use cartwright_domain::{CartId, CheckoutId, PaymentId, ReservationId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Everything that one transaction changes.
@@ -34,6 +37,30 @@ pub struct Keep {
 
 /// Where a list goes on: the last key of the page before.
 pub type Cursor = Option<String>;
+
+/// Which checkouts a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct CheckoutsWanted {
+    /// Of this cart.
+    pub cart: Option<CartId>,
+    /// In this state, as last written.
+    pub state: Option<CheckoutState>,
+}
+
+/// Which orders a list has.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OrdersWanted {
+    /// In this state.
+    pub state: Option<OrderState>,
+    /// Of this customer.
+    pub customer: Option<SmolStr>,
+    /// Of whoever is reached there; upper and lower case are the same.
+    pub email: Option<SmolStr>,
+    /// Placed at or after this moment.
+    pub from: Option<Time>,
+    /// Placed before this moment.
+    pub to: Option<Time>,
+}
 
 /// One page of a list, in the order of its key.
 #[derive(Debug, Clone)]
@@ -123,6 +150,32 @@ pub trait ReadStore: Send + Sync {
     /// Carts that expired or were merged and whose time was over at `before`, those that ended first first.
     fn closed_carts(&self, before: Time, limit: usize) -> Result<Vec<CartId>, Fault>;
 
+    /// Checkouts, oldest first; of one cart, in one state as last written, or both.
+    fn list_checkouts(
+        &self,
+        wanted: CheckoutsWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// Open checkouts whose time is over, those that ended first first.
+    fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault>;
+
+    /// Orders, oldest first.
+    fn list_orders(
+        &self,
+        wanted: &OrdersWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// Payments that have ended and whose provider was not yet seen to agree, after this one, oldest first.
+    fn unverified_payments(
+        &self,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, Fault>;
+
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
 
@@ -142,7 +195,8 @@ pub trait ReadStore: Send + Sync {
     /// Whole batches of the log that have entries after a position, up to about `limit` entries.
     fn log(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault>;
 
-    /// Calls `visit` with the state of every noun, all at one position, which is returned.
+    /// Calls `visit` with the state of every noun, all at one position, which is returned. A person's data is not among it:
+    /// no event has it, and it can be erased.
     fn visit_all(
         &self,
         visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
@@ -159,6 +213,9 @@ pub trait ReadStore: Send + Sync {
 
     /// Bytes a key's secret is derived from; made once, kept with the data.
     fn secret(&self) -> [u8; 32];
+
+    /// The private key that quotes are signed with (P-256, big-endian); made once, kept with the data.
+    fn quote_key(&self) -> [u8; 32];
 }
 
 /// Both sides of one store.

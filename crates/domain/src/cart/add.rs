@@ -422,6 +422,7 @@ mod tests {
             Err(Refusal::CartClosed {
                 id: cart.id.to_string(),
                 state,
+                checkout_id: None,
             })
         };
         assert_eq!(

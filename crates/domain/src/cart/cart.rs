@@ -141,6 +141,7 @@ impl Cart {
         Refusal::CartClosed {
             id: self.id.to_string(),
             state: state.as_str(),
+            checkout_id: None,
         }
     }
 
@@ -216,6 +217,15 @@ pub enum Event {
         /// Which one.
         into: CartId,
     },
+    /// It is being paid for.
+    CheckingOut,
+    /// It was not paid for after all, and takes changes again.
+    Reopened {
+        /// From when on it counts as expired.
+        expires_at: Time,
+    },
+    /// It has become an order.
+    Ordered,
     /// It is gone.
     Deleted,
     /// Nobody wrote to it for too long.
@@ -251,6 +261,12 @@ impl Entity for Cart {
                 cart.state = State::Merged;
                 cart.merged_into = Some(*into);
             }),
+            Event::CheckingOut => write(state, at, |cart| cart.state = State::CheckingOut),
+            Event::Reopened { expires_at } => write(state, at, |cart| {
+                cart.state = State::Open;
+                cart.expires_at = *expires_at;
+            }),
+            Event::Ordered => write(state, at, |cart| cart.state = State::Ordered),
             Event::Deleted => *state = None,
             Event::Expired => write(state, at, |cart| cart.state = State::Expired),
         }

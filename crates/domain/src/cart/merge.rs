@@ -244,6 +244,7 @@ mod tests {
             Err(Refusal::CartClosed {
                 id: cart.id.to_string(),
                 state: "merged",
+                checkout_id: None,
             })
         };
         assert_eq!(run(&ours, &ended), closed(&ended));

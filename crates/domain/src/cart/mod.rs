@@ -31,7 +31,7 @@ mod update;
 #[cfg(test)]
 mod histories;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 
 pub use add::{Add, add, add_many};
 pub use cart::{Cart, Created, Event, ExternalUser, LinesChanged, State, Updated};

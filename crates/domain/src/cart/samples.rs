@@ -9,41 +9,41 @@ use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-pub(super) const NOW: Time = Time(1_795_255_200_000);
+pub(crate) const NOW: Time = Time(1_795_255_200_000);
 
-pub(super) fn currency(code: &str) -> Currency {
+pub(crate) fn currency(code: &str) -> Currency {
     Currency::new(code).unwrap_or_else(|error| panic!("{code}: {error}"))
 }
 
-pub(super) fn country(code: &str) -> Country {
+pub(crate) fn country(code: &str) -> Country {
     Country::new(code).unwrap_or_else(|error| panic!("{code}: {error}"))
 }
 
-pub(super) fn sku(text: &str) -> Sku {
+pub(crate) fn sku(text: &str) -> Sku {
     Sku::new(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-pub(super) fn store_id(text: &str) -> StoreId {
+pub(crate) fn store_id(text: &str) -> StoreId {
     StoreId::new(text).unwrap_or_else(|error| panic!("{text}: {error}"))
 }
 
-pub(super) fn store(text: &str) -> Option<StoreId> {
+pub(crate) fn store(text: &str) -> Option<StoreId> {
     Some(store_id(text))
 }
 
-pub(super) fn money(minor: i64, code: &str) -> Money {
+pub(crate) fn money(minor: i64, code: &str) -> Money {
     Money::new(minor, currency(code))
 }
 
-pub(super) fn metadata(value: Value) -> Metadata {
+pub(crate) fn metadata(value: Value) -> Metadata {
     serde_json::from_value(value).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(super) fn wanted(name: &str, quantity: i64) -> Add {
+pub(crate) fn wanted(name: &str, quantity: i64) -> Add {
     Add::new(sku(name), quantity)
 }
 
-pub(super) fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Rules {
         max_quantity: 1000,
         max_value_minor: 10_000_000,
@@ -61,12 +61,12 @@ struct Article {
 }
 
 /// What is for sale: `north` has at most 3 of anything.
-pub(super) struct Shop {
+pub(crate) struct Shop {
     articles: BTreeMap<Sku, Article>,
-    pub(super) validation: bool,
+    pub(crate) validation: bool,
 }
 
-pub(super) fn shop() -> Shop {
+pub(crate) fn shop() -> Shop {
     let mut shop = Shop {
         articles: BTreeMap::new(),
         validation: true,
@@ -112,15 +112,15 @@ impl Shop {
         );
     }
 
-    pub(super) fn reprice(&mut self, name: &str, minor: i64) {
+    pub(crate) fn reprice(&mut self, name: &str, minor: i64) {
         self.edit(name, |article| article.prices = vec![money(minor, "USD")]);
     }
 
-    pub(super) fn stock(&mut self, name: &str, stock: i64) {
+    pub(crate) fn stock(&mut self, name: &str, stock: i64) {
         self.edit(name, |article| article.stock = stock);
     }
 
-    pub(super) fn limit(&mut self, name: &str, min: i64) {
+    pub(crate) fn limit(&mut self, name: &str, min: i64) {
         self.edit(name, |article| {
             article.limits = Limits {
                 min: Some(min),
@@ -129,11 +129,11 @@ impl Shop {
         });
     }
 
-    pub(super) fn deny(&mut self, name: &str, code: &str) {
+    pub(crate) fn deny(&mut self, name: &str, code: &str) {
         self.edit(name, |article| article.denied = vec![country(code)]);
     }
 
-    pub(super) fn remove(&mut self, name: &str) {
+    pub(crate) fn remove(&mut self, name: &str) {
         self.articles.remove(name);
     }
 }
@@ -156,7 +156,7 @@ impl Goods for Shop {
     }
 }
 
-pub(super) fn after_at(cart: &Cart, event: Option<Event>, at: Time) -> Cart {
+pub(crate) fn after_at(cart: &Cart, event: Option<Event>, at: Time) -> Cart {
     let mut state = Some(Arc::new(cart.clone()));
     if let Some(event) = event {
         Cart::apply(&mut state, &cart.id, &event, at);
@@ -166,16 +166,16 @@ pub(super) fn after_at(cart: &Cart, event: Option<Event>, at: Time) -> Cart {
         .unwrap_or_else(|| panic!("{} was deleted", cart.id))
 }
 
-pub(super) fn after(cart: &Cart, event: Option<Event>) -> Cart {
+pub(crate) fn after(cart: &Cart, event: Option<Event>) -> Cart {
     after_at(cart, event, NOW)
 }
 
-pub(super) fn apply_add(cart: &Cart, request: Add) -> Option<Event> {
+pub(crate) fn apply_add(cart: &Cart, request: Add) -> Option<Event> {
     add(cart, &request, &shop(), &rules(), NOW)
         .unwrap_or_else(|refusal| panic!("{request:?}: {refusal}"))
 }
 
-pub(super) fn made_as(id: u128, request: &Create) -> Cart {
+pub(crate) fn made_as(id: u128, request: &Create) -> Cart {
     let event = create(request, &shop(), &rules(), NOW)
         .unwrap_or_else(|refusal| panic!("{request:?}: {refusal}"));
     let mut state = None;
@@ -185,11 +185,11 @@ pub(super) fn made_as(id: u128, request: &Create) -> Cart {
         .unwrap_or_else(|| panic!("not created"))
 }
 
-pub(super) fn made(request: &Create) -> Cart {
+pub(crate) fn made(request: &Create) -> Cart {
     made_as(7, request)
 }
 
-pub(super) fn cart(lines: &[(&str, i64)]) -> Cart {
+pub(crate) fn cart(lines: &[(&str, i64)]) -> Cart {
     let lines = lines
         .iter()
         .map(|(name, quantity)| wanted(name, *quantity))
@@ -200,7 +200,7 @@ pub(super) fn cart(lines: &[(&str, i64)]) -> Cart {
     })
 }
 
-pub(super) fn drop_in() -> Cart {
+pub(crate) fn drop_in() -> Cart {
     let user = ExternalUser {
         package: "oteldemo".into(),
         user: SmolStr::default(),
@@ -214,7 +214,7 @@ pub(super) fn drop_in() -> Cart {
     )
 }
 
-pub(super) fn quantities(cart: &Cart) -> Vec<(&str, i64)> {
+pub(crate) fn quantities(cart: &Cart) -> Vec<(&str, i64)> {
     cart.lines
         .iter()
         .map(|line| (line.sku.as_str(), line.quantity))

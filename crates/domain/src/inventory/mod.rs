@@ -4,6 +4,7 @@
 //! less than was promised, and then nothing more is promised until it fits again.
 
 mod adjust;
+mod allocated;
 mod configure;
 mod count;
 mod level;
@@ -14,6 +15,7 @@ mod sourcing;
 mod transfer;
 
 pub use adjust::adjust;
+pub use allocated::{give_up, restock, ship};
 pub use configure::{Configure, configure};
 pub use count::{Count, count};
 pub use level::{

@@ -12,12 +12,14 @@ pub enum Ending {
     Release,
     /// Given back because its time is over.
     Expire,
+    /// Sold by an order: the units stay until they are shipped, and nobody else gets them.
+    Allocate,
 }
 
 impl Ending {
     fn state(self) -> State {
         match self {
-            Self::Confirm => State::Confirmed,
+            Self::Confirm | Self::Allocate => State::Confirmed,
             Self::Release => State::Released,
             Self::Expire => State::Expired,
         }
@@ -28,6 +30,7 @@ impl Ending {
             Self::Confirm => MovementKind::Confirmed,
             Self::Release => MovementKind::Released,
             Self::Expire => MovementKind::Expired,
+            Self::Allocate => MovementKind::Allocated,
         }
     }
 }
@@ -68,6 +71,9 @@ pub fn end(
         }
         let held = line.quantity - line.backordered;
         let mut movement = freed(level, line.backordered, held, leaving, ending.kind());
+        if ending == Ending::Allocate {
+            movement.allocated_delta = line.quantity;
+        }
         movement.reservation = Some(hold.id);
         movement.reference = Some(hold.reference.clone());
         movements.push((line.level.clone(), movement));

@@ -119,6 +119,18 @@ pub struct CartMerged {
 pub struct CartDeleted {}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct CartExpired {}
+/// It is being paid for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartCheckingOut {}
+/// It was not paid for after all.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartReopened {
+    #[prost(int64, tag = "1")]
+    pub expires_at_ms: i64,
+}
+/// It has become an order.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CartOrdered {}
 /// The product was created, or its data and all its variants were replaced.
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct ProductPut {
@@ -204,6 +216,201 @@ pub struct PriceSet {
     pub sku: ::prost::alloc::string::String,
     #[prost(message, optional, tag = "2")]
     pub price: ::core::option::Option<Money>,
+}
+/// Somebody begins to buy a cart. Who that is stands nowhere in the log: only under which id the shop knows it.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutOpened {
+    #[prost(bytes = "vec", tag = "1")]
+    pub cart_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, optional, tag = "2")]
+    pub terms: ::core::option::Option<CheckoutTerms>,
+}
+/// Its terms are these now: every field.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutUpdated {
+    #[prost(message, optional, tag = "1")]
+    pub terms: ::core::option::Option<CheckoutTerms>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutCancelled {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutExpired {}
+/// Amounts are in minor units of the currency.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CheckoutTerms {
+    /// Under which id the person's data stands.
+    #[prost(bytes = "vec", optional, tag = "1")]
+    pub contact_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// Where it goes, by country.
+    #[prost(string, tag = "2")]
+    pub country: ::prost::alloc::string::String,
+    /// The option that the buyer chose.
+    #[prost(string, optional, tag = "3")]
+    pub chosen_option: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether stock is held as long as a quote lives.
+    #[prost(bool, tag = "4")]
+    pub hold: bool,
+    #[prost(string, tag = "5")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "6")]
+    pub coupons: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "7")]
+    pub lines: ::prost::alloc::vec::Vec<CheckoutLine>,
+    #[prost(message, optional, tag = "8")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(message, repeated, tag = "9")]
+    pub shipping_options: ::prost::alloc::vec::Vec<ShippingOption>,
+    /// The option that counts.
+    #[prost(string, optional, tag = "10")]
+    pub shipping_option: ::core::option::Option<::prost::alloc::string::String>,
+    /// What completing still wants, in the spelling of the HTTP contract.
+    #[prost(string, repeated, tag = "11")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "12")]
+    pub quote: ::core::option::Option<Quote>,
+    #[prost(int64, tag = "13")]
+    pub expires_at_ms: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutLine {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub quantity: i64,
+    #[prost(string, optional, tag = "5")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, tag = "6")]
+    pub unit_price: i64,
+    #[prost(int64, tag = "7")]
+    pub discount: i64,
+    #[prost(int64, tag = "8")]
+    pub tax: i64,
+    #[prost(int64, tag = "9")]
+    pub total: i64,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutTotals {
+    #[prost(int64, tag = "1")]
+    pub subtotal: i64,
+    #[prost(int64, tag = "2")]
+    pub discount: i64,
+    #[prost(int64, tag = "3")]
+    pub shipping: i64,
+    #[prost(int64, tag = "4")]
+    pub tax: i64,
+    #[prost(bool, tag = "5")]
+    pub tax_included: bool,
+    #[prost(int64, tag = "6")]
+    pub total: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShippingOption {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "3")]
+    pub price: i64,
+}
+/// What the terms cost, bindingly, until it expires.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Quote {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(int64, tag = "2")]
+    pub issued_at_ms: i64,
+    #[prost(int64, tag = "3")]
+    pub expires_at_ms: i64,
+    /// The hold that lives as long.
+    #[prost(bytes = "vec", optional, tag = "4")]
+    pub reservation_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+}
+/// A person's data was taken down under this id. It stands in a row of its own and nowhere in the log, so that it can be
+/// erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactRecorded {
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// An attempt at completing it begins: its stock is held, and what it is paid with is recorded.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutBegan {
+    #[prost(uint32, tag = "1")]
+    pub n: u32,
+    #[prost(bytes = "vec", tag = "2")]
+    pub quote_id: ::prost::alloc::vec::Vec<u8>,
+    /// What was asked, and by which idempotency key, hashed.
+    #[prost(string, tag = "3")]
+    pub body: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "5")]
+    pub reservation_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", repeated, tag = "6")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(int64, tag = "7")]
+    pub order_by_ms: i64,
+    #[prost(int64, tag = "8")]
+    pub started_at_ms: i64,
+}
+/// Another idempotency key answers to the running attempt.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutAttached {
+    #[prost(string, tag = "1")]
+    pub key: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutStepped {
+    #[prost(string, tag = "1")]
+    pub step: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "3")]
+    pub tries: u32,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutGivenUp {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutWentBack {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutOrdered {
+    #[prost(bytes = "vec", tag = "1")]
+    pub order_id: ::prost::alloc::vec::Vec<u8>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutCompleted {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutUndone {
+    /// What the checkout is now: "open" or "cancelled".
+    #[prost(string, tag = "1")]
+    pub to: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutNeedsAttention {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutTold {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+}
+/// Somebody who operates the shop has done something about it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutResolved {
+    /// "retry", "undo" or "close".
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
 }
 /// A stock level changed; the kind is in the entry's type (`level.adjusted`).
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -484,6 +691,33 @@ pub struct KeptReply {
     /// Milliseconds since 1970 after which the key is free again.
     #[prost(int64, tag = "7")]
     pub until_ms: i64,
+    /// Where a person's data is put into the body again: it is never kept.
+    #[prost(message, optional, tag = "8")]
+    pub contact: ::core::option::Option<ContactPlace>,
+    /// Where the signature of the quote is put into the body again: it is made when the reply is sent.
+    #[prost(message, optional, tag = "9")]
+    pub signature: ::core::option::Option<SignaturePlace>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ContactPlace {
+    #[prost(uint32, tag = "1")]
+    pub offset: u32,
+    /// Under which id it stands; empty when nothing is known.
+    #[prost(bytes = "vec", tag = "2")]
+    pub contact_id: ::prost::alloc::vec::Vec<u8>,
+    /// Payments that are shown there too.
+    #[prost(bytes = "vec", repeated, tag = "3")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+}
+/// Places in the body as it is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct SignaturePlace {
+    /// Where the quote begins.
+    #[prost(uint32, tag = "1")]
+    pub from: u32,
+    /// Where its last brace stands.
+    #[prost(uint32, tag = "2")]
+    pub offset: u32,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct Header {
@@ -505,3 +739,170 @@ pub struct KeptReplies {
     #[prost(message, repeated, tag = "1")]
     pub replies: ::prost::alloc::vec::Vec<KeptReply>,
 }
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderPlaced {
+    #[prost(uint64, tag = "1")]
+    pub number: u64,
+    #[prost(bytes = "vec", tag = "2")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "3")]
+    pub attempt: u32,
+    #[prost(bytes = "vec", tag = "4")]
+    pub cart_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, optional, tag = "5")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// Under which id the person's data stands.
+    #[prost(bytes = "vec", optional, tag = "6")]
+    pub contact_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(string, tag = "7")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "9")]
+    pub lines: ::prost::alloc::vec::Vec<OrderLine>,
+    #[prost(message, optional, tag = "10")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(bytes = "vec", repeated, tag = "11")]
+    pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    #[prost(bytes = "vec", tag = "12")]
+    pub reservation_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// Amounts are in minor units of the order's currency.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderLine {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "4")]
+    pub quantity: i64,
+    #[prost(sint64, tag = "5")]
+    pub unit_price: i64,
+    #[prost(sint64, tag = "6")]
+    pub discount: i64,
+    #[prost(sint64, tag = "7")]
+    pub tax: i64,
+    #[prost(sint64, tag = "8")]
+    pub total: i64,
+    /// Where the units lie.
+    #[prost(message, repeated, tag = "9")]
+    pub sources: ::prost::alloc::vec::Vec<OrderSource>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderSource {
+    #[prost(string, tag = "1")]
+    pub store: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "2")]
+    pub units: i64,
+}
+/// All its money was taken.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderPaid {
+    #[prost(uint64, tag = "1")]
+    pub invoice: u64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderFulfilled {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, repeated, tag = "3")]
+    pub taken: ::prost::alloc::vec::Vec<OrderTaken>,
+    #[prost(message, optional, tag = "4")]
+    pub tracking: ::core::option::Option<OrderTracking>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderUnits {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(sint64, tag = "2")]
+    pub units: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderTaken {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(string, tag = "2")]
+    pub store: ::prost::alloc::string::String,
+    #[prost(sint64, tag = "3")]
+    pub units: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderTracking {
+    #[prost(string, optional, tag = "1")]
+    pub carrier: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub number: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub url: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderCancelled {}
+/// Money is to be asked of somebody. What a card is charged through stands nowhere in the log.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentStarted {
+    #[prost(bytes = "vec", tag = "1")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(uint32, tag = "2")]
+    pub attempt: u32,
+    /// "card" or "wallet".
+    #[prost(string, tag = "3")]
+    pub method: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub provider: ::core::option::Option<::prost::alloc::string::String>,
+    /// Minor units.
+    #[prost(sint64, tag = "5")]
+    pub amount: i64,
+    #[prost(string, tag = "6")]
+    pub currency: ::prost::alloc::string::String,
+    /// Whether no other provider may be asked.
+    #[prost(bool, tag = "7")]
+    pub is_fixed: bool,
+}
+/// A question is about to be sent: "authorize", "capture", "void" or "refund".
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentAsked {
+    #[prost(string, tag = "1")]
+    pub question: ::prost::alloc::string::String,
+}
+/// The answer was lost.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentUnclear {}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRerouted {
+    #[prost(string, tag = "1")]
+    pub provider: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentAuthorized {
+    #[prost(string, optional, tag = "1")]
+    pub provider_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub card_brand: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub card_last4: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentDeclined {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentCaptured {}
+/// The provider will never capture it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRefused {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentVoided {}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentRefunded {
+    /// Minor units.
+    #[prost(sint64, tag = "1")]
+    pub amount: i64,
+}
+/// The provider shows the same as is recorded here.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentVerified {}

@@ -51,7 +51,7 @@ async fn own(pause: bool) -> anyhow::Result<()> {
     let core = wiring::start(&config)?;
     load_sample::load(&core.shop).await?;
     core.consumers_follow().await;
-    let edge = Arc::new(wiring::edge(&core, &config));
+    let edge = Arc::new(wiring::edge(&core, &config)?);
     let key = first_key::ensure(&edge).await?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
     let url = format!("http://{}", listener.local_addr()?);

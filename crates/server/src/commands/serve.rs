@@ -7,12 +7,14 @@
 use super::threads;
 use anyhow::Context as _;
 use cartwright_api::http;
-use cartwright_app::{Key, Shop, carts};
+use cartwright_app::{Key, Shop, carts, checkouts};
 use cartwright_domain::Sku;
 use cartwright_domain::cart::Rules;
 use cartwright_server::config::{Config, Flags};
 use cartwright_server::snapshots::{self, Policy};
-use cartwright_server::{CannotStart, first_key, leading, load_sample, telemetry, wiring};
+use cartwright_server::{
+    CannotStart, first_key, leading, load_sample, own_gateway, telemetry, wiring,
+};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -28,7 +30,7 @@ Ready is one line on standard error with the URL, and 200 from /health/readiness
 one exits at once with 1. Settings: `cartwright config reference`.";
 
 pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
-    let config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
+    let mut config = Config::load(flags.file.as_deref(), std::env::vars(), &flags.set)
         .map_err(CannotStart::because)?;
     telemetry::start(config.text("log"), config.text("log_format") == "json").map_err(|error| {
         CannotStart(format!(
@@ -39,15 +41,17 @@ pub(super) fn run(flags: Flags) -> anyhow::Result<()> {
     for warning in config.warnings() {
         tracing::warn!("{warning}");
     }
-    threads(config.size("worker_threads"))?.block_on(serve(&config))
+    threads(config.size("worker_threads"))?.block_on(serve(&mut config))
 }
 
-async fn serve(config: &Config) -> anyhow::Result<()> {
+async fn serve(config: &mut Config) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let listener = listen(config).await?;
     let address = listener.local_addr()?;
+    let gateway = own_gateway::start(config).await?;
+    let config = &*config;
     let core = wiring::start_shared(config)?;
-    let edge = Arc::new(wiring::edge(&core, config));
+    let edge = Arc::new(wiring::edge(&core, config)?);
     let grpc = wiring::grpc(&edge)?;
     // A process that starts as a reader makes no key and loads no sample: the one with the lease did.
     let writes = !core.shop.health().is_reader();
@@ -85,6 +89,8 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
         core.shop.clone(),
         edge.options.cart_rules.clone(),
     ));
+    let driving = tokio::spawn(core.saga.clone().watch());
+    let verifying = tokio::spawn(core.saga.clone().verify());
     let me = leading::Me {
         node: config.text("node_name").to_owned(),
         url: url.clone(),
@@ -117,9 +123,14 @@ async fn serve(config: &Config) -> anyhow::Result<()> {
     });
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
+    driving.abort();
+    verifying.abort();
     tidying.abort();
     leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
+    if let Some(gateway) = gateway {
+        gateway.stop().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -128,10 +139,10 @@ fn show_key(key: &str) {
     println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
 }
 
-/// How often carts whose time is over are looked for.
+/// How often carts and checkouts whose time is over are looked for.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
-/// Ends stale carts and removes old ones (CRT-1).
+/// Ends stale carts and checkouts and removes old carts (CRT-1).
 async fn tidy_carts(shop: Shop, rules: Rules) {
     let mut ticks = tokio::time::interval(TIDY_EVERY);
     loop {
@@ -143,6 +154,12 @@ async fn tidy_carts(shop: Shop, rules: Rules) {
             Ok(tidied) => tracing::debug!(?tidied, "carts are tidy"),
             Err(fault) => {
                 tracing::warn!(%fault, "carts could not be tidied; trying again in a minute")
+            }
+        }
+        match checkouts::tidy(&shop).await {
+            Ok(expired) => tracing::debug!(expired, "checkouts are tidy"),
+            Err(fault) => {
+                tracing::warn!(%fault, "checkouts could not be tidied; trying again in a minute")
             }
         }
     }

@@ -34,6 +34,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Address => "HOST:PORT",
         Kind::Currency => "CURRENCY",
         Kind::Country => "COUNTRY",
+        Kind::Rates => "RATES",
     }
 }
 

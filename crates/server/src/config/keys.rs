@@ -366,6 +366,64 @@ pub const KEYS: &[Key] = &[
         "false",
         "The same for carts of the drop-in services.",
     ),
+    // Checkouts
+    key(
+        "quote_ttl_seconds",
+        whole(1, 86_400),
+        "900",
+        "How long a quote binds, and holds stock where that was asked for; at most to the end of its checkout.",
+    ),
+    key(
+        "checkout_ttl_seconds",
+        whole(1, YEAR_SECONDS),
+        "21600",
+        "From the last write to the expiry of an open checkout.",
+    ),
+    key(
+        "shipping_rates",
+        Kind::Rates,
+        "standard=USD:599 EUR:499 GBP:449 CHF:700 CAD:900 AUD:900 JPY:700, \
+         express=USD:1499 EUR:1299 GBP:1199 CHF:1500 CAD:1900 AUD:1900 JPY:1500",
+        "What sending costs: for each option its price in minor units of some currencies. The cheapest counts where none is \
+         chosen. A cart in another currency cannot be checked out.",
+    ),
+    key(
+        "checkout_deadline_seconds",
+        whole(1, 86_400),
+        "120",
+        "From the beginning of an attempt to complete a checkout, how long until no order is made any more and all is undone.",
+    ),
+    key(
+        "give_up_seconds",
+        whole(1, 7 * 86_400),
+        "900",
+        "How long money of an attempt may stay undecided before it is listed in `/v1/attention`. It is tried on all the same.",
+    ),
+    key(
+        "payment",
+        Kind::Text,
+        "",
+        "Payment providers in order of preference: `a=sim+http://HOST:PORT,b=stripe+https://HOST`. Each needs `CARTWRIGHT_PAYMENT_<NAME>_KEY`, and may \
+         have `_WEBHOOK_SECRET` and `_TIMEOUT_MS` (5000). Unset with `sample`: a simulated one is started.",
+    ),
+    key(
+        "shop_name",
+        Kind::Text,
+        "Cartwright",
+        "What the shop is called in letters to buyers.",
+    ),
+    key(
+        "smtp",
+        Kind::Text,
+        "",
+        "Mail server for letters to buyers: `smtp://HOST:25`, `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST:587?tls=required`. Unset: no letters.",
+    ),
+    key(
+        "mail_from",
+        Kind::Text,
+        "",
+        "Sender of letters, like `My Shop <shop@example.com>`; needed with `smtp`.",
+    ),
     // Store
     key(
         "cache_mib",

@@ -1,5 +1,6 @@
 //! What a setting may be, and the sentence for what it may not.
 
+use cartwright_domain::checkout::Rates;
 use cartwright_domain::{Country, Currency};
 use std::net::ToSocketAddrs;
 
@@ -31,6 +32,8 @@ pub enum Kind {
     Currency,
     /// ISO 3166-1 alpha-2.
     Country,
+    /// Shipping options and what they cost.
+    Rates,
 }
 
 impl Kind {
@@ -53,6 +56,10 @@ impl Kind {
             Self::Address => "an address and a port, like 127.0.0.1:8080".into(),
             Self::Currency => "three capital letters of ISO 4217, like USD".into(),
             Self::Country => "two capital letters of ISO 3166-1, like US".into(),
+            Self::Rates => {
+                "options with prices in minor units, like `standard=USD:599 EUR:499, express=USD:1499`"
+                    .into()
+            }
         }
     }
 
@@ -90,6 +97,7 @@ impl Kind {
                 .is_ok_and(|mut found| found.next().is_some()),
             Self::Currency => Currency::new(value).is_ok(),
             Self::Country => Country::new(value).is_ok(),
+            Self::Rates => Rates::parse(value).is_ok(),
         };
         good.then(|| value.to_owned())
     }

@@ -31,17 +31,24 @@ impl fmt::Display for Source {
 }
 
 /// Variables of our name space that are no settings: the project's own tests and load driver read them.
-const NO_SETTINGS: [&str; 4] = [
+const NO_SETTINGS: [&str; 6] = [
     "CARTWRIGHT_TEST_",
     "CARTWRIGHT_CRASH_",
     "CARTWRIGHT_SHARED",
     "CARTWRIGHT_CONFIG",
+    "CARTWRIGHT_GATEWAY_SIM_",
+    OF_PROVIDERS,
 ];
+
+/// What the variables of payment providers begin with.
+const OF_PROVIDERS: &str = "CARTWRIGHT_PAYMENT_";
 
 /// The values in force. Every setting has one, and it is allowed.
 #[derive(Debug, Clone)]
 pub struct Config {
     values: BTreeMap<&'static str, (String, Source)>,
+    /// Keys and secrets of payment providers, by variable.
+    of_providers: BTreeMap<String, String>,
     warnings: Vec<String>,
 }
 
@@ -79,6 +86,10 @@ impl Config {
             config.read_file(&file)?;
         }
         config.read_environment(&environment)?;
+        config.of_providers = environment
+            .into_iter()
+            .filter(|(name, _)| name.starts_with(OF_PROVIDERS))
+            .collect();
         for (name, value) in flags {
             if let Some(key) = find(name) {
                 config.set(key, format!("--{}", key.flag()), value, Source::Flag)?;
@@ -99,6 +110,7 @@ impl Config {
         let value = |key: &'static Key| (key.name, (key.default.to_owned(), Source::Default));
         Self {
             values: KEYS.iter().map(value).collect(),
+            of_providers: BTreeMap::new(),
             warnings: Vec::new(),
         }
     }
@@ -252,6 +264,17 @@ impl Config {
         self.values
             .get(name)
             .unwrap_or_else(|| unreachable!("{name} is not in the list of settings"))
+    }
+
+    /// A variable of a payment provider (`CARTWRIGHT_PAYMENT_<NAME>_KEY`).
+    pub fn of_provider(&self, variable: &str) -> Option<String> {
+        self.of_providers.get(variable).cloned()
+    }
+
+    /// Asks a payment provider that this process itself has started.
+    pub fn use_provider(&mut self, setting: String, variables: BTreeMap<String, String>) {
+        self.values.insert("payment", (setting, Source::Default));
+        self.of_providers.extend(variables);
     }
 
     /// What is in force and yet looks wrong, a sentence each.

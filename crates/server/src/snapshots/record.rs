@@ -20,13 +20,21 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) -> anyhow::Result<()>
         Record::Reservation(it) => put!(b'r', it),
         Record::Transfer(it) => put!(b't', it),
         Record::Cart(it) => put!(b'c', it),
+        Record::Checkout(it) => put!(b'o', it),
+        Record::Payment(it) => put!(b'y', it),
+        Record::Order(it) => put!(b'd', it),
         Record::ApiKey(it) => put!(b'k', it),
         Record::ProductId(_)
         | Record::ReservationId(_)
         | Record::Stores(_)
         | Record::ApiKeyId(_)
         | Record::CartId(_)
+        | Record::CheckoutId(_)
+        | Record::OrderId(_)
         | Record::Count(_) => bail!("an index entry follows from a noun and is not kept"),
+        Record::Contact(_) | Record::Instrument(_) => {
+            bail!("a person's data is kept in the database alone")
+        }
     }
     Ok(())
 }
@@ -55,6 +63,9 @@ pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<(Key, Record)> {
         b'r' => take!(Reservation, id),
         b't' => take!(Transfer, id),
         b'c' => take!(Cart, id),
+        b'o' => take!(Checkout, id),
+        b'y' => take!(Payment, id),
+        b'd' => take!(Order, id),
         b'k' => take!(ApiKey, id),
         other => bail!("a record of unknown kind {other}"),
     })

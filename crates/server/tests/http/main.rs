@@ -9,6 +9,7 @@ mod support;
 
 mod availability;
 mod carts;
+mod checkouts;
 mod edge;
 mod expiry;
 mod http2;
@@ -21,6 +22,7 @@ mod merge;
 mod operation;
 mod pages;
 mod products;
+mod quotes;
 mod refusals;
 mod reservations;
 mod restart;

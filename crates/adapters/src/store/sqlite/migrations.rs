@@ -28,6 +28,16 @@ const MIGRATIONS: &[Migration] = &[
         up: CLOSED_CARTS_UP,
         down: CLOSED_CARTS_DOWN,
     },
+    Migration {
+        name: "checkouts, and what they know of persons",
+        up: CHECKOUTS_UP,
+        down: CHECKOUTS_DOWN,
+    },
+    Migration {
+        name: "payments and orders",
+        up: ORDERS_UP,
+        down: ORDERS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -39,6 +49,65 @@ CREATE INDEX closed_carts_by_expiry ON carts (expires_hour) WHERE state IN (3, 4
 
 const CLOSED_CARTS_DOWN: &str = "
 DROP INDEX closed_carts_by_expiry;
+";
+
+const CHECKOUTS_UP: &str = "
+CREATE TABLE checkouts (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    -- 0 open, 1 processing, 2 requires action, 3 needs attention, 4 completed, 5 cancelled, 6 expired
+    state INTEGER NOT NULL,
+    cart_id BLOB NOT NULL,
+    -- Hours since 1970: each write moves the expiry, and few move this.
+    expires_hour INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX checkouts_by_cart ON checkouts (cart_id);
+CREATE INDEX open_checkouts_by_expiry ON checkouts (expires_hour) WHERE state = 0;
+CREATE INDEX unfinished_checkouts ON checkouts (state) WHERE state IN (1, 2, 3);
+-- A person's data, nowhere else: a row can be removed without anything that follows from events changing.
+CREATE TABLE contacts (id BLOB PRIMARY KEY, checkout_id BLOB NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+";
+
+const ORDERS_UP: &str = "
+CREATE TABLE payments (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    -- Whether it has ended and its provider was not seen to agree yet.
+    unverified INTEGER NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX unverified_payments ON payments (id) WHERE unverified = 1;
+-- What a card is charged through, only as long as a payment may need it.
+CREATE TABLE instruments (id BLOB PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+CREATE TABLE orders (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    number INTEGER NOT NULL,
+    invoice INTEGER,
+    -- 0 placed, 1 completed, 2 cancelled
+    state INTEGER NOT NULL,
+    customer_id TEXT,
+    contact_id BLOB,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX orders_by_contact ON orders (contact_id) WHERE contact_id IS NOT NULL;
+CREATE INDEX contacts_by_email ON contacts (lower(body ->> '$.email'));
+CREATE UNIQUE INDEX orders_by_number ON orders (number);
+CREATE UNIQUE INDEX orders_by_invoice ON orders (invoice) WHERE invoice IS NOT NULL;
+CREATE INDEX orders_by_customer ON orders (customer_id) WHERE customer_id IS NOT NULL;
+";
+
+const ORDERS_DOWN: &str = "
+DROP INDEX contacts_by_email;
+DROP TABLE orders;
+DROP TABLE instruments;
+DROP TABLE payments;
+";
+
+const CHECKOUTS_DOWN: &str = "
+DROP TABLE contacts;
+DROP TABLE checkouts;
 ";
 
 const LOG_UP: &str = "

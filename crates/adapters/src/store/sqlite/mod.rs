@@ -3,6 +3,7 @@
 //! A table a noun, columns for what is queried and JSON for the rest. Ids that we make are time-ordered, so rows are
 //! appended; the log and the kept replies are one row a batch.
 
+mod checkouts;
 mod checkpoint;
 mod fault;
 mod holds;
@@ -11,6 +12,7 @@ mod lease;
 mod log;
 mod migrations;
 mod open;
+mod orders;
 mod packed;
 mod read;
 mod rows;

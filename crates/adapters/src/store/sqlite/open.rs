@@ -190,7 +190,10 @@ pub fn open(
         error @ MigrateError::Step { .. } => OpenError::Migrate(Box::new(error)),
     })?;
     let file = dir.join(DATABASE_FILE);
-    let secret = secret(&connection, random)?;
+    let secrets = Secrets {
+        derivation: secret(&connection, "secret", random, |_| true)?,
+        quote_key: secret(&connection, "quote_key", random, is_private_key)?,
+    };
     let writing = Arc::new(Mutex::new(()));
     let checkpointer = Checkpointer::start(&file, &options)?;
     let write = Writer::new(
@@ -203,7 +206,7 @@ pub fn open(
         fence.clone(),
     )
     .map_err(|error| damaged(&file, error))?;
-    let read = Reader::new(&file, &options, secret, writing, locked, fence);
+    let read = Reader::new(&file, &options, secrets, writing, locked, fence);
     Ok(StoreParts {
         write: Box::new(write),
         read: Arc::new(read),
@@ -353,20 +356,43 @@ fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
     Ok(())
 }
 
-/// The shop's secret: drawn when the database is made, and the same ever after.
-fn secret(connection: &Connection, random: &dyn Random) -> Result<[u8; 32], OpenError> {
-    let read = "SELECT value FROM meta WHERE name = 'secret'";
+/// What only this shop may know.
+#[derive(Clone, Copy)]
+pub(super) struct Secrets {
+    /// What cart tokens and API keys are derived from.
+    pub(super) derivation: [u8; 32],
+    /// What quotes are signed with.
+    pub(super) quote_key: [u8; 32],
+}
+
+/// Whether 32 bytes are surely a private key of P-256: more than zero and less than the order of its base point, which
+/// begins with 32 ones (FIPS 186-5, D.1.2.3).
+fn is_private_key(bytes: &[u8; 32]) -> bool {
+    bytes[..4] != [0xFF; 4] && bytes != &[0; 32]
+}
+
+/// A secret of the shop: drawn when it is first needed, and the same ever after.
+fn secret(
+    connection: &Connection,
+    name: &str,
+    random: &dyn Random,
+    fits: impl Fn(&[u8; 32]) -> bool,
+) -> Result<[u8; 32], OpenError> {
+    let read = "SELECT value FROM meta WHERE name = ?1";
     if let Some(secret) = connection
-        .query_row(read, [], |row| row.get(0))
+        .query_row(read, [name], |row| row.get(0))
         .optional()?
     {
         return Ok(secret);
     }
     let mut secret = [0; 32];
     random.fill(&mut secret);
+    while !fits(&secret) {
+        random.fill(&mut secret);
+    }
     connection.execute(
-        "INSERT INTO meta (name, value) VALUES ('secret', ?1)",
-        [&secret[..]],
+        "INSERT INTO meta (name, value) VALUES (?1, ?2)",
+        rusqlite::params![name, &secret[..]],
     )?;
     Ok(secret)
 }

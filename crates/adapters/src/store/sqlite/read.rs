@@ -2,12 +2,12 @@
 
 use super::fault::fault;
 use super::lease::Fence;
-use super::open::{Locked, SqliteOptions, connect_more};
-use super::{holds, log, rows};
+use super::open::{Locked, Secrets, SqliteOptions, connect_more};
+use super::{checkouts, holds, log, orders, rows};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Cursor, Page, ReadStore};
-use cartwright_domain::{ApiKeyId, CartId, Sku, StoreId, Time};
+use cartwright_app::ports::{CheckoutsWanted, Cursor, OrdersWanted, Page, ReadStore};
+use cartwright_domain::{ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, Sku, StoreId, Time};
 use cartwright_proto::events as proto;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -33,7 +33,7 @@ pub(super) struct Reader {
     /// For cursors and for dropping old log entries.
     side: Mutex<Option<Connection>>,
     writing: Arc<Mutex<()>>,
-    secret: [u8; 32],
+    secrets: Secrets,
     fence: Arc<Fence>,
     _locked: Arc<Locked>,
 }
@@ -42,7 +42,7 @@ impl Reader {
     pub(super) fn new(
         file: &Path,
         options: &SqliteOptions,
-        secret: [u8; 32],
+        secrets: Secrets,
         writing: Arc<Mutex<()>>,
         locked: Arc<Locked>,
         fence: Arc<Fence>,
@@ -54,7 +54,7 @@ impl Reader {
             freed: Condvar::new(),
             side: Mutex::default(),
             writing,
-            secret,
+            secrets,
             fence,
             _locked: locked,
         }
@@ -171,6 +171,9 @@ pub(in crate::store) fn place(record: &Record) -> String {
         Record::Store(it) => it.id.to_string(),
         Record::Level(it) => it.key.sku.to_string(),
         Record::Cart(it) => it.id.to_string(),
+        Record::Checkout(it) => it.id.to_string(),
+        Record::Payment(it) => it.id.to_string(),
+        Record::Order(it) => it.id.to_string(),
         Record::ApiKey(it) => it.id.to_string(),
         Record::Reservation(it) => it.id.to_string(),
         Record::Transfer(it) => it.id.to_string(),
@@ -179,6 +182,10 @@ pub(in crate::store) fn place(record: &Record) -> String {
         | Record::Stores(_)
         | Record::ApiKeyId(_)
         | Record::CartId(_)
+        | Record::CheckoutId(_)
+        | Record::Contact(_)
+        | Record::Instrument(_)
+        | Record::OrderId(_)
         | Record::Count(_) => String::new(),
     }
 }
@@ -254,6 +261,58 @@ impl ReadStore for Reader {
         self.carts_by_expiry("state IN (3, 4)", before, limit)
     }
 
+    fn list_checkouts(
+        &self,
+        wanted: CheckoutsWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let (sql, after) = (
+            checkouts::list(wanted),
+            after_id(after, |id: CheckoutId| id.0),
+        );
+        let cart = wanted.cart.map(|cart| cart.to_bytes().to_vec());
+        let mut key: Vec<&dyn ToSql> = vec![&after];
+        key.extend(cart.as_ref().map(|cart| cart as &dyn ToSql));
+        self.page(&sql, key, limit, rows::checkout)
+    }
+
+    fn stale_checkouts(&self, now: Time, limit: usize) -> Result<Vec<CheckoutId>, Fault> {
+        self.with(|connection| checkouts::stale(connection, now, limit))
+    }
+
+    fn list_orders(
+        &self,
+        wanted: &OrdersWanted,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let after = after_id(after, |id: OrderId| id.0);
+        let (sql, values) = orders::list(wanted);
+        let mut key: Vec<&dyn ToSql> = vec![&after];
+        key.extend(values.iter().map(|value| value as &dyn ToSql));
+        self.page(&sql, key, limit, rows::order)
+    }
+
+    fn unverified_payments(
+        &self,
+        after: Option<PaymentId>,
+        limit: usize,
+    ) -> Result<Vec<PaymentId>, Fault> {
+        let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
+        self.with(|connection| {
+            let sql =
+                "SELECT id FROM payments WHERE unverified = 1 AND id > ?1 ORDER BY id LIMIT ?2";
+            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+            let found = statement
+                .query_map(params![after, limit as i64], |row| {
+                    rows::made_id(row, 0).map(PaymentId)
+                })
+                .map_err(fault)?;
+            found.collect::<Result<_, _>>().map_err(fault)
+        })
+    }
+
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2";
         self.page(
@@ -301,6 +360,9 @@ impl ReadStore for Reader {
         all(&format!("{} ORDER BY id", holds::COLUMNS), holds::read)?;
         all("SELECT body FROM transfers ORDER BY id", rows::transfer)?;
         all("SELECT body FROM carts ORDER BY id", rows::cart)?;
+        all("SELECT body FROM checkouts ORDER BY id", rows::checkout)?;
+        all("SELECT body FROM payments ORDER BY id", rows::payment)?;
+        all("SELECT body FROM orders ORDER BY id", rows::order)?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
         Ok(position)
     }
@@ -335,7 +397,11 @@ impl ReadStore for Reader {
     }
 
     fn secret(&self) -> [u8; 32] {
-        self.secret
+        self.secrets.derivation
+    }
+
+    fn quote_key(&self) -> [u8; 32] {
+        self.secrets.quote_key
     }
 }
 
@@ -348,12 +414,19 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         Record::Reservation(it) => Key::Reservation(it.id),
         Record::Transfer(it) => Key::Transfer(it.id),
         Record::Cart(it) => Key::Cart(it.id),
+        Record::Checkout(it) => Key::Checkout(it.id),
+        Record::Payment(it) => Key::Payment(it.id),
+        Record::Order(it) => Key::Order(it.id),
         Record::ApiKey(it) => Key::ApiKey(it.id),
         Record::ProductId(_)
         | Record::ReservationId(_)
         | Record::Stores(_)
         | Record::ApiKeyId(_)
         | Record::CartId(_)
+        | Record::CheckoutId(_)
+        | Record::Contact(_)
+        | Record::Instrument(_)
+        | Record::OrderId(_)
         | Record::Count(_) => {
             return Err(Fault::corrupt("an index entry stands where a noun should"));
         }

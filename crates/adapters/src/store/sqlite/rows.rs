@@ -1,12 +1,16 @@
 //! The tables of the nouns: what is put under a key and what is found there.
 
 use super::fault::fault;
-use super::holds;
+use super::{checkouts, holds};
 use cartwright_app::Fault;
-use cartwright_app::nouns::{Key, Record};
+use cartwright_app::nouns::{Key, Record, Series};
 use cartwright_domain::cart::{Cart, State as CartState};
 use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings};
-use cartwright_domain::{ApiKeyId, CartId, ProductId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::order::{Order, State as OrderState};
+use cartwright_domain::payment::Payment;
+use cartwright_domain::{
+    ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, ProductId, ReservationId, Sku, StoreId, Time,
+};
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
 use serde::de::DeserializeOwned;
@@ -29,10 +33,15 @@ enum Put {
     Slug,
     Reference,
     UserCart,
+    Checkout,
+    Contact,
+    Payment,
+    Instrument,
+    Order,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 11] = [
+const PUTS: [&str; 16] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -55,6 +64,16 @@ const PUTS: [&str; 11] = [
     "INSERT INTO slugs (slug, product_id) VALUES (?1, ?2) ON CONFLICT (slug) DO UPDATE SET product_id = excluded.product_id",
     "INSERT INTO reservation_references (principal, reference, id) VALUES (?1, ?2, ?3)",
     "INSERT INTO user_carts (package, user, id) VALUES (?1, ?2, ?3) ON CONFLICT (package, user) DO UPDATE SET id = excluded.id",
+    "INSERT INTO checkouts (id, version, state, cart_id, expires_hour, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, state = excluded.state, \
+     expires_hour = excluded.expires_hour, body = excluded.body",
+    "INSERT INTO contacts (id, checkout_id, body) VALUES (?1, ?2, ?3)",
+    "INSERT INTO payments (id, version, unverified, body) VALUES (?1, ?2, ?3, ?4) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, unverified = excluded.unverified, body = excluded.body",
+    "INSERT INTO instruments (id, body) VALUES (?1, ?2)",
+    "INSERT INTO orders (id, version, number, invoice, state, customer_id, contact_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, invoice = excluded.invoice, state = excluded.state, \
+     body = excluded.body",
 ];
 
 /// What of a level has no column.
@@ -100,6 +119,30 @@ impl<'c> Puts<'c> {
                 self.body(Put::Transfer, &&id.to_bytes()[..], it.version, &**it)
             }
             (Key::Cart(id), Record::Cart(it)) => self.cart(*id, it),
+            (Key::Checkout(id), Record::Checkout(it)) => {
+                let (id, cart) = (id.to_bytes(), it.cart_id.to_bytes());
+                let row = params![
+                    &id[..],
+                    it.version as i64,
+                    checkouts::state(it.state),
+                    &cart[..],
+                    expires_hour(it.terms.expires_at),
+                    encode(self.json, &**it)?
+                ];
+                execute(&mut self.statements, self.connection, Put::Checkout, row)
+            }
+            (Key::Contact(id), Record::Contact(it)) => {
+                let (id, of) = (id.to_bytes(), it.checkout_id.to_bytes());
+                let row = params![&id[..], &of[..], encode(self.json, &**it)?];
+                execute(&mut self.statements, self.connection, Put::Contact, row)
+            }
+            (Key::Payment(id), Record::Payment(it)) => self.payment(*id, it),
+            (Key::Instrument(id), Record::Instrument(it)) => {
+                let id = id.to_bytes();
+                let row = params![&id[..], encode(self.json, &**it)?];
+                execute(&mut self.statements, self.connection, Put::Instrument, row)
+            }
+            (Key::Order(id), Record::Order(it)) => self.order(*id, it),
             (Key::ApiKey(id), Record::ApiKey(it)) => {
                 let body = encode(self.json, &**it)?;
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
@@ -119,9 +162,12 @@ impl<'c> Puts<'c> {
                 let row = params![package.as_str(), user.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::UserCart, row)
             }
-            // They follow from the rows of levels, API keys and reservations.
-            (Key::StoresOf(_), Record::Stores(_))
+            // They follow from the rows of levels, API keys, reservations, checkouts and orders.
+            (Key::OrderNumber(_), Record::OrderId(_))
+            | (Key::Last(_), Record::Count(_))
+            | (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
+            | (Key::CheckoutOf(_), Record::CheckoutId(_))
             | (Key::OpenHolds(_), Record::Count(_)) => Ok(()),
             (key, value) => Err(Fault::Rejected(format!(
                 "{value:?} cannot be kept under {key:?}"
@@ -194,6 +240,28 @@ impl<'c> Puts<'c> {
         execute(&mut self.statements, self.connection, Put::Reservation, row)
     }
 
+    fn payment(&mut self, id: PaymentId, payment: &Payment) -> Result<(), Fault> {
+        let body = encode(self.json, payment)?;
+        let unverified = payment.is_unverified();
+        let row = params![&id.to_bytes()[..], payment.version as i64, unverified, body];
+        execute(&mut self.statements, self.connection, Put::Payment, row)
+    }
+
+    fn order(&mut self, id: OrderId, order: &Order) -> Result<(), Fault> {
+        let body = encode(self.json, order)?;
+        let row = params![
+            &id.to_bytes()[..],
+            order.version as i64,
+            order.number as i64,
+            order.invoice.map(|number| number as i64),
+            order_state(order.state),
+            order.customer.as_deref(),
+            order.contact.map(|id| id.to_bytes().to_vec()),
+            body
+        ];
+        execute(&mut self.statements, self.connection, Put::Order, row)
+    }
+
     fn cart(&mut self, id: CartId, cart: &Cart) -> Result<(), Fault> {
         let body = encode(self.json, cart)?;
         let row = params![
@@ -206,6 +274,14 @@ impl<'c> Puts<'c> {
             body
         ];
         execute(&mut self.statements, self.connection, Put::Cart, row)
+    }
+}
+
+pub(super) fn order_state(state: OrderState) -> i64 {
+    match state {
+        OrderState::Placed => 0,
+        OrderState::Completed => 1,
+        OrderState::Cancelled => 2,
     }
 }
 
@@ -275,6 +351,26 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM carts WHERE id = ?1",
             params![&id.to_bytes()[..]],
         ),
+        Key::Checkout(id) => run(
+            "DELETE FROM checkouts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Contact(id) => run(
+            "DELETE FROM contacts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Payment(id) => run(
+            "DELETE FROM payments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Instrument(id) => run(
+            "DELETE FROM instruments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Order(id) => run(
+            "DELETE FROM orders WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
         Key::ApiKey(id) => run(
             "DELETE FROM api_keys WHERE id = ?1",
             params![&id.to_bytes()[..]],
@@ -289,7 +385,12 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM user_carts WHERE package = ?1 AND user = ?2",
             params![package.as_str(), user.as_str()],
         ),
-        Key::StoresOf(_) | Key::KeyHash(_) | Key::OpenHolds(_) => Ok(()),
+        Key::StoresOf(_)
+        | Key::KeyHash(_)
+        | Key::CheckoutOf(_)
+        | Key::OrderNumber(_)
+        | Key::Last(_)
+        | Key::OpenHolds(_) => Ok(()),
     }
 }
 
@@ -335,6 +436,59 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             "SELECT body FROM carts WHERE id = ?1",
             params![&id.to_bytes()[..]],
             cart,
+        ),
+        Key::Checkout(id) => one(
+            connection,
+            "SELECT body FROM checkouts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            checkout,
+        ),
+        Key::Contact(id) => one(
+            connection,
+            "SELECT body FROM contacts WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            |row| body(row, 0).map(Record::Contact),
+        ),
+        Key::CheckoutOf(cart) => one(
+            connection,
+            checkouts::OF_CART,
+            params![&cart.to_bytes()[..]],
+            |row| Ok(Record::CheckoutId(CheckoutId(made_id(row, 0)?))),
+        ),
+        Key::Payment(id) => one(
+            connection,
+            "SELECT body FROM payments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            payment,
+        ),
+        Key::Instrument(id) => one(
+            connection,
+            "SELECT body FROM instruments WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            |row| body(row, 0).map(Record::Instrument),
+        ),
+        Key::Order(id) => one(
+            connection,
+            "SELECT body FROM orders WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            order,
+        ),
+        Key::OrderNumber(number) => one(
+            connection,
+            "SELECT id FROM orders WHERE number = ?1",
+            params![*number as i64],
+            |row| Ok(Record::OrderId(OrderId(made_id(row, 0)?))),
+        ),
+        Key::Last(series) => one(
+            connection,
+            match series {
+                Series::Order => "SELECT coalesce(max(number), 0) FROM orders",
+                Series::Invoice => {
+                    "SELECT coalesce(max(invoice), 0) FROM orders WHERE invoice IS NOT NULL"
+                }
+            },
+            params![],
+            |row| Ok(Record::Count(row.get::<_, i64>(0)?.unsigned_abs())),
         ),
         Key::ApiKey(id) => one(
             connection,
@@ -454,6 +608,18 @@ pub(super) fn transfer(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn cart(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::Cart)
+}
+
+pub(super) fn checkout(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Checkout)
+}
+
+pub(super) fn payment(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Payment)
+}
+
+pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Order)
 }
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -18,6 +18,7 @@ pages! {
     "malformed_json" "malformed_request" "idempotency_key_required" "unauthenticated" "forbidden" "not_found"
     "method_not_allowed" "not_acceptable" "reservation_limit" "insufficient_stock" "version_conflict"
     "idempotency_key_reused" "idempotency_in_flight" "reservation_final" "cart_closed" "already_exists" "invalid_state"
+    "checkout_incomplete" "quote_stale" "payment_declined" "exceeds_remaining"
     "too_large" "uri_too_long" "unsupported_media_type" "invalid" "quantity_limit" "cart_limit" "currency_mismatch"
     "not_sold_here" "version_required" "rate_limited" "headers_too_large" "internal" "overloaded" "read_only"
     "dependency_unavailable"
@@ -109,6 +110,7 @@ mod tests {
             Refusal::CartClosed {
                 id: "car_01KAJX2V3QE6W8Z4R5T7Y9B1CD".into(),
                 state: "merged",
+                checkout_id: None,
             },
             Refusal::AlreadyExists {
                 resource: "reservation",

@@ -37,12 +37,12 @@ pub(super) fn by_status(endpoint: &Endpoint) -> BTreeMap<u16, Vec<&'static str>>
         codes.extend(WRITES);
     }
     // What cannot be an id does not exist.
-    if endpoint.path.contains('{') || endpoint.access == Access::Cart {
+    if endpoint.path.contains('{') || matches!(endpoint.access, Access::Cart | Access::Checkout) {
         codes.push("not_found");
     }
     match endpoint.access {
         Access::Scope(_) | Access::AnyScope(_) | Access::Legacy(_) => codes.push("forbidden"),
-        Access::Public | Access::Cart => {}
+        Access::Public | Access::Cart | Access::CartOfBody | Access::Checkout => {}
     }
     let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
     for code in codes {

@@ -127,7 +127,7 @@ impl CreateCart {
 }
 
 /// A field of a merge patch.
-fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+pub(in crate::wire) fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     deserializer: D,
 ) -> Result<Patch<T>, D::Error> {
     Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))

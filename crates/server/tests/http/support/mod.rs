@@ -15,4 +15,4 @@ pub(crate) use check::{check, instant, money, text, whole};
 pub(crate) use client::{Request, Response, exchange_raw};
 pub(crate) use process::{ADMIN_KEY, Process, Setup, TempDir, eventually};
 pub(crate) use race::race;
-pub(crate) use shop::{Cart, Item, Level, Shop, fresh, shop, uuid};
+pub(crate) use shop::{Cart, Checkout, Item, Level, Shop, address, fresh, shop, uuid};

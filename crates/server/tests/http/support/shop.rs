@@ -363,3 +363,87 @@ impl Cart {
         id
     }
 }
+
+/// Where the goods go.
+pub(crate) fn address(country: &str) -> Value {
+    json!({
+        "name": "Ada Lovelace", "line1": "12 St James's Square", "city": "London", "postal_code": "SW1Y 4JH",
+        "country": country
+    })
+}
+
+/// A checkout, spoken to with the token of its cart.
+#[derive(Clone, Debug)]
+pub(crate) struct Checkout {
+    address: SocketAddr,
+    pub(crate) id: String,
+    pub(crate) token: String,
+}
+
+impl Cart {
+    /// `POST /v1/checkouts` for this cart with its token; `fields` beside `cart_id`.
+    pub(crate) fn check_out_with(&self, mut fields: Value) -> Request {
+        fields["cart_id"] = json!(self.id);
+        Request::new(self.address, "POST", "/v1/checkouts")
+            .token(&self.token)
+            .json(fields)
+    }
+
+    pub(crate) fn check_out(&self, fields: Value) -> Response {
+        self.check_out_with(fields).send()
+    }
+
+    /// The checkout of an answer.
+    #[track_caller]
+    pub(crate) fn checkout(&self, answer: &Value) -> Checkout {
+        Checkout {
+            address: self.address,
+            id: text(&answer["id"]),
+            token: self.token.clone(),
+        }
+    }
+
+    /// A checkout with all that a quote needs, sent to the United States.
+    #[track_caller]
+    pub(crate) fn quoted(&self) -> Checkout {
+        self.quoted_with(json!({}))
+    }
+
+    #[track_caller]
+    pub(crate) fn quoted_with(&self, mut fields: Value) -> Checkout {
+        fields["email"] = json!("ada@example.com");
+        fields["shipping_address"] = address("US");
+        self.checkout(&self.check_out(fields).created())
+    }
+}
+
+impl Checkout {
+    pub(crate) fn path(&self, rest: &str) -> String {
+        format!("/v1/checkouts/{}{rest}", self.id)
+    }
+
+    pub(crate) fn request(&self, method: &str, rest: &str) -> Request {
+        Request::new(self.address, method, &self.path(rest)).token(&self.token)
+    }
+
+    pub(crate) fn patch(&self, body: Value) -> Response {
+        self.request("PATCH", "").json(body).send()
+    }
+
+    pub(crate) fn cancel(&self) -> Response {
+        self.request("POST", "/cancel").send()
+    }
+
+    #[track_caller]
+    pub(crate) fn read(&self) -> Value {
+        self.request("GET", "").send().ok()
+    }
+
+    /// What binds now.
+    #[track_caller]
+    pub(crate) fn quote(&self) -> Value {
+        let quote = self.read()["quote"].clone();
+        assert!(quote.is_object(), "no quote: {}", self.read());
+        quote
+    }
+}

@@ -1,0 +1,256 @@
+//! The beginning of an attempt: what binds is checked, stock is held, what is paid with is recorded.
+
+use super::PINNED;
+use super::desk::Desk;
+use crate::checkouts::{Setting, Target, reference};
+use crate::inventory::exchange;
+use crate::nouns::{Event, Key};
+use crate::shop::{Command, Decided, Moment};
+use crate::work::{Stop, Work};
+use cartwright_domain::checkout::{
+    Against, Attempt, AttemptState, Checkout, Quote, SagaEvent, State, accept,
+};
+use cartwright_domain::inventory::{Reserve, State as HoldState, extend};
+use cartwright_domain::payment::{
+    Event as PaymentEvent, Instrument, InstrumentEvent, Method, Started,
+};
+use cartwright_domain::{Money, PaymentId, QuoteId, Refusal, ReservationId, cart};
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+
+/// Most idempotency keys that one attempt answers to.
+const KEYS_MAX: usize = 256;
+
+/// One way of paying, and how much of the total.
+#[derive(Clone)]
+pub struct Part {
+    /// How.
+    pub method: Method,
+    /// What a card is charged through.
+    pub token: Option<String>,
+    /// Who is asked first.
+    pub provider: Option<SmolStr>,
+    /// Whether nobody else may be asked: the buyer named the provider.
+    pub is_fixed: bool,
+    /// How much; `None`: all of it.
+    pub amount: Option<Money>,
+}
+
+impl std::fmt::Debug for Part {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Part({:?} of {:?})", self.amount, self.method)
+    }
+}
+
+/// How a checkout is paid.
+#[derive(Debug, Clone)]
+pub struct Pay {
+    /// In the order in which they are asked for. Several name their amounts.
+    pub parts: Vec<Part>,
+}
+
+/// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
+/// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts).
+#[derive(Debug)]
+pub struct Complete {
+    /// Which checkout.
+    pub checkout: Target,
+    /// What the buyer agreed to.
+    pub quote: QuoteId,
+    /// How it is paid.
+    pub pay: Pay,
+    /// Hash of the idempotency key.
+    pub key: SmolStr,
+    /// Hash of what is asked.
+    pub body: SmolStr,
+    /// How long until no order is made any more, in seconds.
+    pub deadline_seconds: i64,
+    /// What it is decided against.
+    pub setting: Setting,
+}
+
+impl Command for Complete {
+    fn plan(&self, keys: &mut Vec<Key>) {
+        keys.push(Key::Checkout(self.checkout.id));
+    }
+
+    fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
+        // Who was answered before is answered again, whatever version it expected then.
+        let checkout = self.checkout.of_any_version().find(work)?;
+        if let Some(known) = checkout.attempt_of(&self.key) {
+            return if known.body == self.body {
+                Ok(self.checkout.decided(Vec::new()))
+            } else {
+                Err(Refusal::KeyReused.into())
+            };
+        }
+        let checkout = self.checkout.find(work)?;
+        if let Some(last) = checkout.attempt()
+            && matches!(
+                checkout.state,
+                State::Processing | State::Completed | State::NeedsAttention
+            )
+        {
+            return self.join(checkout, last);
+        }
+        self.begin(work, checkout, moment)
+    }
+}
+
+impl Complete {
+    fn join(&self, checkout: &Checkout, last: &Attempt) -> Result<Decided, Stop> {
+        if last.body != self.body {
+            let state = checkout.state.as_str();
+            let detail = format!(
+                "checkout {} is {state} by another request; ask for it to see how it ends",
+                checkout.id
+            );
+            return Err(Refusal::InvalidState { state, detail }.into());
+        }
+        if last.keys.len() >= KEYS_MAX {
+            let state = checkout.state.as_str();
+            let detail = format!(
+                "checkout {} is {state} and answers to {KEYS_MAX} keys already; use one of them",
+                checkout.id
+            );
+            return Err(Refusal::InvalidState { state, detail }.into());
+        }
+        let attached = SagaEvent::Attached {
+            key: self.key.clone(),
+        };
+        let event = cartwright_domain::checkout::Event::Saga(attached);
+        Ok(self
+            .checkout
+            .decided(vec![Event::Checkout(checkout.id, event)]))
+    }
+
+    fn begin(
+        &self,
+        work: &Work,
+        checkout: &Arc<Checkout>,
+        moment: &mut Moment<'_>,
+    ) -> Result<Decided, Stop> {
+        let cart = crate::carts::existing(work, checkout.cart_id)?;
+        crate::carts::require_products(work, cart.lines.iter().map(|line| &line.sku))?;
+        let goods = crate::carts::Loaded {
+            work,
+            stock: &crate::carts::Stock::default(),
+        };
+        let against = Against {
+            goods: &goods,
+            rules: &self.setting.rules,
+            now: moment.now,
+        };
+        let quote = *accept(checkout, cart, self.quote, against)?;
+        let amounts = self.amounts(checkout)?;
+        let (reservation, held) = self.hold(work, checkout, &quote, moment)?;
+        let n = checkout.attempts.len() as u32 + 1;
+        let paid: Vec<_> = amounts
+            .into_iter()
+            .map(|(part, amount)| (PaymentId(moment.ids.fresh(moment.now)), part, amount))
+            .collect();
+        let is_paid = !paid.is_empty();
+        let attempt = Attempt {
+            n,
+            state: AttemptState::Running,
+            quote: quote.id,
+            body: self.body.clone(),
+            keys: vec![self.key.clone()],
+            reservation,
+            payments: paid.iter().map(|(id, ..)| *id).collect(),
+            order: None,
+            started_at: moment.now,
+            order_by: moment.now.plus_seconds(self.deadline_seconds),
+            failure: None,
+            cancel: false,
+        };
+        let mut desk = Desk::bare(work, checkout, moment.now);
+        desk.push(held);
+        desk.push([Event::Cart(checkout.cart_id, cart::Event::CheckingOut)]);
+        for (id, part, amount) in paid {
+            let started = Started {
+                checkout: checkout.id,
+                attempt: n,
+                method: part.method,
+                provider: part.provider.clone(),
+                is_fixed: part.is_fixed,
+                amount,
+            };
+            desk.pay(id, PaymentEvent::Started(started));
+            if let Some(token) = part.token.clone() {
+                let instrument = Arc::new(Instrument { payment: id, token });
+                let recorded = InstrumentEvent::Recorded(instrument);
+                desk.push([Event::Instrument(id, recorded)]);
+            }
+        }
+        desk.tell(SagaEvent::Began(Box::new(attempt)));
+        // With nothing to pay the order follows by itself, once the hold stands.
+        if is_paid {
+            desk.go(moment)?;
+        }
+        Ok(desk.decided(true))
+    }
+
+    /// The parts with what each comes to. Nothing where nothing is to be paid.
+    fn amounts(&self, checkout: &Checkout) -> Result<Vec<(&Part, Money)>, Refusal> {
+        let total = Money::new(checkout.terms.totals.total, checkout.terms.currency);
+        if total.minor == 0 {
+            return Ok(Vec::new());
+        }
+        let parts = self.pay.parts.iter();
+        let amounts: Vec<_> = parts
+            .map(|part| (part, part.amount.unwrap_or(total)))
+            .collect();
+        if let Some((_, other)) = amounts
+            .iter()
+            .find(|(_, amount)| amount.currency != total.currency)
+        {
+            return Err(Refusal::PaymentCurrency {
+                paid: other.currency,
+                currency: total.currency,
+            });
+        }
+        let sum = amounts
+            .iter()
+            .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(amount.minor));
+        if sum != Some(total.minor) {
+            let detail = format!(
+                "the amounts must add up to the quote's total of {}",
+                total.minor
+            );
+            return Err(Refusal::invalid("payment.parts", "wrong_sum", detail));
+        }
+        Ok(amounts)
+    }
+
+    /// The quote's own hold, from now on pinned; or a new one.
+    fn hold(
+        &self,
+        work: &Work,
+        checkout: &Checkout,
+        quote: &Quote,
+        moment: &mut Moment<'_>,
+    ) -> Result<(ReservationId, Vec<Event>), Stop> {
+        if let Some(id) = quote.reservation_id
+            && let Some(hold) = work.reservation(&id)?
+            && hold.state == HoldState::Pending
+            && hold.expires_at > moment.now
+        {
+            let pinned = extend(hold, PINNED)?.map(|event| Event::Reservation(id, event));
+            return Ok((id, pinned.into_iter().collect()));
+        }
+        let n = checkout.attempts.len() + 1;
+        let request = Reserve {
+            id: ReservationId(moment.ids.fresh(moment.now)),
+            principal: format_smolstr!("{}:{n}", checkout.id),
+            reference: reference(checkout.id),
+            asked: checkout.terms.asked(),
+            expires_at: PINNED,
+            country: Some(checkout.terms.country),
+            near: None,
+            sourcing: self.setting.sourcing,
+        };
+        let events = exchange(work, None, Some(&request), moment.now)?;
+        Ok((request.id, events))
+    }
+}

@@ -1,0 +1,423 @@
+//! Who sends the recorded questions: one task for each checkout that is being completed, in the process that writes.
+//!
+//! Nothing is kept here that must not be lost. Whoever has the lease finds what is unfinished in the store, at once and then
+//! every second, so a process that dies is replaced by any other.
+
+use super::ask::{Providers, Told};
+use super::hear::{Hear, Nudge};
+use super::verify::Difference;
+use crate::fault::Fault;
+use crate::nouns::{Key, Record};
+use crate::ports::CheckoutsWanted;
+use crate::shop::{Command, Reply, Shop, Submission};
+use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
+use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
+use cartwright_domain::{CheckoutId, PaymentId, Time};
+use hashbrown::{HashMap, HashSet};
+use parking_lot::Mutex;
+use smol_str::{SmolStr, ToSmolStr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, oneshot};
+
+/// How often unfinished checkouts are looked for that nobody drives.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// How many are found at once.
+const FOUND_AT_ONCE: usize = 1_000;
+/// The pause before a question is sent a second time; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_millis(50);
+/// The longest pause.
+const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before a provider that could not be reached is tried again.
+const PARKED: Duration = Duration::from_millis(500);
+/// How long a command of the driver may wait for the loop.
+const PATIENCE_NS: u64 = 10_000_000_000;
+
+/// How attempts are driven.
+#[derive(Debug, Clone, Copy)]
+pub struct Saga {
+    /// How long money may stay undecided before somebody must look, in seconds.
+    pub give_up_seconds: i64,
+}
+
+/// An attempt has ended, or its checkout is gone.
+pub type Ended = oneshot::Receiver<()>;
+
+/// Drives checkouts. Cheap to clone.
+#[derive(Clone)]
+#[allow(missing_debug_implementations, reason = "holds the shop")]
+pub struct Driver(Arc<Inner>);
+
+/// Who drives a checkout.
+struct Task {
+    woken: Notify,
+    /// Whether there is something to do that the task may not have seen.
+    again: AtomicBool,
+    /// The tenure of this process in which the attempt began, plus 1; 0: in another one's, or nobody knows.
+    began: AtomicU64,
+}
+
+/// Which of this process's times of writing it is: while it lasts, nobody else writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenure(u64);
+
+/// What one driver knows of the questions of an attempt, beyond what is recorded.
+#[derive(Debug, Default)]
+struct Known {
+    /// Payments whose authorization was tried in vain, and reached no provider by any of the tries.
+    unreached: HashSet<PaymentId>,
+    /// An answer came and could not be recorded.
+    lost: bool,
+}
+
+impl Task {
+    fn of(began: u64) -> Self {
+        Self {
+            woken: Notify::new(),
+            again: AtomicBool::new(true),
+            began: AtomicU64::new(began),
+        }
+    }
+}
+
+struct Inner {
+    shop: Shop,
+    providers: Arc<Providers>,
+    options: Saga,
+    driven: Mutex<HashMap<CheckoutId, Arc<Task>>>,
+    waiting: Mutex<HashMap<CheckoutId, Vec<oneshot::Sender<()>>>>,
+    differences: Mutex<HashMap<PaymentId, Difference>>,
+}
+
+impl Driver {
+    /// A driver that does nothing yet.
+    pub fn new(shop: Shop, providers: Arc<Providers>, options: Saga) -> Self {
+        Self(Arc::new(Inner {
+            shop,
+            providers,
+            options,
+            driven: Mutex::default(),
+            waiting: Mutex::default(),
+            differences: Mutex::default(),
+        }))
+    }
+
+    /// The providers that are asked.
+    pub fn providers(&self) -> &Providers {
+        &self.0.providers
+    }
+
+    pub(super) fn shop(&self) -> &Shop {
+        &self.0.shop
+    }
+
+    pub(super) fn differences(&self) -> &Mutex<HashMap<PaymentId, Difference>> {
+        &self.0.differences
+    }
+
+    pub(super) async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
+        self.0.submit(command).await
+    }
+
+    /// Looks for unfinished checkouts for ever, as long as this process writes. Meant to be spawned.
+    pub async fn watch(self) {
+        loop {
+            if !self.0.shop.health().is_reader()
+                && let Err(fault) = self.look().await
+            {
+                tracing::warn!(%fault, "unfinished checkouts could not be looked for; trying again");
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn look(&self) -> Result<(), Fault> {
+        for state in [State::Processing, State::NeedsAttention] {
+            let wanted = CheckoutsWanted {
+                state: Some(state),
+                cart: None,
+            };
+            let mut after = None;
+            loop {
+                let from = after.clone();
+                let list = move |store: &dyn crate::ports::ReadStore| {
+                    store.list_checkouts(wanted, &from, FOUND_AT_ONCE)
+                };
+                let found = self.0.shop.read(list).await?;
+                for record in found.items {
+                    if let Record::Checkout(it) = record {
+                        self.found(it.id);
+                    }
+                }
+                after = found.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Now, to be told again to [`began`](Self::began).
+    pub fn tenure(&self) -> Tenure {
+        Tenure(self.0.tenure())
+    }
+
+    /// An attempt has begun by a command that was submitted in this tenure: while that lasts, nobody else can have sent a question
+    /// of it.
+    pub fn began(&self, id: CheckoutId, tenure: Tenure) {
+        self.take(id, tenure.0 + 1);
+    }
+
+    /// An unfinished checkout: somebody drives it from now on.
+    fn found(&self, id: CheckoutId) {
+        self.take(id, 0);
+    }
+
+    fn take(&self, id: CheckoutId, began: u64) {
+        let mut driven = self.0.driven.lock();
+        if let Some(task) = driven.get(&id) {
+            task.began.fetch_max(began, Ordering::SeqCst);
+            return;
+        }
+        let task = Arc::new(Task::of(began));
+        driven.insert(id, task.clone());
+        drop(driven);
+        let inner = self.0.clone();
+        tokio::spawn(async move {
+            while inner.goes_on(id, &task) {
+                inner.drive(id, &task).await;
+            }
+            inner.tell(id);
+        });
+    }
+
+    /// Something has changed about a checkout: it is looked at now.
+    pub fn wake(&self, id: CheckoutId) {
+        let driven = self.0.driven.lock();
+        if let Some(task) = driven.get(&id) {
+            task.again.store(true, Ordering::SeqCst);
+            task.woken.notify_one();
+            return;
+        }
+        drop(driven);
+        self.found(id);
+    }
+
+    /// Tells when nobody drives the checkout any more. Ask before waking it.
+    pub fn ended(&self, id: CheckoutId) -> Ended {
+        let (tell, ended) = oneshot::channel();
+        self.0.waiting.lock().entry(id).or_default().push(tell);
+        ended
+    }
+}
+
+impl Inner {
+    /// Whether a task has something to do: it has just begun, or was woken while it ended. Otherwise it is forgotten.
+    fn goes_on(&self, id: CheckoutId, task: &Task) -> bool {
+        let mut driven = self.driven.lock();
+        let goes_on = task.again.swap(false, Ordering::SeqCst);
+        if !goes_on {
+            driven.remove(&id);
+        }
+        goes_on
+    }
+
+    fn tell(&self, id: CheckoutId) {
+        let waiting = self.waiting.lock().remove(&id);
+        for waiting in waiting.into_iter().flatten() {
+            // Nobody waits any more when the caller went away.
+            waiting.send(()).unwrap_or_default();
+        }
+    }
+
+    /// The epoch of the lease: it changes whenever somebody else may have written.
+    fn tenure(&self) -> u64 {
+        self.shop.health().standing().borrow().epoch
+    }
+
+    async fn drive(&self, id: CheckoutId, task: &Task) {
+        let mut pause = FIRST_PAUSE;
+        let mut known = Known::default();
+        loop {
+            match self.go_on(id, task, &mut known).await {
+                Ok(true) => pause = FIRST_PAUSE,
+                Ok(false) | Err(Fault::NoLease) => return,
+                Err(fault) => {
+                    tracing::debug!(checkout = %id, %fault, "an attempt waits for the shop");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LAST_PAUSE);
+                }
+            }
+        }
+    }
+
+    /// One thing after the other; whether there is more to do.
+    async fn go_on(&self, id: CheckoutId, task: &Task, known: &mut Known) -> Result<bool, Fault> {
+        let Some(checkout) = self.checkout(id).await? else {
+            return Ok(false);
+        };
+        let Some(attempt) = checkout.attempt() else {
+            return Ok(false);
+        };
+        if attempt.state != AttemptState::Running {
+            return Ok(false);
+        }
+        let mut payments = Vec::with_capacity(attempt.payments.len());
+        for id in &attempt.payments {
+            match self.shop.find(&Key::Payment(*id)).await? {
+                Some(Record::Payment(payment)) => payments.push(payment),
+                _ => return Err(Fault::Corrupt(format!("payment {id} is gone"))),
+            }
+        }
+        let now = Time(self.shop.clock().now_ms());
+        let borrowed: Vec<&Payment> = payments.iter().map(AsRef::as_ref).collect();
+        match next(attempt, &borrowed, now) {
+            Next::Nothing => return Ok(false),
+            Next::Asked(place, question) => {
+                let give_up = attempt
+                    .started_at
+                    .plus_seconds(self.options.give_up_seconds);
+                if checkout.state == State::Processing && now >= give_up {
+                    self.nudge(id).await?;
+                }
+                let payment = &payments[place];
+                self.wait(payment, &task.woken, now).await;
+                self.send(&checkout, payment, question, task, known).await?;
+            }
+            Next::Ask(..) | Next::Order | Next::Succeed | Next::GoBack(_) | Next::Undo => {
+                self.nudge(id).await?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends a recorded question and hands in what came of it.
+    async fn send(
+        &self,
+        checkout: &Checkout,
+        payment: &Payment,
+        question: Question,
+        task: &Task,
+        known: &mut Known,
+    ) -> Result<(), Fault> {
+        let first = question == Question::Authorize && payment.state == PaymentState::Pending;
+        let told = if first && !self.is_alone(task, known) {
+            // Whoever recorded it may have sent it, and died before the answer: then it must not be asked elsewhere.
+            Told::plain(Answer::Unclear)
+        } else if question == Question::Void && known.unreached.contains(&payment.id) {
+            Told::plain(Answer::Nothing)
+        } else {
+            self.ask(checkout, payment, question).await?
+        };
+        let unsent = matches!(told.answer, Answer::Unsent | Answer::Elsewhere(_));
+        if first && unsent {
+            known.unreached.insert(payment.id);
+        } else if question == Question::Authorize && !unsent {
+            known.unreached.remove(&payment.id);
+        }
+        if told.answer == Answer::Unsent
+            && told.message.as_ref().is_none_or(|it| knows(checkout, it))
+        {
+            self.pause(&task.woken, PARKED).await;
+            return Ok(());
+        }
+        let parked = told.answer == Answer::Unsent;
+        let heard = Hear {
+            checkout: checkout.id,
+            payment: payment.id,
+            question,
+            answer: told.answer,
+            message: told.message,
+        };
+        if let Err(fault) = self.submit(heard).await {
+            known.lost |= !unsent;
+            return Err(fault);
+        }
+        if parked {
+            self.pause(&task.woken, PARKED).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody but this driver can have sent a question that is recorded and was not answered yet.
+    fn is_alone(&self, task: &Task, known: &Known) -> bool {
+        let here = task.began.load(Ordering::SeqCst) == self.tenure() + 1;
+        here && !known.lost && !self.shop.health().is_reader()
+    }
+
+    async fn ask(
+        &self,
+        checkout: &Checkout,
+        payment: &Payment,
+        question: Question,
+    ) -> Result<Told, Fault> {
+        let token = self.shop.find(&Key::Instrument(payment.id)).await?;
+        let token = match &token {
+            Some(Record::Instrument(it)) => Some(it.token.as_str()),
+            _ => None,
+        };
+        let cart = checkout.cart_id.to_string();
+        let clock = self.shop.clock();
+        let now_ns = || clock.monotonic_ns();
+        Ok(self
+            .providers
+            .ask(payment, question, token, &cart, now_ns)
+            .await)
+    }
+
+    async fn nudge(&self, id: CheckoutId) -> Result<(), Fault> {
+        self.submit(Nudge {
+            checkout: id,
+            give_up_seconds: self.options.give_up_seconds,
+        })
+        .await
+    }
+
+    /// Before a question is sent again.
+    async fn wait(&self, payment: &Payment, notify: &Notify, now: Time) {
+        if payment.tries == 0 {
+            return;
+        }
+        let doubled = FIRST_PAUSE * 2_u32.saturating_pow(payment.tries.min(10) - 1);
+        let due = payment.updated_at.0 + doubled.min(LAST_PAUSE).as_millis() as i64;
+        let left = u64::try_from(due - now.0).unwrap_or(0);
+        self.pause(notify, Duration::from_millis(left)).await;
+    }
+
+    /// Until somebody wakes it, or so long.
+    async fn pause(&self, notify: &Notify, long: Duration) {
+        // Either is a reason to go on.
+        drop(tokio::time::timeout(long, notify.notified()).await);
+    }
+
+    async fn checkout(&self, id: CheckoutId) -> Result<Option<Arc<Checkout>>, Fault> {
+        Ok(match self.shop.find(&Key::Checkout(id)).await? {
+            Some(Record::Checkout(it)) => Some(it),
+            _ => None,
+        })
+    }
+
+    async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
+        let submission = Submission {
+            command: Box::new(command),
+            keyed: None,
+            actor: "saga".into(),
+            correlation: "saga".to_smolstr(),
+            deadline_ns: self.shop.clock().monotonic_ns() + PATIENCE_NS,
+        };
+        let answer = self.shop.submit(submission).await?;
+        if let Reply::Decided(Err(refusal)) = answer.reply {
+            return Err(Fault::Rejected(refusal.to_string()));
+        }
+        Ok(())
+    }
+}
+
+/// Whether the buyer was told this in the last attempt.
+fn knows(checkout: &Checkout, (code, _): &(&'static str, SmolStr)) -> bool {
+    let began = checkout.attempt().map_or(Time(0), |it| it.started_at);
+    let mut told = checkout.messages.iter();
+    told.any(|it| it.code == *code && it.at >= began)
+}

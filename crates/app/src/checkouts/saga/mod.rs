@@ -1,0 +1,24 @@
+//! Completing a checkout: an attempt is begun, moved on by what providers answer, and ends completed or undone.
+//!
+//! Each command is one transaction that goes on as far as it can without anybody outside; the last thing it records is what is asked
+//! next. So whoever drives ([`driver`]) only sends recorded questions and hands in their answers, and may die at any moment.
+
+mod ask;
+mod begin;
+mod desk;
+mod driver;
+mod hear;
+mod resolve;
+mod verify;
+
+pub use ask::{Provider, Providers};
+pub use begin::{Complete, Part, Pay};
+pub use driver::{Driver, Ended, Saga, Tenure};
+pub use hear::{GiveUp, Hear, Nudge};
+pub use resolve::{Action, Resolve};
+pub use verify::Difference;
+
+use cartwright_domain::Time;
+
+/// When a hold ends that ends with its checkout: never by itself.
+const PINNED: Time = Time(253_402_300_799_000);

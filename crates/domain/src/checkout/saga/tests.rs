@@ -1,0 +1,256 @@
+//! Every way an attempt can go, one answer after the other.
+
+use super::*;
+use crate::checkout::AttemptState;
+use crate::entity::Entity;
+use crate::payment::{Answer, Event, Sighting, Started, tell};
+use crate::{CheckoutId, Currency, Money, OrderId, PaymentId, QuoteId, ReservationId};
+use std::sync::Arc;
+
+const NOW: Time = Time(1_000);
+
+/// An attempt and its payments, moved as the commands move them.
+struct Run {
+    attempt: Attempt,
+    payments: Vec<Option<Arc<Payment>>>,
+}
+
+impl Run {
+    fn begin(parts: usize) -> Self {
+        let attempt = Attempt {
+            n: 1,
+            state: AttemptState::Running,
+            quote: QuoteId(1),
+            body: "body".into(),
+            keys: vec!["key".into()],
+            reservation: ReservationId(1),
+            payments: (0..parts).map(|n| PaymentId(n as u128)).collect(),
+            order: None,
+            started_at: NOW,
+            order_by: Time(NOW.0 + 120_000),
+            failure: None,
+            cancel: false,
+        };
+        let mut run = Self {
+            attempt,
+            payments: vec![None; parts],
+        };
+        for place in 0..parts {
+            let started = Started {
+                checkout: CheckoutId(1),
+                attempt: 1,
+                method: Method::Card,
+                provider: Some("a".into()),
+                is_fixed: false,
+                amount: Money::new(500, Currency::new("USD").expect("a currency")),
+            };
+            run.apply(place, &Event::Started(started));
+        }
+        run
+    }
+
+    fn apply(&mut self, place: usize, event: &Event) {
+        Payment::apply(
+            &mut self.payments[place],
+            &PaymentId(place as u128),
+            event,
+            NOW,
+        );
+    }
+
+    fn payments(&self) -> Vec<&Payment> {
+        self.payments.iter().flatten().map(AsRef::as_ref).collect()
+    }
+
+    fn states(&self) -> Vec<State> {
+        self.payments().iter().map(|it| it.state).collect()
+    }
+
+    fn next_at(&self, now: Time) -> Next {
+        next(&self.attempt, &self.payments(), now)
+    }
+
+    /// Goes on by itself as far as it can; what it then waits for.
+    fn go(&mut self) -> Next {
+        loop {
+            match self.next_at(NOW) {
+                Next::Ask(place, question) => self.apply(place, &Event::Asked(question)),
+                Next::Order => self.attempt.order = Some(OrderId(1)),
+                Next::GoBack(failure) => self.attempt.failure = Some(failure),
+                Next::Succeed => self.attempt.state = AttemptState::Succeeded,
+                Next::Undo => self.attempt.state = AttemptState::Undone,
+                waits @ (Next::Asked(..) | Next::Nothing) => return waits,
+            }
+        }
+    }
+
+    fn answer(&mut self, place: usize, question: Question, answer: &Answer) -> Next {
+        assert_eq!(self.go(), Next::Asked(place, question));
+        let payment = self.payments[place].clone().expect("a payment");
+        for event in tell(&payment, question, answer) {
+            self.apply(place, &event);
+        }
+        self.go()
+    }
+}
+
+fn seen(state: State) -> Answer {
+    Answer::Seen(Sighting {
+        provider_id: "p".into(),
+        state,
+        refunded: 0,
+        decline: None,
+        card: None,
+    })
+}
+
+fn given_back() -> Answer {
+    Answer::Seen(Sighting {
+        provider_id: "p".into(),
+        state: State::Captured,
+        refunded: 500,
+        decline: None,
+        card: None,
+    })
+}
+
+use Question::{Authorize, Capture, Refund, Void};
+
+#[test]
+fn two_parts_are_held_one_after_the_other_then_taken() {
+    let mut run = Run::begin(2);
+    assert_eq!(run.go(), Next::Asked(0, Authorize));
+    run.answer(0, Authorize, &seen(State::Authorized));
+    assert!(run.attempt.order.is_none());
+    run.answer(1, Authorize, &seen(State::Authorized));
+    assert!(run.attempt.order.is_some());
+    run.answer(0, Capture, &seen(State::Captured));
+    let end = run.answer(1, Capture, &seen(State::Captured));
+    assert_eq!(
+        (end, run.attempt.state),
+        (Next::Nothing, AttemptState::Succeeded)
+    );
+}
+
+#[test]
+fn nothing_to_pay_is_an_order_at_once() {
+    let mut run = Run::begin(0);
+    assert_eq!(run.go(), Next::Nothing);
+    assert_eq!(run.attempt.state, AttemptState::Succeeded);
+}
+
+#[test]
+fn the_second_part_declined_releases_both() {
+    let mut run = Run::begin(2);
+    run.answer(0, Authorize, &seen(State::Authorized));
+    run.answer(1, Authorize, &Answer::Declined(Decline::ExpiredCard));
+    let failure = run.attempt.failure.expect("a failure");
+    assert_eq!(failure.reason, Some(Decline::ExpiredCard));
+    run.answer(1, Void, &Answer::Nothing);
+    run.answer(0, Void, &seen(State::Voided));
+    assert_eq!(run.attempt.state, AttemptState::Undone);
+    assert_eq!(run.states(), [State::Voided, State::Declined]);
+}
+
+#[test]
+fn an_unknown_answer_is_asked_again_and_nothing_else() {
+    let mut run = Run::begin(1);
+    for _ in 0..5 {
+        let next = run.answer(0, Authorize, &Answer::Unclear);
+        assert_eq!(next, Next::Asked(0, Authorize));
+    }
+    run.answer(0, Authorize, &seen(State::Authorized));
+    assert_eq!(
+        run.answer(0, Capture, &Answer::Unclear),
+        Next::Asked(0, Capture)
+    );
+    run.answer(0, Capture, &seen(State::Captured));
+    assert_eq!(run.attempt.state, AttemptState::Succeeded);
+}
+
+#[test]
+fn after_its_time_no_order_is_made_and_all_is_released() {
+    for answers in [0, 1] {
+        let mut run = Run::begin(1);
+        run.go();
+        for _ in 0..answers {
+            run.answer(0, Authorize, &Answer::Unclear);
+        }
+        assert_eq!(run.next_at(Time(run.attempt.order_by.0 - 1)), run.go());
+        let Next::GoBack(failure) = run.next_at(run.attempt.order_by) else {
+            panic!("it goes on");
+        };
+        assert_eq!(failure.reason, Some(Decline::Unavailable));
+        run.attempt.failure = Some(failure);
+        assert_eq!(run.go(), Next::Asked(0, Void));
+        // The answer to the first question comes after all.
+        let late = tell(run.payments()[0], Authorize, &seen(State::Authorized));
+        assert_eq!(late, []);
+        run.answer(0, Void, &seen(State::Voided));
+        assert_eq!(run.attempt.state, AttemptState::Undone);
+    }
+}
+
+#[test]
+fn who_gives_up_gets_it_undone_until_there_is_an_order() {
+    let mut run = Run::begin(1);
+    run.go();
+    run.attempt.cancel = true;
+    assert_eq!(run.go(), Next::Asked(0, Void));
+    let mut late = Run::begin(1);
+    late.answer(0, Authorize, &seen(State::Authorized));
+    late.attempt.cancel = true;
+    assert_eq!(late.go(), Next::Asked(0, Capture));
+}
+
+#[test]
+fn a_capture_refused_for_good_gives_back_what_was_taken() {
+    let mut run = Run::begin(2);
+    run.answer(0, Authorize, &seen(State::Authorized));
+    run.answer(1, Authorize, &seen(State::Authorized));
+    run.answer(0, Capture, &seen(State::Captured));
+    run.answer(1, Capture, &Answer::Refused);
+    let failure = run.attempt.failure.expect("a failure");
+    assert_eq!(failure.code, FailureCode::CaptureRefused);
+    run.answer(1, Void, &seen(State::Voided));
+    assert_eq!(
+        run.answer(0, Refund, &Answer::Unclear),
+        Next::Asked(0, Refund)
+    );
+    run.answer(0, Refund, &given_back());
+    assert_eq!(run.attempt.state, AttemptState::Undone);
+    assert_eq!(run.states(), [State::Captured, State::Voided]);
+    assert_eq!(run.payments()[0].refunded, 500);
+}
+
+#[test]
+fn what_was_never_held_is_held_again_before_it_is_taken() {
+    let mut run = Run::begin(1);
+    run.answer(0, Authorize, &seen(State::Authorized));
+    let next = run.answer(0, Capture, &Answer::Lost);
+    assert_eq!(next, Next::Asked(0, Authorize));
+    run.answer(0, Authorize, &seen(State::Authorized));
+    run.answer(0, Capture, &seen(State::Captured));
+    assert_eq!(run.attempt.state, AttemptState::Succeeded);
+}
+
+#[test]
+fn what_cannot_be_held_again_is_undone_with_its_order() {
+    let mut run = Run::begin(1);
+    run.answer(0, Authorize, &seen(State::Authorized));
+    run.answer(0, Capture, &Answer::Lost);
+    run.answer(0, Authorize, &Answer::Declined(Decline::Declined));
+    run.answer(0, Void, &Answer::Nothing);
+    assert_eq!(run.attempt.state, AttemptState::Undone);
+}
+
+#[test]
+fn money_taken_that_nobody_asked_for_is_given_back() {
+    let mut run = Run::begin(1);
+    run.go();
+    run.attempt.cancel = true;
+    run.answer(0, Void, &seen(State::Captured));
+    run.answer(0, Refund, &given_back());
+    assert_eq!(run.attempt.state, AttemptState::Undone);
+    assert_eq!(run.payments()[0].refunded, 500);
+}

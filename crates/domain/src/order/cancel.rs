@@ -1,0 +1,49 @@
+//! Giving up what has not left.
+
+use super::{Event, Order, State};
+use crate::Refusal;
+use crate::inventory::LevelKey;
+
+/// What giving up comes to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Cancelled {
+    /// What happens to the order.
+    pub event: Event,
+    /// Units that are free again, and where.
+    pub freed: Vec<(LevelKey, i64)>,
+}
+
+/// Gives up what has not left. `None`: that was done before, nothing changes.
+///
+/// Errors: [`Refusal::InvalidState`] when all of it has left.
+pub fn cancel(order: &Order) -> Result<Option<Cancelled>, Refusal> {
+    if order.state == State::Cancelled || order.lines.iter().any(|line| line.cancelled > 0) {
+        return Ok(None);
+    }
+    if order.lines.iter().all(|line| line.open() == 0) {
+        return Err(Refusal::InvalidState {
+            state: order.state.as_str(),
+            detail: format!(
+                "all of order {} is fulfilled: ask for a return instead",
+                order.id
+            ),
+        });
+    }
+    let mut freed: Vec<(LevelKey, i64)> = Vec::new();
+    for line in &order.lines {
+        for source in line.sources.iter().filter(|source| source.units > 0) {
+            let level = LevelKey {
+                sku: line.sku.clone(),
+                store: source.store.clone(),
+            };
+            match freed.iter_mut().find(|(known, _)| *known == level) {
+                Some((_, units)) => *units += source.units,
+                None => freed.push((level, source.units)),
+            }
+        }
+    }
+    Ok(Some(Cancelled {
+        event: Event::Cancelled,
+        freed,
+    }))
+}
