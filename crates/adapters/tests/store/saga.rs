@@ -285,6 +285,7 @@ fn a_declined_part_undoes_the_others_in_reverse() {
 #[test]
 fn each_way_back_ends_with_nothing_held() {
     type Told = fn() -> Answer;
+    type Way = (Vec<(Question, Told)>, (State, FailureCode));
     use Question::{Authorize, Capture, Refund, Void};
     let authorized: Told = || seen(Paid::Authorized, 0);
     let captured: Told = || seen(Paid::Captured, 0);
@@ -295,7 +296,7 @@ fn each_way_back_ends_with_nothing_held() {
     let declined: Told = || Answer::Declined(Decline::Declined);
     let back = (State::Open, FailureCode::PaymentDeclined);
     let late = (State::Cancelled, FailureCode::CaptureRefused);
-    let ways: Vec<(Vec<(Question, Told)>, (State, FailureCode))> = vec![
+    let ways: Vec<Way> = vec![
         (vec![(Authorize, declined), (Void, nothing)], back),
         (vec![(Authorize, refused), (Void, voided)], back),
         (

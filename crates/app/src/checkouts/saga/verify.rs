@@ -9,9 +9,11 @@ use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::payment::{Event as PaymentEvent, Payment, Question, State};
 use cartwright_domain::{Money, PaymentId, Time};
+use hashbrown::HashMap;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::task::JoinSet;
 
 /// How often payments are looked for that nobody has verified.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -19,6 +21,12 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 256;
 /// So long after its end a payment is left alone: its provider may still be writing.
 const SETTLED_MS: i64 = 1_000;
+/// How many are looked up at the same moment.
+const ABREAST: usize = 16;
+/// How many lookups of one provider may fail in a round; then it is left alone until the next.
+const FAILED_MAX: u32 = 16;
+/// How long a provider must not show what it is known to have had, until that is believed: its lookups may lag or miss.
+const ABSENT_MS: i64 = 60_000;
 /// How many rounds a difference may last before it is named.
 const NAMED_AFTER: u32 = 5;
 
@@ -37,7 +45,21 @@ pub struct Difference {
     pub rounds: u32,
 }
 
+/// The provider could not be asked.
+#[derive(Debug)]
+struct Unanswered;
+
 impl Difference {
+    fn of(payment: &Payment, since: Time) -> Self {
+        Self {
+            payment: payment.id,
+            ours: payment.state,
+            theirs: Vec::new(),
+            since,
+            rounds: 0,
+        }
+    }
+
     /// Whether it has lasted too long to be the provider's delay.
     pub fn is_named(&self) -> bool {
         self.rounds >= NAMED_AFTER
@@ -108,7 +130,7 @@ impl Driver {
     }
 
     async fn verify_all(&self) -> Result<(), Fault> {
-        let mut after = None;
+        let (mut after, mut failed) = (None, HashMap::new());
         loop {
             let from = after;
             let list =
@@ -119,17 +141,8 @@ impl Driver {
                 return Ok(());
             }
             let mut agreed = Vec::with_capacity(found.len());
-            for id in found {
-                let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await?
-                else {
-                    continue;
-                };
-                let now = self.shop().clock().now_ms();
-                let is_due = payment.is_unverified() && now >= payment.updated_at.0 + SETTLED_MS;
-                if is_due && self.agrees(&payment).await {
-                    agreed.push((id, payment.version));
-                    self.differences().lock().remove(&id);
-                }
+            for abreast in found.chunks(ABREAST) {
+                agreed.extend(self.verify_some(abreast, &mut failed).await?);
             }
             if !agreed.is_empty() {
                 self.submit(Verified { payments: agreed }).await?;
@@ -137,17 +150,51 @@ impl Driver {
         }
     }
 
+    /// Compares some payments at the same moment, so that one slow lookup keeps few others waiting; which of them agree.
+    async fn verify_some(
+        &self,
+        ids: &[PaymentId],
+        failed: &mut HashMap<SmolStr, u32>,
+    ) -> Result<Vec<(PaymentId, u64)>, Fault> {
+        let mut asked = JoinSet::new();
+        for id in ids {
+            let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(*id)).await? else {
+                continue;
+            };
+            let now = self.shop().clock().now_ms();
+            let is_due = payment.is_unverified() && now >= payment.updated_at.0 + SETTLED_MS;
+            let provider = payment.provider.clone().unwrap_or_default();
+            if is_due && failed.get(&provider).is_none_or(|it| *it < FAILED_MAX) {
+                let this = self.clone();
+                asked.spawn(async move { (this.agrees(&payment).await, payment) });
+            }
+        }
+        let mut agreed = Vec::with_capacity(asked.len());
+        for (agrees, payment) in asked.join_all().await {
+            match agrees {
+                Ok(true) => {
+                    self.differences().lock().remove(&payment.id);
+                    agreed.push((payment.id, payment.version));
+                }
+                Ok(false) => {}
+                Err(Unanswered) => {
+                    *failed
+                        .entry(payment.provider.clone().unwrap_or_default())
+                        .or_default() += 1;
+                }
+            }
+        }
+        Ok(agreed)
+    }
+
     /// Whether the provider shows what is recorded here. If not, it is asked to make it so; whether that helped is seen in the
     /// next round.
-    async fn agrees(&self, payment: &Arc<Payment>) -> bool {
-        let Some(gateway) = self.providers().gateway(payment) else {
-            return false;
-        };
-        let Ok(found) = gateway.find_all(&payment.id.to_string()).await else {
-            return false;
-        };
+    async fn agrees(&self, payment: &Arc<Payment>) -> Result<bool, Unanswered> {
+        let gateway = self.providers().gateway(payment).ok_or(Unanswered)?;
+        let found = gateway.find_all(&payment.id.to_string()).await;
+        let found = found.map_err(|_| Unanswered)?;
         if is_as_recorded(payment, &found) {
-            return true;
+            return Ok(!is_missing(payment, &found) || self.stays_missing(payment));
         }
         let theirs = found.iter().map(|it| (SmolStr::new(&it.id), it.state));
         let theirs: Vec<_> = theirs.collect();
@@ -155,19 +202,26 @@ impl Driver {
         if rounds > 1 {
             put_right(gateway, payment, &found).await;
         }
-        false
+        Ok(false)
+    }
+
+    /// Whether a payment was missing at its provider for long enough to be believed.
+    fn stays_missing(&self, payment: &Payment) -> bool {
+        let now = self.shop().clock().now_ms();
+        let mut all = self.differences().lock();
+        let known = all
+            .entry(payment.id)
+            .or_insert_with(|| Difference::of(payment, Time(now)));
+        now >= known.since.0 + ABSENT_MS
     }
 
     /// Counts the rounds of a difference.
     fn note(&self, payment: &Payment, theirs: Vec<(SmolStr, PaymentState)>) -> u32 {
         let mut all = self.differences().lock();
-        let known = all.entry(payment.id).or_insert_with(|| Difference {
-            payment: payment.id,
-            ours: payment.state,
-            theirs: Vec::new(),
-            since: Time(self.shop().clock().now_ms()),
-            rounds: 0,
-        });
+        let now = Time(self.shop().clock().now_ms());
+        let known = all
+            .entry(payment.id)
+            .or_insert_with(|| Difference::of(payment, now));
         known.theirs = theirs;
         known.rounds += 1;
         if known.rounds == NAMED_AFTER {
@@ -204,6 +258,14 @@ fn is_as_recorded(payment: &Payment, found: &[GatewayPayment]) -> bool {
         }
         State::Voided | State::Declined => found.iter().all(is_idle),
         State::Pending | State::Unknown | State::Authorized => false,
+    }
+}
+
+/// Whether the provider does not show what it is known to have had; or nothing, where no id of its is known.
+fn is_missing(payment: &Payment, found: &[GatewayPayment]) -> bool {
+    match payment.provider_id.as_deref() {
+        Some(id) => !found.iter().any(|it| it.id == id),
+        None => found.is_empty(),
     }
 }
 
