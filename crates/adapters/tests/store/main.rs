@@ -8,5 +8,6 @@ mod lease;
 mod lists;
 mod looped;
 mod on_disk;
+mod orders;
 mod replies;
 mod samples;
