@@ -166,7 +166,7 @@ fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Pr
 }
 
 /// `Prefer: wait=10`.
-fn wait(call: &Call) -> Result<Duration, Problem> {
+pub(super) fn wait(call: &Call) -> Result<Duration, Problem> {
     let preferences = call.headers().get_all("prefer").iter();
     let mut seconds = WAIT_SECONDS;
     for preference in preferences

@@ -12,11 +12,13 @@ use super::{linger, query, routes, watch};
 use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
+use crate::wire::order::Seller;
 use bytes::Bytes;
 use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
+use cartwright_app::orders::Refunds;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
 use cartwright_domain::Time;
@@ -71,6 +73,8 @@ pub struct Options {
     pub guest_reservations: u64,
     /// Rules of carts.
     pub cart_rules: cartwright_domain::cart::Rules,
+    /// Who sells, as invoices say.
+    pub seller: Seller,
     /// Rules of checkouts.
     pub checkout_rules: cartwright_domain::checkout::Rules,
     /// From the beginning of an attempt to complete one, how long until no order is made any more, in seconds.
@@ -100,6 +104,8 @@ pub struct Edge {
     pub quotes: QuoteSigner,
     /// Completes checkouts.
     pub saga: Driver,
+    /// Brings money back.
+    pub refunds: Refunds,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -125,7 +131,7 @@ impl Edge {
         shop: Shop,
         secrets: Secrets,
         quotes: QuoteSigner,
-        saga: Driver,
+        (saga, refunds): (Driver, Refunds),
         search: Arc<dyn Search>,
         random: Arc<dyn Random>,
         options: Options,
@@ -162,6 +168,7 @@ impl Edge {
             secrets,
             quotes,
             saga,
+            refunds,
             search,
             rendered: Arc::default(),
             options,
