@@ -170,13 +170,12 @@ fn at(position: u64, fault: Fault) -> Fault {
 fn expect_indexes(record: &Record, indexes: &mut HashMap<Key, Record>) {
     let pending = !matches!(record, Record::Reservation(hold) if hold.state != State::Pending);
     index_changes(None, Some(record), &mut |change| match change {
-        // Numbers are not given in the order in which their things were made.
+        // The things come in no order; the last number is the highest.
         IndexChange::Set(key @ Key::Last(_), Record::Count(number)) => {
-            let last = match indexes.get(&key) {
-                Some(Record::Count(known)) => number.max(*known),
-                _ => number,
-            };
-            indexes.insert(key, Record::Count(last));
+            let last = indexes.entry(key).or_insert(Record::Count(number));
+            if let Record::Count(known) = last {
+                *known = number.max(*known);
+            }
         }
         IndexChange::Set(key, value) => {
             indexes.insert(key, value);

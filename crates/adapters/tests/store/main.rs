@@ -10,4 +10,5 @@ mod looped;
 mod on_disk;
 mod orders;
 mod replies;
+mod saga;
 mod samples;

@@ -16,8 +16,10 @@ mod rate;
 mod routes;
 mod serve;
 mod watch;
+mod webhooks_in;
 mod write;
 
+mod attention;
 mod availability;
 mod cart_lines;
 mod cart_merge;
@@ -48,7 +50,7 @@ mod transfers;
 mod variants;
 
 pub use auth::{ROOT_NAME, Who, identify};
-pub use edge::{Edge, Options};
+pub use edge::{Buying, Edge, Options};
 pub(crate) use endpoint::to_json;
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;

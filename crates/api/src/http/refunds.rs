@@ -13,7 +13,7 @@ use cartwright_domain::order::{Order, Refund as Known};
 use cartwright_domain::{OrderId, RefundId};
 use smol_str::SmolStr;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::Duration;
 
 /// Routes of refunds.
 pub(super) const ROUTES: &[Endpoint] = &[
@@ -61,7 +61,7 @@ async fn refund(mut call: Call) -> Result<Reply, Problem> {
     };
     let (body, expected_version) = call.json::<RefundOrder>()?;
     let wanted = body.checked(call.edge.options.max_quantity)?;
-    let until = Instant::now() + wait(&call)?;
+    let until_ns = call.edge.shop.clock().monotonic_ns() + wait(&call)?;
     let order = call.order_target(expected_version).await?;
     let path = format!("/v1/orders/{}/refunds", order.id);
     let key: SmolStr = URL_SAFE_NO_PAD
@@ -96,7 +96,7 @@ async fn refund(mut call: Call) -> Result<Reply, Problem> {
             .any(|(name, _)| *name == "idempotent-replayed");
     // Who only waits for a provider keeps nobody else out.
     call.slot = None;
-    let (order, id) = settled(&call, order.id, &key, !is_replay, until).await?;
+    let (order, id) = settled(&call, order.id, &key, !is_replay, until_ns).await?;
     let shown = order.refund(id).ok_or_else(|| missing(id))?;
     let mut reply =
         reply(201, &order, shown).with("location", format!("/v1/orders/{}/refunds/{id}", order.id));
@@ -113,7 +113,7 @@ async fn settled(
     id: OrderId,
     key: &str,
     is_fresh: bool,
-    until: Instant,
+    until_ns: u64,
 ) -> Result<(Arc<Order>, RefundId), Problem> {
     let mut fresh = is_fresh;
     loop {
@@ -129,7 +129,8 @@ async fn settled(
         }
         call.edge.refunds.wake(id, fresh.then_some(found.id));
         fresh = false;
-        let left = until.saturating_duration_since(Instant::now());
+        let now_ns = call.edge.shop.clock().monotonic_ns();
+        let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
         if left.is_zero() || tokio::time::timeout(left, ended).await.is_err() {
             let order = call.order(id).await?;
             return Ok((order, found.id));

@@ -2,9 +2,9 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs, imports,
-    invoices, keys, legacy, levels, operation, orders, products, refunds, reservations, returns,
-    search, storefront, stores, transfers, variants, watch,
+    attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
+    imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
+    returns, search, storefront, stores, transfers, variants, watch, webhooks_in,
 };
 
 /// All routes.
@@ -29,6 +29,8 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         returns::ROUTES,
         invoices::ROUTES,
         watch::ROUTES,
+        attention::ROUTES,
+        webhooks_in::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

@@ -70,9 +70,10 @@ impl Refunds {
     /// Looks for unfinished refunds for ever, as long as this process writes. Meant to be spawned.
     pub async fn watch(self) {
         loop {
-            if !self.0.shop.health().is_reader()
-                && let Err(fault) = self.look().await
-            {
+            if self.0.shop.health().is_reader() {
+                // Whoever writes now may ask for them.
+                self.0.fresh.lock().clear();
+            } else if let Err(fault) = self.look().await {
                 tracing::warn!(%fault, "unfinished refunds could not be looked for; trying again");
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -169,7 +170,11 @@ impl Inner {
         let mut asked = HashSet::new();
         loop {
             match self.go_on(id, &mut asked).await {
-                Ok(false) | Err(Fault::NoLease) => return,
+                Ok(false) => return,
+                Err(Fault::NoLease) => {
+                    self.fresh.lock().clear();
+                    return;
+                }
                 Ok(true) => {}
                 Err(fault) => tracing::debug!(order = %id, %fault, "a refund waits for the shop"),
             }
