@@ -4,6 +4,7 @@ pub mod codes;
 pub mod demo;
 pub mod grpc;
 pub mod http;
+mod invoice_pdf;
 pub mod problem;
 pub mod quotes;
 pub mod rendered;

@@ -23,6 +23,8 @@ pub struct KeptReply {
     pub contact: Option<(usize, Option<ContactId>)>,
     /// Payments that are shown in the same place, as they stand when the reply is sent.
     pub payments: Vec<PaymentId>,
+    /// Of an order: its total in minor units. What became of its money is shown in that place too, seen from these payments.
+    pub order_total: Option<i64>,
     /// Where the signature of a quote belongs into the body: it is made when the reply is sent.
     pub signature: Option<SignaturePlace>,
 }
@@ -66,6 +68,7 @@ impl KeptReply {
                     .iter()
                     .map(|id| id.to_bytes().to_vec())
                     .collect(),
+                order_total: self.order_total,
             }),
             signature: self.signature.map(|place| proto::SignaturePlace {
                 from: place.from as u32,
@@ -95,6 +98,7 @@ impl KeptReply {
                 .flat_map(|place| &place.payments)
                 .filter_map(|bytes| PaymentId::from_slice(bytes))
                 .collect(),
+            order_total: message.contact.as_ref().and_then(|place| place.order_total),
             contact: message.contact.map(|place| {
                 let id = ContactId::from_slice(&place.contact_id);
                 (place.offset as usize, id)
@@ -142,6 +146,7 @@ mod tests {
             secret: Some((1, "car_x".into())),
             contact: Some((1, Some(ContactId(7)))),
             payments: vec![PaymentId(8)],
+            order_total: Some(5),
             signature: Some(SignaturePlace { from: 0, end: 1 }),
         };
         let message = proto::KeptReply::decode(reply.encode(&[1; 16], Time(5))).ok();

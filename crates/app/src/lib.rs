@@ -21,6 +21,7 @@ pub mod consumers;
 pub mod inventory;
 pub mod keys;
 pub mod notify;
+pub mod orders;
 pub mod stores;
 
 pub use fault::Fault;

@@ -10,8 +10,8 @@ use cartwright_domain::location::Store;
 use cartwright_domain::order::Order;
 use cartwright_domain::payment::{Instrument, Payment};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
-    Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId,
+    ReturnId, Sku, Slug, StoreId, Time, TransferId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -36,6 +36,12 @@ pub enum Key {
     ApiKey(ApiKeyId),
     /// Which order has a number.
     OrderNumber(u64),
+    /// Which order an invoice is of.
+    Invoice(u64),
+    /// Which order a credit note is of.
+    CreditNote(u64),
+    /// Which order a return is of.
+    Return(ReturnId),
     /// The last number that was given.
     Last(Series),
     /// Which product has a SKU.
@@ -63,6 +69,8 @@ pub enum Series {
     Order,
     /// Of invoices.
     Invoice,
+    /// Of credit notes.
+    CreditNote,
 }
 
 /// What is kept under a key.
@@ -93,7 +101,7 @@ pub enum Record {
     CartId(CartId),
     /// Under [`Key::CheckoutOf`].
     CheckoutId(CheckoutId),
-    /// Under [`Key::OrderNumber`].
+    /// Under [`Key::OrderNumber`], [`Key::Invoice`], [`Key::CreditNote`] and [`Key::Return`].
     OrderId(OrderId),
     /// Under [`Key::OpenHolds`] and [`Key::Last`].
     Count(u64),
@@ -208,7 +216,10 @@ impl Record {
                 let saga = it.attempts.len() * 320 + it.progress.len() * 40;
                 600 + it.terms.lines.len() * 160 + rest + saga
             }
-            Self::Order(it) => 500 + it.lines.len() * 220,
+            Self::Order(it) => {
+                let back = it.refunds.len() * 400 + it.returns.len() * 240;
+                500 + it.lines.len() * 220 + it.history.len() * 96 + back
+            }
             Self::Contact(_) => 800,
             Self::Payment(_) => 320,
             Self::Instrument(_) => 80,
@@ -387,5 +398,22 @@ fn order_changes(before: Option<&Record>, after: &Order, visit: &mut dyn FnMut(I
             Key::Last(Series::Invoice),
             Record::Count(invoice),
         ));
+        visit(IndexChange::Set(
+            Key::Invoice(invoice),
+            Record::OrderId(after.id),
+        ));
+    }
+    let refunds = before.map_or(0, |before| before.refunds.len());
+    for refund in after.refunds.iter().skip(refunds) {
+        let number = refund.credit_note;
+        let last = Key::Last(Series::CreditNote);
+        visit(IndexChange::Set(last, Record::Count(number)));
+        let note = Key::CreditNote(number);
+        visit(IndexChange::Set(note, Record::OrderId(after.id)));
+    }
+    let returns = before.map_or(0, |before| before.returns.len());
+    for back in after.returns.iter().skip(returns) {
+        let key = Key::Return(back.id);
+        visit(IndexChange::Set(key, Record::OrderId(after.id)));
     }
 }

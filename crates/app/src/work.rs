@@ -13,7 +13,7 @@ use cartwright_domain::order::{Event as OrderEvent, Order};
 use cartwright_domain::payment::{Event as PaymentEvent, Instrument, Payment};
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, Refusal, ReservationId,
-    Sku, Slug, StoreId, Time, TransferId,
+    ReturnId, Sku, Slug, StoreId, Time, TransferId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -129,6 +129,14 @@ impl Work {
     reader!(
         /// The order that has a number.
         order_numbered, OrderNumber(number: &u64), OrderId(OrderId)
+    );
+    reader!(
+        /// The order that an invoice is of.
+        order_invoiced, Invoice(number: &u64), OrderId(OrderId)
+    );
+    reader!(
+        /// The order that a return is of.
+        order_returned, Return(id: &ReturnId), OrderId(OrderId)
     );
     reader!(
         /// The last number given of a series.

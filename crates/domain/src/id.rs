@@ -180,6 +180,14 @@ made_id!(
     FulfillmentId, "ful"
 );
 made_id!(
+    /// Money of an order on its way back.
+    RefundId, "ref"
+);
+made_id!(
+    /// Units of an order on their way back.
+    ReturnId, "ret"
+);
+made_id!(
     /// A person's data, kept apart from everything else.
     ContactId, "con"
 );

@@ -20,7 +20,7 @@ pub mod time;
 
 pub use id::{
     ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
-    QuoteId, ReservationId, Sku, Slug, StoreId, TransferId,
+    QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId, TransferId,
 };
 pub use money::{Currency, Money};
 pub use place::Country;

@@ -13,12 +13,14 @@ use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
 use cartwright_api::http::{Buying, Edge, Grpc, Options};
 use cartwright_api::quotes::QuoteSigner;
+use cartwright_api::wire::order::Seller;
 use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::notify::Notifier;
+use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_domain::cart::Rules;
@@ -47,6 +49,8 @@ pub struct Core {
     pub search: Arc<dyn Search>,
     /// Completes checkouts.
     pub saga: Driver,
+    /// Brings money back.
+    pub refunds: Refunds,
     /// The configured payment providers.
     pub providers: Vec<Provider>,
     /// The machine's randomness.
@@ -188,6 +192,7 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         give_up_seconds: config.whole("give_up_seconds"),
     };
     let asked = Arc::new(Providers::new(gateways.collect()));
+    let refunds = Refunds::new(shop.clone(), asked.clone());
     let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
@@ -200,6 +205,7 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         shop,
         running,
         saga,
+        refunds,
         providers,
         search,
         random,
@@ -230,6 +236,7 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
         Buying {
             quotes,
             saga: core.saga.clone(),
+            refunds: core.refunds.clone(),
             webhooks: Arc::new(ProviderWebhooks(core.providers.clone())),
         },
         core.search.clone(),
@@ -266,6 +273,11 @@ fn edge_options(config: &Config) -> Options {
         guest_reservations: config.whole("guest_reservations") as u64,
         cart_rules: cart_rules(config),
         checkout_rules: checkout_rules(config),
+        seller: Seller::new(
+            config.text("seller_name"),
+            config.text("seller_address"),
+            config.text("seller_tax_id"),
+        ),
         checkout_deadline_seconds: config.whole("checkout_deadline_seconds"),
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),

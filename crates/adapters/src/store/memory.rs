@@ -3,6 +3,7 @@
 use super::sqlite::{last_position, place, take_movements};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
+use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{
     Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, Random, ReadStore, StoreParts,
     WriteStore,
@@ -12,7 +13,8 @@ use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::inventory::{LevelKey, State};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ReservationId, Sku, StoreId, Time,
+    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ReservationId, ReturnId, Sku,
+    StoreId, Time,
 };
 use cartwright_proto::events as proto;
 use parking_lot::Mutex;
@@ -341,6 +343,7 @@ impl ReadStore for Memory {
                         .customer
                         .as_ref()
                         .is_none_or(|customer| it.customer.as_ref() == Some(customer))
+                    && (!wanted.is_unsettled || it.is_unsettled())
                     && wanted.from.is_none_or(|from| it.placed_at >= from)
                     && wanted.to.is_none_or(|to| it.placed_at < to)
                     && wanted
@@ -365,6 +368,54 @@ impl ReadStore for Memory {
         });
         Ok(open
             .filter(|id| after.is_none_or(|after| *id > after))
+            .take(limit)
+            .collect())
+    }
+
+    fn list_documents(
+        &self,
+        only: Option<DocumentKind>,
+        after: Option<DocumentNumber>,
+        limit: usize,
+    ) -> Result<Vec<(DocumentNumber, OrderId)>, Fault> {
+        let tables = self.state.lock();
+        let all = tables.records.iter().filter_map(|(key, record)| {
+            let number = match key {
+                Key::Invoice(number) => DocumentKind::Invoice.numbered(*number),
+                Key::CreditNote(number) => DocumentKind::CreditNote.numbered(*number),
+                _ => return None,
+            };
+            match record {
+                Record::OrderId(order) => Some((number, *order)),
+                _ => None,
+            }
+        });
+        let mut wanted: Vec<_> = all
+            .filter(|(number, _)| {
+                only.is_none_or(|only| number.kind == only)
+                    && after.is_none_or(|after| *number > after)
+            })
+            .collect();
+        wanted.sort_unstable();
+        wanted.truncate(limit);
+        Ok(wanted)
+    }
+
+    fn list_returns(
+        &self,
+        after: Option<ReturnId>,
+        limit: usize,
+    ) -> Result<Vec<(ReturnId, OrderId)>, Fault> {
+        let tables = self.state.lock();
+        let all = tables
+            .records
+            .iter()
+            .filter_map(|(key, record)| match (key, record) {
+                (Key::Return(id), Record::OrderId(order)) => Some((*id, *order)),
+                _ => None,
+            });
+        Ok(all
+            .filter(|(id, _)| after.is_none_or(|after| *id > after))
             .take(limit)
             .collect())
     }

@@ -8,6 +8,7 @@ mod lease;
 mod lists;
 mod looped;
 mod on_disk;
+mod orders;
 mod replies;
 mod saga;
 mod samples;

@@ -14,6 +14,7 @@ fn reply(number: u8) -> KeptReply {
         body: vec![number; usize::from(number) * 50].into(),
         secret: number.is_multiple_of(2).then(|| (3, "car_x".into())),
         contact: Some((4, number.is_multiple_of(3).then_some(ContactId(7)))),
+        order_total: Some(7),
         payments: Vec::new(),
         signature: number
             .is_multiple_of(5)

@@ -4,7 +4,9 @@ use super::Edge;
 use super::auth::Who;
 use super::endpoint::{Access, Endpoint};
 use crate::problem::Problem;
+use cartwright_app::orders::DocumentNumber;
 use cartwright_app::{Key, Record};
+use cartwright_domain::OrderId;
 use cartwright_domain::key::Scope;
 use smol_str::SmolStr;
 
@@ -19,6 +21,7 @@ impl Edge {
         let wanted: &[Scope] = match &endpoint.access {
             Access::Public | Access::CartOfBody => return Ok(()),
             Access::Checkout => return self.open_checkout(who, params).await,
+            Access::Order(scope) => return self.open_order(endpoint, *scope, who, params).await,
             Access::Cart => {
                 self.open_cart(who, params);
                 return Ok(());
@@ -72,6 +75,53 @@ impl Edge {
             _ => who.is_shut_out = true,
         }
         Ok(())
+    }
+
+    /// An order opens to the token of the cart it was, and to keys with the route's scope; so do its returns and documents. To others
+    /// it does not exist, and `Call::order_id` and its like tell them. A token opens an order by its id alone: numbers can be guessed.
+    async fn open_order(
+        &self,
+        endpoint: &Endpoint,
+        scope: Scope,
+        who: &mut Who,
+        params: &[String],
+    ) -> Result<(), Problem> {
+        if who.may(scope) {
+            return Ok(());
+        }
+        let text = params.first().map_or("", String::as_str);
+        let order = match who.cart_token {
+            Some(_) => self.order_of(endpoint, text).await?,
+            None => None,
+        };
+        let found = match order {
+            Some(id) => self.shop.find(&Key::Order(id)).await?,
+            None => None,
+        };
+        match found {
+            Some(Record::Order(it)) => self.open_by_token(who, &it.cart.to_string()),
+            _ => who.is_shut_out = true,
+        }
+        Ok(())
+    }
+
+    /// The order that the first parameter of a route is or belongs to.
+    async fn order_of(&self, endpoint: &Endpoint, text: &str) -> Result<Option<OrderId>, Problem> {
+        let key = if endpoint.path.starts_with("/v1/returns/") {
+            text.parse().ok().map(Key::Return)
+        } else if endpoint.path.starts_with("/v1/invoices/") {
+            text.parse().ok().map(DocumentNumber::key)
+        } else {
+            return Ok(text.parse().ok());
+        };
+        let found = match key {
+            Some(key) => self.shop.find(&key).await?,
+            None => None,
+        };
+        Ok(match found {
+            Some(Record::OrderId(id)) => Some(id),
+            _ => None,
+        })
     }
 
     /// Who comes with the token of a cart alone is that cart.

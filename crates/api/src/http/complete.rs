@@ -174,7 +174,7 @@ fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Pr
 }
 
 /// `Prefer: wait=10`, in nanoseconds.
-fn wait(call: &Call) -> Result<u64, Problem> {
+pub(super) fn wait(call: &Call) -> Result<u64, Problem> {
     let preferences = call.headers().get_all("prefer").iter();
     let mut seconds = WAIT_SECONDS;
     for preference in preferences

@@ -12,11 +12,13 @@ use super::{linger, query, routes, watch};
 use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
+use crate::wire::order::Seller;
 use bytes::Bytes;
 use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
+use cartwright_app::orders::Refunds;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::webhooks::Webhooks;
@@ -72,6 +74,8 @@ pub struct Options {
     pub guest_reservations: u64,
     /// Rules of carts.
     pub cart_rules: cartwright_domain::cart::Rules,
+    /// Who sells, as invoices say.
+    pub seller: Seller,
     /// Rules of checkouts.
     pub checkout_rules: cartwright_domain::checkout::Rules,
     /// From the beginning of an attempt to complete one, how long until no order is made any more, in seconds.
@@ -101,6 +105,8 @@ pub struct Edge {
     pub quotes: QuoteSigner,
     /// Completes checkouts.
     pub saga: Driver,
+    /// Brings money back.
+    pub refunds: Refunds,
     /// The messages of payment providers.
     pub webhooks: Arc<dyn Webhooks>,
     /// Finds products by text.
@@ -129,6 +135,8 @@ pub struct Buying {
     pub quotes: QuoteSigner,
     /// Completes checkouts.
     pub saga: Driver,
+    /// Brings money back.
+    pub refunds: Refunds,
     /// The messages of payment providers.
     pub webhooks: Arc<dyn Webhooks>,
 }
@@ -175,6 +183,7 @@ impl Edge {
             secrets,
             quotes: buying.quotes,
             saga: buying.saga,
+            refunds: buying.refunds,
             webhooks: buying.webhooks,
             search,
             rendered: Arc::default(),

@@ -33,6 +33,9 @@ pub enum Access {
     CartOfBody,
     /// The holder of the token of the checkout's cart, or a key with scope `checkouts`. Others get 404.
     Checkout,
+    /// The holder of the token of the cart that became the order of the path (or the order of the return or document of the
+    /// path), or a key with this scope. Others get 404.
+    Order(Scope),
 }
 
 /// What a route takes as its body.

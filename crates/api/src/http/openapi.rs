@@ -245,6 +245,7 @@ fn security(access: Access) -> Value {
         Access::CartOfBody | Access::Checkout => {
             json!([{"cartToken": []}, {"bearer": ["checkouts"]}])
         }
+        Access::Order(scope) => json!([{"cartToken": []}, {"bearer": [scope.as_str()]}]),
     }
 }
 
@@ -271,6 +272,10 @@ pub(super) fn who(access: Access) -> String {
             "the holder of the token of the checkout's cart; {}",
             key(&["checkouts"])
         ),
+        Access::Order(scope) => format!(
+            "the holder of the token of the order's cart; {}",
+            key(&[scope.as_str()])
+        ),
     }
 }
 
@@ -291,6 +296,7 @@ fn tag(endpoint: &Endpoint) -> &'static str {
         "products" | "variants" | "search" | "imports" => "catalog",
         "carts" | "customers" => "carts",
         "api-keys" => "keys",
+        "returns" | "invoices" => "orders",
         first => first,
     }
 }

@@ -3,8 +3,8 @@
 use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
-    imports, keys, legacy, levels, operation, products, reservations, search, storefront, stores,
-    transfers, variants, watch, webhooks_in,
+    imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
+    returns, search, storefront, stores, transfers, variants, watch, webhooks_in,
 };
 
 /// All routes.
@@ -24,6 +24,10 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         cart_merge::ROUTES,
         checkouts::ROUTES,
         complete::ROUTES,
+        orders::ROUTES,
+        refunds::ROUTES,
+        returns::ROUTES,
+        invoices::ROUTES,
         watch::ROUTES,
         attention::ROUTES,
         webhooks_in::ROUTES,

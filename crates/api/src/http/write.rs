@@ -9,6 +9,7 @@ use cartwright_app::shop::{Answer, Command, Keyed, Outcome, Shelf, Submission};
 use cartwright_app::{Key, Record, Reply as Decision};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::Contact;
+use cartwright_domain::order::PaymentState;
 use cartwright_domain::payment::Payment;
 use cartwright_domain::{ContactId, PaymentId, Refusal, Sku};
 use smol_str::SmolStr;
@@ -125,7 +126,13 @@ impl Call {
                 None => None,
             };
             let payments = self.payments(&kept.payments).await?;
-            parts.push((offset, person(contact.as_deref(), &payments)));
+            let mut fields = person(contact.as_deref(), &payments);
+            if let Some(total) = kept.order_total {
+                let state = PaymentState::of(payments.iter().map(AsRef::as_ref), total);
+                let field = format!(r#""payment_state":"{}","#, state.as_str());
+                fields.extend_from_slice(field.as_bytes());
+            }
+            parts.push((offset, fields));
         }
         if let Some(place) = kept.signature {
             let quote = kept.body.get(place.from..=place.end);

@@ -9,5 +9,5 @@ mod request;
 pub use address::Address;
 pub use complete::{CompleteCheckout, PayMethod, Payment as PayWith, PaymentPart};
 pub use progress::{Failure, Payment, detail};
-pub use reply::{Checkout, Rendered, Totals, person, render};
+pub use reply::{Checkout, Person, Rendered, Totals, person, render};
 pub use request::{OpenCheckout, UpdateCheckout};

@@ -6,6 +6,7 @@ pub mod checkout;
 pub mod imports;
 pub mod merge_patch;
 pub mod money;
+pub mod order;
 pub mod schema;
 pub mod search;
 pub mod stock;

@@ -99,8 +99,16 @@ fn forget_event(committed: &Committed, event: &Event) {
             committed.forget(&Key::OrderNumber(placed.number));
             committed.forget(&Key::Last(Series::Order));
         }
-        Event::Order(_, order::Event::Paid { .. }) => {
+        Event::Order(_, order::Event::Paid { invoice }) => {
+            committed.forget(&Key::Invoice(*invoice));
             committed.forget(&Key::Last(Series::Invoice));
+        }
+        Event::Order(_, order::Event::RefundStarted(started)) => {
+            committed.forget(&Key::CreditNote(started.credit_note));
+            committed.forget(&Key::Last(Series::CreditNote));
+        }
+        Event::Order(_, order::Event::ReturnRequested { id, .. }) => {
+            committed.forget(&Key::Return(*id));
         }
         Event::Checkout(_, checkout::Event::Updated(_) | checkout::Event::Saga(_))
         | Event::Order(..)

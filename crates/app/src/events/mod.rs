@@ -7,6 +7,7 @@ mod checkout;
 mod inventory;
 mod location;
 mod order;
+mod order_back;
 mod payment;
 mod saga;
 
@@ -47,6 +48,9 @@ pub fn stream(key: &Key) -> String {
         | Key::UserCart(..)
         | Key::CheckoutOf(..)
         | Key::OrderNumber(..)
+        | Key::Invoice(..)
+        | Key::CreditNote(..)
+        | Key::Return(..)
         | Key::Last(..)
         | Key::OpenHolds(..) => String::new(),
     }
@@ -218,6 +222,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::Contact(..)
         | Key::Instrument(..)
         | Key::OrderNumber(..)
+        | Key::Invoice(..)
+        | Key::CreditNote(..)
+        | Key::Return(..)
         | Key::Last(..)
         | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
     };

@@ -1,7 +1,7 @@
 //! Orders.
 
 use super::checkout::{decode_totals, encode_totals};
-use super::{Bad, id, missing, unknown_type};
+use super::{Bad, id, missing, order_back};
 use cartwright_domain::cart::LineId;
 use cartwright_domain::order::{Event, Line, Placed, Source, Tracking};
 use cartwright_domain::{
@@ -16,7 +16,13 @@ pub(super) fn type_of(event: &Event) -> &'static str {
         Event::Placed(_) => "order.placed",
         Event::Paid { .. } => "order.paid",
         Event::Fulfilled { .. } => "order.fulfilled",
-        Event::Cancelled => "order.cancelled",
+        Event::Cancelled { .. } => "order.cancelled",
+        Event::Restocked { .. } => "order.restocked",
+        Event::RefundStarted(_) => "order.refund_started",
+        Event::RefundAnswered { .. } => "order.refund_answered",
+        Event::ReturnRequested { .. } => "order.return_requested",
+        Event::ReturnReceived { .. } => "order.return_received",
+        Event::ReturnCancelled { .. } => "order.return_cancelled",
     }
 }
 
@@ -29,32 +35,67 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
             lines,
             taken,
             tracking,
+            by,
         } => proto::OrderFulfilled {
             id: id.to_bytes().to_vec(),
-            lines: lines
-                .iter()
-                .map(|(line, units)| proto::OrderUnits {
-                    line_id: line.0,
-                    units: *units,
-                })
-                .collect(),
-            taken: taken
-                .iter()
-                .map(|(line, store, units)| proto::OrderTaken {
-                    line_id: line.0,
-                    store: store.to_string(),
-                    units: *units,
-                })
-                .collect(),
+            lines: units(lines),
+            taken: encode_taken(taken),
             tracking: tracking.as_ref().map(|it| proto::OrderTracking {
                 carrier: it.carrier.as_ref().map(ToString::to_string),
                 number: it.number.as_ref().map(ToString::to_string),
                 url: it.url.as_ref().map(ToString::to_string),
             }),
+            by: by.to_string(),
         }
         .encode_to_vec(),
-        Event::Cancelled => Vec::new(),
+        Event::Cancelled { by } => proto::OrderCancelled { by: by.to_string() }.encode_to_vec(),
+        Event::Restocked {
+            given_up,
+            taken,
+            back,
+        } => proto::OrderRestocked {
+            given_up: units(given_up),
+            taken: encode_taken(taken),
+            back: units(back),
+        }
+        .encode_to_vec(),
+        Event::RefundStarted(_)
+        | Event::RefundAnswered { .. }
+        | Event::ReturnRequested { .. }
+        | Event::ReturnReceived { .. }
+        | Event::ReturnCancelled { .. } => order_back::encode(event),
     }
+}
+
+/// Lines and units.
+pub(super) fn units(lines: &[(LineId, i64)]) -> Vec<proto::OrderUnits> {
+    let units = lines.iter().map(|(line, units)| proto::OrderUnits {
+        line_id: line.0,
+        units: *units,
+    });
+    units.collect()
+}
+
+/// Lines and units, read back.
+pub(super) fn units_of(lines: &[proto::OrderUnits]) -> Vec<(LineId, i64)> {
+    let lines = lines.iter().map(|it| (LineId(it.line_id), it.units));
+    lines.collect()
+}
+
+fn encode_taken(taken: &[(LineId, StoreId, i64)]) -> Vec<proto::OrderTaken> {
+    let taken = taken.iter().map(|(line, store, units)| proto::OrderTaken {
+        line_id: line.0,
+        store: store.to_string(),
+        units: *units,
+    });
+    taken.collect()
+}
+
+fn decode_taken(taken: &[proto::OrderTaken]) -> Result<Vec<(LineId, StoreId, i64)>, Bad> {
+    let taken = taken
+        .iter()
+        .map(|it| Ok((LineId(it.line_id), StoreId::new(&it.store)?, it.units)));
+    taken.collect()
 }
 
 fn encode_placed(placed: &Placed) -> proto::OrderPlaced {
@@ -109,27 +150,30 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         },
         "order.fulfilled" => {
             let message = proto::OrderFulfilled::decode(payload)?;
-            let taken = message
-                .taken
-                .iter()
-                .map(|it| Ok((LineId(it.line_id), StoreId::new(&it.store)?, it.units)));
             Event::Fulfilled {
                 id: id(&message.id, FulfillmentId::from_slice, "id")?,
-                lines: message
-                    .lines
-                    .iter()
-                    .map(|it| (LineId(it.line_id), it.units))
-                    .collect(),
-                taken: taken.collect::<Result<_, Bad>>()?,
+                lines: units_of(&message.lines),
+                taken: decode_taken(&message.taken)?,
                 tracking: message.tracking.map(|it| Tracking {
                     carrier: it.carrier.map(Into::into),
                     number: it.number.map(Into::into),
                     url: it.url.map(Into::into),
                 }),
+                by: message.by.into(),
             }
         }
-        "order.cancelled" => Event::Cancelled,
-        other => return Err(unknown_type(other)),
+        "order.cancelled" => Event::Cancelled {
+            by: proto::OrderCancelled::decode(payload)?.by.into(),
+        },
+        "order.restocked" => {
+            let message = proto::OrderRestocked::decode(payload)?;
+            Event::Restocked {
+                given_up: units_of(&message.given_up),
+                taken: decode_taken(&message.taken)?,
+                back: units_of(&message.back),
+            }
+        }
+        other => return order_back::decode(other, payload),
     })
 }
 
@@ -182,6 +226,7 @@ fn decode_line(message: proto::OrderLine) -> Result<Line, Bad> {
         tax: message.tax,
         total: message.total,
         sources: sources.collect::<Result<_, Bad>>()?,
+        shipped: Vec::new(),
         fulfilled: 0,
         returned: 0,
         refunded: 0,

@@ -25,7 +25,7 @@ pub(super) fn of(seller: &str, order: &Order, event: &Event) -> Option<(String, 
             let _ = write!(text, "\n{seller}\n");
             Some((format!("Your order {number} is on its way"), text))
         }
-        Event::Cancelled => Some((
+        Event::Cancelled { .. } => Some((
             format!("Your order {number} was cancelled"),
             format!(
                 "What had not been sent of your order {number} was cancelled. What you paid for it comes back to you the way you paid.\n\n{seller}\n"

@@ -2,11 +2,14 @@
 
 use super::{Lease, Swap};
 use crate::nouns::{Key, Record};
+use crate::orders::{DocumentKind, DocumentNumber};
 use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
 use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::order::State as OrderState;
-use cartwright_domain::{CartId, CheckoutId, PaymentId, ReservationId, Sku, StoreId, Time};
+use cartwright_domain::{
+    CartId, CheckoutId, OrderId, PaymentId, ReservationId, ReturnId, Sku, StoreId, Time,
+};
 use cartwright_proto::events as proto;
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -60,6 +63,8 @@ pub struct OrdersWanted {
     pub from: Option<Time>,
     /// Placed before this moment.
     pub to: Option<Time>,
+    /// Whether only those whose money is on its way back, or should be.
+    pub is_unsettled: bool,
 }
 
 /// One page of a list, in the order of its key.
@@ -168,6 +173,21 @@ pub trait ReadStore: Send + Sync {
         after: &Cursor,
         limit: usize,
     ) -> Result<Page<Record>, Fault>;
+
+    /// Invoices, then credit notes, each by number; `only` one of the two.
+    fn list_documents(
+        &self,
+        only: Option<DocumentKind>,
+        after: Option<DocumentNumber>,
+        limit: usize,
+    ) -> Result<Vec<(DocumentNumber, OrderId)>, Fault>;
+
+    /// Returns after this one, oldest first.
+    fn list_returns(
+        &self,
+        after: Option<ReturnId>,
+        limit: usize,
+    ) -> Result<Vec<(ReturnId, OrderId)>, Fault>;
 
     /// Payments that have ended and whose provider was not yet seen to agree, after this one, oldest first.
     fn unverified_payments(

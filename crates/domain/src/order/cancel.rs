@@ -13,14 +13,14 @@ pub struct Cancelled {
     pub freed: Vec<(LevelKey, i64)>,
 }
 
-/// Gives up what has not left. `None`: that was done before, nothing changes.
+/// Gives up what has not left; `by` says who. `None`: that was done before, nothing changes.
 ///
 /// Errors: [`Refusal::InvalidState`] when all of it has left.
-pub fn cancel(order: &Order) -> Result<Option<Cancelled>, Refusal> {
-    if order.state == State::Cancelled || order.lines.iter().any(|line| line.cancelled > 0) {
-        return Ok(None);
-    }
+pub fn cancel(order: &Order, by: &str) -> Result<Option<Cancelled>, Refusal> {
     if order.lines.iter().all(|line| line.open() == 0) {
+        if order.state == State::Cancelled || order.lines.iter().any(|line| line.cancelled > 0) {
+            return Ok(None);
+        }
         return Err(Refusal::InvalidState {
             state: order.state.as_str(),
             detail: format!(
@@ -43,7 +43,7 @@ pub fn cancel(order: &Order) -> Result<Option<Cancelled>, Refusal> {
         }
     }
     Ok(Some(Cancelled {
-        event: Event::Cancelled,
+        event: Event::Cancelled { by: by.into() },
         freed,
     }))
 }

@@ -4,6 +4,7 @@ use super::{Event, Order, State, Tracking};
 use crate::cart::LineId;
 use crate::inventory::LevelKey;
 use crate::{FulfillmentId, Refusal, StoreId};
+use smol_str::SmolStr;
 
 /// What shall leave.
 #[derive(Debug, Clone)]
@@ -14,6 +15,8 @@ pub struct Ship {
     pub lines: Vec<(LineId, i64)>,
     /// How it is followed.
     pub tracking: Option<Tracking>,
+    /// Who lets them go.
+    pub by: SmolStr,
 }
 
 /// What leaving comes to.
@@ -83,6 +86,7 @@ pub fn fulfill(order: &Order, ship: &Ship) -> Result<Shipped, Refusal> {
             lines: ship.lines.clone(),
             taken,
             tracking: ship.tracking.clone(),
+            by: ship.by.clone(),
         },
         taken: levels,
     })

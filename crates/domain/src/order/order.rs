@@ -1,127 +1,21 @@
-//! The order, what happens to it, and its state after that.
+//! The order, and its state after what happens to it.
 
+use super::event::{Event, Placed};
+use super::line::{Line, Source};
+use super::refund::{Refund, RefundStarted, RefundState};
+use super::returns::{Return, ReturnState};
+use super::state::{FulfillmentState, State};
+use super::{Cause, Happened};
 use crate::cart::LineId;
 use crate::checkout::Totals;
 use crate::entity::Entity;
 use crate::{
-    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, OrderId, PaymentId,
-    ReservationId, Sku, StoreId, Time,
+    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, OrderId, PaymentId, RefundId,
+    ReservationId, ReturnId, StoreId, Time,
 };
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
-
-/// Where an order is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Sold; something is still to be done.
-    Placed,
-    /// Paid, and all of it is fulfilled.
-    Completed,
-    /// Nothing of it is left to do: what was not fulfilled was given up.
-    Cancelled,
-}
-
-impl State {
-    /// All states with their spelling.
-    pub const ALL: [(Self, &'static str); 3] = [
-        (Self::Placed, "placed"),
-        (Self::Completed, "completed"),
-        (Self::Cancelled, "cancelled"),
-    ];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// From its spelling.
-    pub fn parse(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(state, _)| *state)
-    }
-}
-
-/// How much of an order has left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[allow(missing_docs, reason = "the contract's own words")]
-pub enum FulfillmentState {
-    None,
-    Partial,
-    Fulfilled,
-}
-
-impl FulfillmentState {
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Partial => "partial",
-            Self::Fulfilled => "fulfilled",
-        }
-    }
-}
-
-/// Where units of a line lie until they leave.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Source {
-    /// At which location.
-    pub store: StoreId,
-    /// How many are still allocated there.
-    pub units: i64,
-}
-
-/// A line of an order. Amounts are in minor units of the order's currency.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Line {
-    /// Which line of the cart it was.
-    pub id: LineId,
-    /// What.
-    pub sku: Sku,
-    /// For people.
-    pub name: SmolStr,
-    /// How many were bought.
-    pub quantity: i64,
-    /// What one cost.
-    pub unit_price: i64,
-    /// What was taken off.
-    pub discount: i64,
-    /// What was added, or is inside.
-    pub tax: i64,
-    /// What it came to.
-    pub total: i64,
-    /// Where its units lie that are not fulfilled.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub sources: Vec<Source>,
-    /// How many have left.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub fulfilled: i64,
-    /// How many of those came back.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub returned: i64,
-    /// How many were paid back.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub refunded: i64,
-    /// How many were given up before they left.
-    #[serde(default, skip_serializing_if = "is_zero")]
-    pub cancelled: i64,
-}
-
-impl Line {
-    /// How many units have neither left nor been given up.
-    pub fn open(&self) -> i64 {
-        self.quantity - self.fulfilled - self.cancelled
-    }
-}
-
-#[allow(
-    clippy::trivially_copy_pass_by_ref,
-    reason = "the signature serde asks for"
-)]
-fn is_zero(value: &i64) -> bool {
-    *value == 0
-}
 
 /// How a parcel is followed.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -149,44 +43,6 @@ pub struct Fulfillment {
     pub tracking: Option<Tracking>,
     /// When.
     pub at: Time,
-}
-
-/// What an order begins with.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Placed {
-    /// Rising, without meaning: it opens nothing.
-    pub number: u64,
-    /// Which checkout made it.
-    pub checkout: CheckoutId,
-    /// By which of its attempts.
-    pub attempt: u32,
-    /// Which cart it was.
-    pub cart: CartId,
-    /// Whose it is, when that is known.
-    pub customer: Option<SmolStr>,
-    /// Under which id the person's data stands.
-    pub contact: Option<ContactId>,
-    /// Where it goes.
-    pub country: Country,
-    /// What it was paid in.
-    pub currency: Currency,
-    /// What was bought.
-    pub lines: Vec<Line>,
-    /// What it came to.
-    pub totals: Totals,
-    /// What it is paid with, in the order in which they were asked.
-    pub payments: Vec<PaymentId>,
-    /// The hold that became its own.
-    pub reservation: ReservationId,
-}
-
-/// A thing that happened to an order.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Happened {
-    /// When.
-    pub at: Time,
-    /// What: the event's name after `order.`.
-    pub kind: SmolStr,
 }
 
 /// What was sold.
@@ -233,49 +89,21 @@ pub struct Order {
     /// What has left.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub fulfillments: Vec<Fulfillment>,
+    /// Money that goes or went back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub refunds: Vec<Refund>,
+    /// Units that come or came back, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub returns: Vec<Return>,
+    /// Whether it was given up before its money was taken, which then goes back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub owes: bool,
     /// What happened to it, oldest first.
     pub history: Vec<Happened>,
     /// When it was placed.
     pub placed_at: Time,
     /// When it last changed.
     pub updated_at: Time,
-}
-
-/// What happens to an order.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Event {
-    /// It was made.
-    Placed(Box<Placed>),
-    /// All its money was taken, and its invoice has this number.
-    Paid {
-        /// Rising without gaps.
-        invoice: u64,
-    },
-    /// Units have left.
-    Fulfilled {
-        /// Made by the shop.
-        id: FulfillmentId,
-        /// Lines and units.
-        lines: Vec<(LineId, i64)>,
-        /// From where: line, location, units.
-        taken: Vec<(LineId, StoreId, i64)>,
-        /// How it is followed.
-        tracking: Option<Tracking>,
-    },
-    /// What had not left was given up.
-    Cancelled,
-}
-
-impl Event {
-    /// Its name, after `order.`.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Placed(_) => "placed",
-            Self::Paid { .. } => "paid",
-            Self::Fulfilled { .. } => "fulfilled",
-            Self::Cancelled => "cancelled",
-        }
-    }
 }
 
 impl Entity for Order {
@@ -292,10 +120,7 @@ impl Entity for Order {
         };
         order.version += 1;
         order.updated_at = at;
-        order.history.push(Happened {
-            at,
-            kind: SmolStr::new_static(event.name()),
-        });
+        order.history.push(Happened::of(event, at));
         match event {
             Event::Placed(_) => {}
             Event::Paid { invoice } => {
@@ -307,6 +132,7 @@ impl Entity for Order {
                 lines,
                 taken,
                 tracking,
+                by: _,
             } => {
                 order.leave(lines, taken);
                 order.fulfillments.push(Fulfillment {
@@ -316,10 +142,38 @@ impl Entity for Order {
                     at,
                 });
             }
-            Event::Cancelled => order.give_up(),
+            Event::Cancelled { .. } => order.give_up(),
+            Event::Restocked {
+                given_up,
+                taken,
+                back,
+            } => order.restock(given_up, taken, back),
+            Event::RefundStarted(started) => order.refund_begins(started, at),
+            Event::RefundAnswered { id, payment, state } => {
+                order.refund_goes_on(*id, *payment, *state, at);
+            }
+            Event::ReturnRequested {
+                id, lines, reason, ..
+            } => order.returns.push(Return {
+                id: *id,
+                state: ReturnState::Requested,
+                lines: lines.clone(),
+                received: Vec::new(),
+                reason: reason.clone(),
+                refund: None,
+                requested_at: at,
+                ended_at: None,
+            }),
+            Event::ReturnReceived { id, lines, .. } => {
+                order.come_back(lines);
+                order.end_return(*id, ReturnState::Received, lines, at);
+            }
+            Event::ReturnCancelled { id, .. } => {
+                order.end_return(*id, ReturnState::Cancelled, &[], at);
+            }
         }
         if order.state == State::Placed && order.is_paid && order.is_fulfilled() {
-            order.state = State::Completed;
+            order.state = order.end();
         }
     }
 
@@ -349,10 +203,10 @@ impl Order {
             is_paid: false,
             invoice: None,
             fulfillments: Vec::new(),
-            history: vec![Happened {
-                at,
-                kind: SmolStr::new_static("placed"),
-            }],
+            refunds: Vec::new(),
+            returns: Vec::new(),
+            owes: false,
+            history: vec![Happened::placed(at)],
             placed_at: at,
             updated_at: at,
         }
@@ -365,12 +219,22 @@ impl Order {
             }
         }
         for (id, store, units) in taken {
-            let line = self.lines.iter_mut().find(|line| line.id == *id);
-            let source =
-                line.and_then(|line| line.sources.iter_mut().find(|it| it.store == *store));
-            if let Some(source) = source {
-                source.units -= units;
+            self.take(*id, store, *units);
+            if let Some(line) = self.lines.iter_mut().find(|line| line.id == *id) {
+                line.shipped.push(Source {
+                    store: store.clone(),
+                    units: *units,
+                });
             }
+        }
+    }
+
+    /// Units of a line lie at a location no more.
+    fn take(&mut self, id: LineId, store: &StoreId, units: i64) {
+        let line = self.lines.iter_mut().find(|line| line.id == id);
+        let source = line.and_then(|line| line.sources.iter_mut().find(|it| it.store == *store));
+        if let Some(source) = source {
+            source.units -= units;
         }
     }
 
@@ -379,11 +243,97 @@ impl Order {
             line.cancelled += line.open();
             line.sources.clear();
         }
-        self.state = if self.lines.iter().any(|line| line.fulfilled > 0) {
+        self.state = self.end();
+        self.owes = !self.is_paid && self.totals.total > 0;
+    }
+
+    /// How it ends when nothing is left to do.
+    fn end(&self) -> State {
+        if self.lines.iter().any(|line| line.fulfilled > 0) {
             State::Completed
         } else {
             State::Cancelled
+        }
+    }
+
+    fn restock(
+        &mut self,
+        given_up: &[(LineId, i64)],
+        taken: &[(LineId, StoreId, i64)],
+        back: &[(LineId, i64)],
+    ) {
+        for (id, units) in given_up {
+            if let Some(line) = self.lines.iter_mut().find(|line| line.id == *id) {
+                line.cancelled += units;
+            }
+        }
+        for (id, store, units) in taken {
+            self.take(*id, store, *units);
+        }
+        self.come_back(back);
+    }
+
+    fn come_back(&mut self, lines: &[(LineId, i64)]) {
+        for (id, units) in lines {
+            if let Some(line) = self.lines.iter_mut().find(|line| line.id == *id) {
+                line.returned += units;
+            }
+        }
+    }
+
+    fn end_return(
+        &mut self,
+        id: ReturnId,
+        state: ReturnState,
+        received: &[(LineId, i64)],
+        at: Time,
+    ) {
+        if let Some(known) = self.returns.iter_mut().find(|it| it.id == id) {
+            known.state = state;
+            known.received = received.to_vec();
+            known.ended_at = Some(at);
+        }
+    }
+
+    fn refund_begins(&mut self, started: &RefundStarted, at: Time) {
+        self.refunds.push(Refund::begun(started, at));
+        self.count_refunded(started.id, 1);
+        match started.cause {
+            Some(Cause::Cancelled) => self.owes = false,
+            Some(Cause::Returned(id)) => {
+                if let Some(known) = self.returns.iter_mut().find(|it| it.id == id) {
+                    known.refund = Some(started.id);
+                }
+            }
+            None => {}
+        }
+    }
+
+    fn refund_goes_on(&mut self, id: RefundId, payment: PaymentId, state: RefundState, at: Time) {
+        let Some(refund) = self.refunds.iter_mut().find(|it| it.id == id) else {
+            return;
         };
+        if let Some(part) = refund.parts.iter_mut().find(|it| it.payment == payment) {
+            part.state = state;
+        }
+        if !refund.state().is_open() {
+            refund.settled_at = Some(at);
+        }
+        if refund.is_void() {
+            self.count_refunded(id, -1);
+        }
+    }
+
+    /// Counts the units of a refund, or takes them out of the count.
+    fn count_refunded(&mut self, id: RefundId, sign: i64) {
+        let Some(refund) = self.refunds.iter().find(|it| it.id == id) else {
+            return;
+        };
+        for wanted in &refund.lines {
+            if let Some(line) = self.lines.iter_mut().find(|line| line.id == wanted.id) {
+                line.refunded += sign * wanted.units;
+            }
+        }
     }
 
     fn is_fulfilled(&self) -> bool {
@@ -404,5 +354,49 @@ impl Order {
     /// A line by its id.
     pub fn line(&self, id: LineId) -> Option<&Line> {
         self.lines.iter().find(|line| line.id == id)
+    }
+
+    /// A refund by its id.
+    pub fn refund(&self, id: RefundId) -> Option<&Refund> {
+        self.refunds.iter().find(|it| it.id == id)
+    }
+
+    /// A return by its id.
+    pub fn return_of(&self, id: ReturnId) -> Option<&Return> {
+        self.returns.iter().find(|it| it.id == id)
+    }
+
+    /// How many units of a line are expected back.
+    pub fn expected_back(&self, id: LineId) -> i64 {
+        let open = self
+            .returns
+            .iter()
+            .filter(|it| it.state == ReturnState::Requested);
+        let lines = open.flat_map(|it| &it.lines);
+        lines
+            .filter(|(line, _)| *line == id)
+            .map(|(_, units)| units)
+            .sum()
+    }
+
+    /// How much of what was taken has neither gone back nor is on its way, in minor units.
+    pub fn money_left(&self) -> i64 {
+        if !self.is_paid {
+            return 0;
+        }
+        let gone: i64 = self.refunds.iter().map(Refund::counted).sum();
+        self.totals.total - gone
+    }
+
+    /// How much of what sending cost has neither gone back nor is on its way, in minor units.
+    pub fn shipping_left(&self) -> i64 {
+        let counted = self.refunds.iter().filter(|it| !it.is_void());
+        let gone: i64 = counted.map(|it| it.shipping).sum();
+        self.totals.shipping - gone
+    }
+
+    /// Whether money is on its way back, or should be.
+    pub fn is_unsettled(&self) -> bool {
+        (self.owes && self.is_paid) || self.refunds.iter().any(|it| it.state().is_open())
     }
 }

@@ -300,6 +300,7 @@ impl Entity for Payment {
                 payment.settle(State::Captured);
                 payment.refunded += amount;
                 payment.verified = false;
+                payment.verified = false;
             }
             Event::Verified => payment.verified = true,
         }

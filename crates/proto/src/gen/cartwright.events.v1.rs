@@ -708,6 +708,9 @@ pub struct ContactPlace {
     /// Payments that are shown there too.
     #[prost(bytes = "vec", repeated, tag = "3")]
     pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
+    /// Of an order: what became of the money is told there, seen from these payments. The order's total, in minor units.
+    #[prost(sint64, optional, tag = "4")]
+    pub order_total: ::core::option::Option<i64>,
 }
 /// Places in the body as it is kept.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -813,6 +816,9 @@ pub struct OrderFulfilled {
     pub taken: ::prost::alloc::vec::Vec<OrderTaken>,
     #[prost(message, optional, tag = "4")]
     pub tracking: ::core::option::Option<OrderTracking>,
+    /// Who let them go; empty: the shop itself.
+    #[prost(string, tag = "5")]
+    pub by: ::prost::alloc::string::String,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrderUnits {
@@ -839,8 +845,119 @@ pub struct OrderTracking {
     #[prost(string, optional, tag = "3")]
     pub url: ::core::option::Option<::prost::alloc::string::String>,
 }
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderCancelled {
+    /// Who gave it up; empty: the shop itself.
+    #[prost(string, tag = "1")]
+    pub by: ::prost::alloc::string::String,
+}
+/// Units that were paid back can be sold again.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderRestocked {
+    /// Had not left.
+    #[prost(message, repeated, tag = "1")]
+    pub given_up: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, repeated, tag = "2")]
+    pub taken: ::prost::alloc::vec::Vec<OrderTaken>,
+    /// Had left.
+    #[prost(message, repeated, tag = "3")]
+    pub back: ::prost::alloc::vec::Vec<OrderUnits>,
+}
+/// Money shall go back; its provider is asked after that.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderRefundStarted {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(sint64, tag = "2")]
+    pub amount: i64,
+    /// How much of that is for sending.
+    #[prost(sint64, tag = "3")]
+    pub shipping: i64,
+    #[prost(message, repeated, tag = "4")]
+    pub lines: ::prost::alloc::vec::Vec<OrderRefundLine>,
+    #[prost(message, repeated, tag = "5")]
+    pub parts: ::prost::alloc::vec::Vec<OrderRefundPart>,
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    /// Rising without gaps.
+    #[prost(uint64, tag = "7")]
+    pub credit_note: u64,
+    /// Hashes of the request: of its idempotency key, and of its payload. Empty when nobody asked.
+    #[prost(string, tag = "8")]
+    pub asked_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub asked_payload: ::prost::alloc::string::String,
+    #[prost(string, tag = "12")]
+    pub by: ::prost::alloc::string::String,
+    /// Why, when nobody asked.
+    #[prost(oneof = "order_refund_started::Cause", tags = "10, 11")]
+    pub cause: ::core::option::Option<order_refund_started::Cause>,
+}
+/// Nested message and enum types in `OrderRefundStarted`.
+pub mod order_refund_started {
+    /// Why, when nobody asked.
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum Cause {
+        #[prost(bool, tag = "10")]
+        Cancelled(bool),
+        #[prost(bytes, tag = "11")]
+        ReturnId(::prost::alloc::vec::Vec<u8>),
+    }
+}
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
-pub struct OrderCancelled {}
+pub struct OrderRefundLine {
+    #[prost(uint32, tag = "1")]
+    pub line_id: u32,
+    #[prost(sint64, tag = "2")]
+    pub units: i64,
+    #[prost(sint64, tag = "3")]
+    pub amount: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderRefundPart {
+    #[prost(bytes = "vec", tag = "1")]
+    pub payment_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(sint64, tag = "2")]
+    pub amount: i64,
+}
+/// A provider has answered, or its answer was lost.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderRefundAnswered {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub payment_id: ::prost::alloc::vec::Vec<u8>,
+    /// unknown, succeeded or failed
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderReturnRequested {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub by: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderReturnReceived {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(string, tag = "3")]
+    pub by: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderReturnCancelled {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "2")]
+    pub by: ::prost::alloc::string::String,
+}
 /// Money is to be asked of somebody. What a card is charged through stands nowhere in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentStarted {

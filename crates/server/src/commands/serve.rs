@@ -89,6 +89,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         core.shop.clone(),
         edge.options.cart_rules.clone(),
     ));
+    let refunding = tokio::spawn(core.refunds.clone().watch());
     let driving = tokio::spawn(core.saga.clone().watch());
     let verifying = tokio::spawn(core.saga.clone().verify());
     let me = leading::Me {
@@ -123,6 +124,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     });
     http::serve(edge, Some(grpc), listener, async { drop(stopped.await) }).await;
     snapshots.abort();
+    refunding.abort();
     driving.abort();
     verifying.abort();
     tidying.abort();

@@ -388,6 +388,24 @@ pub const KEYS: &[Key] = &[
          chosen. A cart in another currency cannot be checked out.",
     ),
     key(
+        "seller_name",
+        Kind::Text,
+        "Cartwright",
+        "Who sells, as invoices say.",
+    ),
+    key(
+        "seller_address",
+        Kind::Text,
+        "",
+        "Where that company is, as invoices say; `|` begins a new line.",
+    ),
+    key(
+        "seller_tax_id",
+        Kind::Text,
+        "",
+        "Its number for taxes, as invoices say.",
+    ),
+    key(
         "checkout_deadline_seconds",
         whole(1, 86_400),
         "120",

@@ -38,6 +38,11 @@ const MIGRATIONS: &[Migration] = &[
         up: ORDERS_UP,
         down: ORDERS_DOWN,
     },
+    Migration {
+        name: "refunds and returns",
+        up: RETURNS_UP,
+        down: RETURNS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -96,6 +101,21 @@ CREATE INDEX contacts_by_email ON contacts (lower(body ->> '$.email'));
 CREATE UNIQUE INDEX orders_by_number ON orders (number);
 CREATE UNIQUE INDEX orders_by_invoice ON orders (invoice) WHERE invoice IS NOT NULL;
 CREATE INDEX orders_by_customer ON orders (customer_id) WHERE customer_id IS NOT NULL;
+";
+
+const RETURNS_UP: &str = "
+-- Whether money is on its way back, or should be.
+ALTER TABLE orders ADD COLUMN unsettled INTEGER NOT NULL DEFAULT 0;
+CREATE INDEX unsettled_orders ON orders (id) WHERE unsettled = 1;
+CREATE TABLE credit_notes (number INTEGER PRIMARY KEY, order_id BLOB NOT NULL);
+CREATE TABLE returns (id BLOB PRIMARY KEY, order_id BLOB NOT NULL) WITHOUT ROWID;
+";
+
+const RETURNS_DOWN: &str = "
+DROP TABLE returns;
+DROP TABLE credit_notes;
+DROP INDEX unsettled_orders;
+ALTER TABLE orders DROP COLUMN unsettled;
 ";
 
 const ORDERS_DOWN: &str = "

@@ -1,8 +1,13 @@
-//! What the table of orders is asked for.
+//! What the tables of orders, credit notes and returns are asked for.
 
-use super::rows::order_state;
+use super::fault::fault;
+use super::rows::{made_id, order_state};
+use cartwright_app::Fault;
+use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::OrdersWanted;
+use cartwright_domain::{OrderId, ReturnId};
 use rusqlite::types::Value;
+use rusqlite::{Connection, params};
 
 /// The statement of a list and its values. Its parameters are the id to go on after, those values, then the limit.
 pub(super) fn list(wanted: &OrdersWanted) -> (String, Vec<Value>) {
@@ -31,6 +36,9 @@ pub(super) fn list(wanted: &OrdersWanted) -> (String, Vec<Value>) {
             Value::Text(email.to_string()),
         );
     }
+    if wanted.is_unsettled {
+        sql.push_str(" AND unsettled = 1");
+    }
     sql.push_str(&format!(" ORDER BY id LIMIT ?{}", values.len() + 2));
     (sql, values)
 }
@@ -38,4 +46,46 @@ pub(super) fn list(wanted: &OrdersWanted) -> (String, Vec<Value>) {
 fn begin_of(millis: i64) -> Vec<u8> {
     let millis = u128::from(millis.max(0).unsigned_abs());
     (millis << 80).to_be_bytes().to_vec()
+}
+
+/// Documents of one kind after a number, by number.
+pub(super) fn documents(
+    connection: &Connection,
+    kind: DocumentKind,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<(DocumentNumber, OrderId)>, Fault> {
+    let sql = match kind {
+        DocumentKind::Invoice => {
+            "SELECT invoice, id FROM orders WHERE invoice > ?1 ORDER BY invoice LIMIT ?2"
+        }
+        DocumentKind::CreditNote => {
+            "SELECT number, order_id FROM credit_notes WHERE number > ?1 ORDER BY number LIMIT ?2"
+        }
+    };
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let found = statement
+        .query_map(params![after as i64, limit as i64], |row| {
+            let number = row.get::<_, i64>(0)?.unsigned_abs();
+            Ok((DocumentNumber { kind, number }, OrderId(made_id(row, 1)?)))
+        })
+        .map_err(fault)?;
+    found.collect::<Result<_, _>>().map_err(fault)
+}
+
+/// Returns after one, oldest first.
+pub(super) fn returns(
+    connection: &Connection,
+    after: Option<ReturnId>,
+    limit: usize,
+) -> Result<Vec<(ReturnId, OrderId)>, Fault> {
+    let after = after.map_or_else(Vec::new, |id| id.to_bytes().to_vec());
+    let sql = "SELECT id, order_id FROM returns WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let found = statement
+        .query_map(params![after, limit as i64], |row| {
+            Ok((ReturnId(made_id(row, 0)?), OrderId(made_id(row, 1)?)))
+        })
+        .map_err(fault)?;
+    found.collect::<Result<_, _>>().map_err(fault)
 }

@@ -6,8 +6,11 @@ use super::open::{Locked, Secrets, SqliteOptions, connect_more};
 use super::{checkouts, holds, log, orders, rows};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
+use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{CheckoutsWanted, Cursor, OrdersWanted, Page, ReadStore};
-use cartwright_domain::{ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, Sku, StoreId, Time};
+use cartwright_domain::{
+    ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, ReturnId, Sku, StoreId, Time,
+};
 use cartwright_proto::events as proto;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -311,6 +314,37 @@ impl ReadStore for Reader {
                 .map_err(fault)?;
             found.collect::<Result<_, _>>().map_err(fault)
         })
+    }
+
+    fn list_documents(
+        &self,
+        only: Option<DocumentKind>,
+        after: Option<DocumentNumber>,
+        limit: usize,
+    ) -> Result<Vec<(DocumentNumber, OrderId)>, Fault> {
+        self.with(|connection| {
+            let mut found = Vec::new();
+            for kind in DocumentKind::ALL {
+                let from = match after {
+                    Some(after) if after.kind == kind => after.number,
+                    Some(after) if after.kind > kind => continue,
+                    _ => 0,
+                };
+                if only.is_none_or(|only| only == kind) {
+                    let rest = limit - found.len();
+                    found.extend(orders::documents(connection, kind, from, rest)?);
+                }
+            }
+            Ok(found)
+        })
+    }
+
+    fn list_returns(
+        &self,
+        after: Option<ReturnId>,
+        limit: usize,
+    ) -> Result<Vec<(ReturnId, OrderId)>, Fault> {
+        self.with(|connection| orders::returns(connection, after, limit))
     }
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {

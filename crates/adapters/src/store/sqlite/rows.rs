@@ -38,10 +38,12 @@ enum Put {
     Payment,
     Instrument,
     Order,
+    CreditNote,
+    Return,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 16] = [
+const PUTS: [&str; 18] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -71,9 +73,12 @@ const PUTS: [&str; 16] = [
     "INSERT INTO payments (id, version, unverified, body) VALUES (?1, ?2, ?3, ?4) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, unverified = excluded.unverified, body = excluded.body",
     "INSERT INTO instruments (id, body) VALUES (?1, ?2)",
-    "INSERT INTO orders (id, version, number, invoice, state, customer_id, contact_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
+    "INSERT INTO orders (id, version, number, invoice, state, customer_id, contact_id, unsettled, body) \
+     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, invoice = excluded.invoice, state = excluded.state, \
-     body = excluded.body",
+     unsettled = excluded.unsettled, body = excluded.body",
+    "INSERT INTO credit_notes (number, order_id) VALUES (?1, ?2)",
+    "INSERT INTO returns (id, order_id) VALUES (?1, ?2)",
 ];
 
 /// What of a level has no column.
@@ -162,8 +167,14 @@ impl<'c> Puts<'c> {
                 let row = params![package.as_str(), user.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::UserCart, row)
             }
+            (Key::CreditNote(number), Record::OrderId(order)) => {
+                self.pair(Put::CreditNote, &(*number as i64), &&order.to_bytes()[..])
+            }
+            (Key::Return(id), Record::OrderId(order)) => {
+                self.pair(Put::Return, &&id.to_bytes()[..], &&order.to_bytes()[..])
+            }
             // They follow from the rows of levels, API keys, reservations, checkouts and orders.
-            (Key::OrderNumber(_), Record::OrderId(_))
+            (Key::OrderNumber(_) | Key::Invoice(_), Record::OrderId(_))
             | (Key::Last(_), Record::Count(_))
             | (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
@@ -257,6 +268,7 @@ impl<'c> Puts<'c> {
             order_state(order.state),
             order.customer.as_deref(),
             order.contact.map(|id| id.to_bytes().to_vec()),
+            order.is_unsettled(),
             body
         ];
         execute(&mut self.statements, self.connection, Put::Order, row)
@@ -389,6 +401,9 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
         | Key::KeyHash(_)
         | Key::CheckoutOf(_)
         | Key::OrderNumber(_)
+        | Key::Invoice(_)
+        | Key::CreditNote(_)
+        | Key::Return(_)
         | Key::Last(_)
         | Key::OpenHolds(_) => Ok(()),
     }
@@ -477,7 +492,25 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             connection,
             "SELECT id FROM orders WHERE number = ?1",
             params![*number as i64],
-            |row| Ok(Record::OrderId(OrderId(made_id(row, 0)?))),
+            order_id,
+        ),
+        Key::Invoice(number) => one(
+            connection,
+            "SELECT id FROM orders WHERE invoice = ?1",
+            params![*number as i64],
+            order_id,
+        ),
+        Key::CreditNote(number) => one(
+            connection,
+            "SELECT order_id FROM credit_notes WHERE number = ?1",
+            params![*number as i64],
+            order_id,
+        ),
+        Key::Return(id) => one(
+            connection,
+            "SELECT order_id FROM returns WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            order_id,
         ),
         Key::Last(series) => one(
             connection,
@@ -486,6 +519,7 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
                 Series::Invoice => {
                     "SELECT coalesce(max(invoice), 0) FROM orders WHERE invoice IS NOT NULL"
                 }
+                Series::CreditNote => "SELECT coalesce(max(number), 0) FROM credit_notes",
             },
             params![],
             |row| Ok(Record::Count(row.get::<_, i64>(0)?.unsigned_abs())),
@@ -624,6 +658,10 @@ pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::ApiKey)
+}
+
+fn order_id(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record::OrderId(OrderId(made_id(row, 0)?)))
 }
 
 fn product_id(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -42,7 +42,11 @@ pub(super) fn by_status(endpoint: &Endpoint) -> BTreeMap<u16, Vec<&'static str>>
     }
     match endpoint.access {
         Access::Scope(_) | Access::AnyScope(_) | Access::Legacy(_) => codes.push("forbidden"),
-        Access::Public | Access::Cart | Access::CartOfBody | Access::Checkout => {}
+        Access::Public
+        | Access::Cart
+        | Access::CartOfBody
+        | Access::Checkout
+        | Access::Order(_) => {}
     }
     let mut by_status: BTreeMap<u16, Vec<&'static str>> = BTreeMap::new();
     for code in codes {

@@ -76,6 +76,23 @@ impl Address {
     }
 }
 
+impl Address {
+    /// As it is written on an envelope, line by line.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let town = format!("{} {}", self.postal_code, self.city);
+        let lines = [
+            Some(self.name.clone()),
+            self.company.clone(),
+            Some(self.line1.clone()),
+            self.line2.clone(),
+            Some(town),
+            self.region.clone(),
+            Some(self.country.to_string()),
+        ];
+        lines.into_iter().flatten().collect()
+    }
+}
+
 impl From<&domain::Address> for Address {
     fn from(address: &domain::Address) -> Self {
         let some = |value: &Option<SmolStr>| value.as_ref().map(ToString::to_string);

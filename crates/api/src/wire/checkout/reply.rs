@@ -143,6 +143,36 @@ impl Totals {
             total: money(totals.total),
         }
     }
+
+    /// List price of all lines.
+    pub fn subtotal(&self) -> Money {
+        self.subtotal
+    }
+
+    /// Taken off by promotions.
+    pub fn discount(&self) -> Money {
+        self.discount
+    }
+
+    /// For sending it.
+    pub fn shipping(&self) -> Money {
+        self.shipping
+    }
+
+    /// On top of the prices, or inside.
+    pub fn tax(&self) -> Money {
+        self.tax
+    }
+
+    /// Whether tax is inside the prices.
+    pub fn is_tax_included(&self) -> bool {
+        self.tax_included
+    }
+
+    /// To be paid.
+    pub fn total(&self) -> Money {
+        self.total
+    }
 }
 
 /// The hold that lives as long as its quote.
@@ -195,8 +225,9 @@ struct Head {
     cart_id: CartId,
 }
 
+/// What is known of a person, and payments as they stand.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
-struct Person<'a> {
+pub struct Person<'a> {
     /// Where to write to.
     email: Option<&'a str>,
     /// Where to send it.

@@ -142,7 +142,7 @@ impl Providers {
     }
 
     /// The port of a payment's provider.
-    pub(super) fn gateway(&self, payment: &Payment) -> Option<&dyn PaymentGateway> {
+    pub(crate) fn gateway(&self, payment: &Payment) -> Option<&dyn PaymentGateway> {
         let provider = self.find(payment.provider.as_deref()?)?;
         Some(&*provider.gateway)
     }

@@ -265,7 +265,7 @@ impl<'a> Desk<'a> {
     fn cancel_order(&mut self, id: OrderId) -> Result<(), Stop> {
         let found = self.work.order(&id)?;
         let order = found.ok_or_else(|| Refusal::not_found("order", id))?;
-        let Some(cancelled) = order::cancel(order)? else {
+        let Some(cancelled) = order::cancel(order, "")? else {
             return Ok(());
         };
         let mut missing = Vec::new();
@@ -340,6 +340,7 @@ fn lines(checkout: &Checkout, hold: &Reservation) -> Vec<Line> {
             tax: line.tax,
             total: line.total,
             sources,
+            shipped: Vec::new(),
             fulfilled: 0,
             returned: 0,
             refunded: 0,

@@ -5,12 +5,14 @@
     reason = "two test binaries share this module and neither uses all of it"
 )]
 
+pub(crate) mod bought;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod process;
 pub(crate) mod race;
 pub(crate) mod shop;
 
+pub(crate) use bought::{Bought, Gateway, Paying, paying, units, usd};
 pub(crate) use check::{check, instant, money, text, whole};
 pub(crate) use client::{Request, Response, exchange_raw};
 pub(crate) use process::{ADMIN_KEY, Process, Setup, TempDir, eventually};

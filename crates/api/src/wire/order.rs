@@ -1,0 +1,15 @@
+//! Orders, refunds, returns and invoices as clients write and read them.
+
+mod document;
+mod refund;
+mod reply;
+mod request;
+mod returns;
+
+pub use document::{Document, Seller};
+pub use refund::Refund;
+pub use reply::{Order, Rendered, render};
+pub use request::{
+    FulfillOrder, ReceiveReturn, RefundOrder, RefundRequest, RequestReturn, SomeUnits,
+};
+pub use returns::Return;

@@ -1,0 +1,66 @@
+//! Asking the provider of a payment for a part of a refund.
+
+use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway};
+use cartwright_domain::Money;
+use cartwright_domain::order::{Refund, RefundPart, RefundState};
+use cartwright_domain::payment::Payment;
+
+/// One part of a refund, on its way to the provider of its payment.
+pub(super) struct Call<'a> {
+    pub(super) gateway: &'a dyn PaymentGateway,
+    pub(super) payment: &'a Payment,
+    pub(super) refund: &'a Refund,
+    pub(super) part: &'a RefundPart,
+    /// Whether somebody may have asked before, whose answer is not known.
+    pub(super) is_retry: bool,
+}
+
+impl Call<'_> {
+    /// What is known after asking; `None`: no more than before.
+    pub(super) async fn ask(&self) -> Option<RefundState> {
+        if self.is_retry {
+            // A provider may forget a key, but not what it gave back.
+            match self.look().await {
+                Ok(Some(found)) if self.shows(&found) => return Some(RefundState::Succeeded),
+                Ok(_) => {}
+                Err(()) => return None,
+            }
+        }
+        let id = self.payment.provider_id.as_deref()?;
+        let amount = Money::new(self.part.amount, self.payment.amount.currency);
+        let key = self.refund.key(self.payment.id);
+        match self.gateway.refund(id, amount, &key).await {
+            // Its word alone is not enough: some say yes and do nothing.
+            Ok(_) => match self.look().await {
+                Ok(Some(found)) if !self.shows(&found) => Some(RefundState::Unknown),
+                Ok(_) | Err(()) => Some(RefundState::Succeeded),
+            },
+            Err(GatewayError::NotSent(_) | GatewayError::Misconfigured(_)) => None,
+            Err(GatewayError::Unknown(_)) => Some(RefundState::Unknown),
+            Err(
+                GatewayError::Declined { .. }
+                | GatewayError::Refused { .. }
+                | GatewayError::NotFound,
+            ) => match self.look().await {
+                Ok(Some(found)) if self.shows(&found) => Some(RefundState::Succeeded),
+                Ok(Some(_)) => Some(RefundState::Failed),
+                Ok(None) | Err(()) => Some(RefundState::Unknown),
+            },
+        }
+    }
+
+    /// The payment as its provider shows it; `Err` when that cannot be known now.
+    async fn look(&self) -> Result<Option<GatewayPayment>, ()> {
+        let reference = self.payment.id.to_string();
+        let found = self.gateway.find_all(&reference).await.map_err(drop)?;
+        let ours =
+            |it: &GatewayPayment| Some(it.id.as_str()) == self.payment.provider_id.as_deref();
+        Ok(found.into_iter().find(ours))
+    }
+
+    /// Whether the part is in what went back there. Parts of one payment are asked for one after the other, so what is more than
+    /// recorded here is this one.
+    fn shows(&self, found: &GatewayPayment) -> bool {
+        found.refunded.minor >= self.payment.refunded + self.part.amount
+    }
+}

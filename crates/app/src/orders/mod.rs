@@ -1,0 +1,68 @@
+//! Orders: the commands on them, and who brings money back.
+//!
+//! A refund is recorded, with its credit note, before anybody is asked; [`Refunds`] asks and hands in the answers, and may die at any
+//! moment.
+
+mod ask;
+mod cancel;
+mod document;
+mod driver;
+mod fulfill;
+mod refund;
+mod returns;
+mod stock;
+
+pub use cancel::{CancelOrder, RefundCancelled};
+pub use document::{DocumentKind, DocumentNumber};
+pub use driver::{Ended, Refunds};
+pub use fulfill::FulfillOrder;
+pub use refund::{HearRefund, RefundOrder};
+pub use returns::{CancelReturn, ReceiveReturn, RequestReturn};
+
+use crate::nouns::{Event, Key};
+use crate::shop::Decided;
+use crate::stores::check_version;
+use crate::work::{Stop, Work};
+use cartwright_domain::entity::Entity;
+use cartwright_domain::order::{Event as OrderEvent, Order};
+use cartwright_domain::{OrderId, Refusal, Time};
+use std::sync::Arc;
+
+/// Which order a command is about, and the version it must have.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Which order.
+    pub id: OrderId,
+    /// The version it must have.
+    pub expected_version: Option<u64>,
+}
+
+impl Target {
+    /// The order, if it is there and as the caller knows it.
+    fn find(self, work: &Work) -> Result<&Arc<Order>, Stop> {
+        let found = existing(work, self.id)?;
+        check_version(self.expected_version, found.version)?;
+        Ok(found)
+    }
+
+    /// What a decision on the order comes to.
+    fn decided(self, events: Vec<Event>, created: bool) -> Decided {
+        Decided {
+            events,
+            answer: Key::Order(self.id),
+            created,
+        }
+    }
+}
+
+fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
+    let found = work.order(&id)?;
+    Ok(found.ok_or_else(|| Refusal::not_found("order", id))?)
+}
+
+/// The order as it is after an event.
+fn after(order: &Arc<Order>, event: &OrderEvent, now: Time) -> Arc<Order> {
+    let mut state = Some(order.clone());
+    Order::apply(&mut state, &order.id, event, now);
+    state.unwrap_or_else(|| order.clone())
+}

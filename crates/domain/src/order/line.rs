@@ -1,0 +1,69 @@
+//! A line of an order, and where its units lie.
+
+use crate::cart::LineId;
+use crate::{Sku, StoreId};
+use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
+
+/// Where units of a line lie until they leave.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// At which location.
+    pub store: StoreId,
+    /// How many are still allocated there.
+    pub units: i64,
+}
+
+/// A line of an order. Amounts are in minor units of the order's currency.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// Which line of the cart it was.
+    pub id: LineId,
+    /// What.
+    pub sku: Sku,
+    /// For people.
+    pub name: SmolStr,
+    /// How many were bought.
+    pub quantity: i64,
+    /// What one cost.
+    pub unit_price: i64,
+    /// What was taken off.
+    pub discount: i64,
+    /// What was added, or is inside.
+    pub tax: i64,
+    /// What it came to.
+    pub total: i64,
+    /// Where its units lie that are not fulfilled.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<Source>,
+    /// Where those that have left came from, the first to leave first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shipped: Vec<Source>,
+    /// How many have left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub fulfilled: i64,
+    /// How many of those came back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub returned: i64,
+    /// How many were paid back.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub refunded: i64,
+    /// How many were given up before they left.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cancelled: i64,
+}
+
+impl Line {
+    /// How many units have neither left nor been given up.
+    pub fn open(&self) -> i64 {
+        self.quantity - self.fulfilled - self.cancelled
+    }
+}
+
+#[allow(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "the signature serde asks for"
+)]
+pub(super) fn is_zero(value: &i64) -> bool {
+    *value == 0
+}
