@@ -21,6 +21,7 @@ pub mod consumers;
 pub mod inventory;
 pub mod keys;
 pub mod stores;
+pub mod wallets;
 
 pub use fault::Fault;
 pub use nouns::{Event, Key, Record};

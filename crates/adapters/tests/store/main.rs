@@ -10,3 +10,4 @@ mod looped;
 mod on_disk;
 mod replies;
 mod samples;
+mod wallets;

@@ -16,6 +16,7 @@ mod orders;
 mod packed;
 mod read;
 mod rows;
+mod wallets;
 mod write;
 
 pub(in crate::store) use log::{last_position, take_movements};

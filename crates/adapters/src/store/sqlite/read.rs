@@ -3,11 +3,14 @@
 use super::fault::fault;
 use super::lease::Fence;
 use super::open::{Locked, Secrets, SqliteOptions, connect_more};
-use super::{checkouts, holds, log, orders, rows};
+use super::{checkouts, holds, log, orders, rows, wallets};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{CheckoutsWanted, Cursor, OrdersWanted, Page, ReadStore};
-use cartwright_domain::{ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, Sku, StoreId, Time};
+use cartwright_domain::wallet::Account;
+use cartwright_domain::{
+    ApiKeyId, CartId, CheckoutId, Money, OrderId, PaymentId, Sku, StoreId, Time, WalletEntryId,
+};
 use cartwright_proto::events as proto;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
@@ -174,6 +177,8 @@ pub(in crate::store) fn place(record: &Record) -> String {
         Record::Checkout(it) => it.id.to_string(),
         Record::Payment(it) => it.id.to_string(),
         Record::Order(it) => it.id.to_string(),
+        Record::Wallet(it) => it.customer.to_string(),
+        Record::WalletEntry(it) => it.id.to_string(),
         Record::ApiKey(it) => it.id.to_string(),
         Record::Reservation(it) => it.id.to_string(),
         Record::Transfer(it) => it.id.to_string(),
@@ -186,6 +191,8 @@ pub(in crate::store) fn place(record: &Record) -> String {
         | Record::Contact(_)
         | Record::Instrument(_)
         | Record::OrderId(_)
+        | Record::WalletEntryId(_)
+        | Record::Amount(_)
         | Record::Count(_) => String::new(),
     }
 }
@@ -313,6 +320,25 @@ impl ReadStore for Reader {
         })
     }
 
+    fn list_wallet_entries(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let after = after_id(after, |id: WalletEntryId| id.0);
+        self.page(
+            wallets::ENTRIES,
+            vec![&customer, &after],
+            limit,
+            rows::wallet_entry,
+        )
+    }
+
+    fn ledger_accounts(&self) -> Result<Vec<(Account, Money)>, Fault> {
+        self.with(wallets::accounts)
+    }
+
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2";
         self.page(
@@ -363,6 +389,14 @@ impl ReadStore for Reader {
         all("SELECT body FROM checkouts ORDER BY id", rows::checkout)?;
         all("SELECT body FROM payments ORDER BY id", rows::payment)?;
         all("SELECT body FROM orders ORDER BY id", rows::order)?;
+        all(
+            "SELECT body FROM wallets ORDER BY customer_id",
+            rows::wallet,
+        )?;
+        all(
+            "SELECT body FROM wallet_entries ORDER BY id",
+            rows::wallet_entry,
+        )?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
         Ok(position)
     }
@@ -417,6 +451,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         Record::Checkout(it) => Key::Checkout(it.id),
         Record::Payment(it) => Key::Payment(it.id),
         Record::Order(it) => Key::Order(it.id),
+        Record::Wallet(it) => Key::Wallet(it.customer.clone()),
+        Record::WalletEntry(it) => Key::WalletEntry(it.id),
         Record::ApiKey(it) => Key::ApiKey(it.id),
         Record::ProductId(_)
         | Record::ReservationId(_)
@@ -427,6 +463,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         | Record::Contact(_)
         | Record::Instrument(_)
         | Record::OrderId(_)
+        | Record::WalletEntryId(_)
+        | Record::Amount(_)
         | Record::Count(_) => {
             return Err(Fault::corrupt("an index entry stands where a noun should"));
         }

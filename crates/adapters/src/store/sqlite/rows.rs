@@ -1,7 +1,7 @@
 //! The tables of the nouns: what is put under a key and what is found there.
 
 use super::fault::fault;
-use super::{checkouts, holds};
+use super::{checkouts, holds, wallets};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record, Series};
 use cartwright_domain::cart::{Cart, State as CartState};
@@ -10,6 +10,7 @@ use cartwright_domain::order::{Order, State as OrderState};
 use cartwright_domain::payment::Payment;
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, ProductId, ReservationId, Sku, StoreId, Time,
+    WalletEntryId,
 };
 use rusqlite::types::Type;
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, ToSql, params};
@@ -38,10 +39,13 @@ enum Put {
     Payment,
     Instrument,
     Order,
+    Wallet,
+    WalletEntry,
+    Account,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 16] = [
+const PUTS: [&str; 19] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -74,6 +78,11 @@ const PUTS: [&str; 16] = [
     "INSERT INTO orders (id, version, number, invoice, state, customer_id, contact_id, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, invoice = excluded.invoice, state = excluded.state, \
      body = excluded.body",
+    "INSERT INTO wallets (customer_id, version, body) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (customer_id) DO UPDATE SET version = excluded.version, body = excluded.body",
+    "INSERT INTO wallet_entries (id, customer_id, reference, body) VALUES (?1, ?2, ?3, ?4)",
+    "INSERT INTO ledger_accounts (account, currency, amount) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (account, currency) DO UPDATE SET amount = excluded.amount",
 ];
 
 /// What of a level has no column.
@@ -143,6 +152,20 @@ impl<'c> Puts<'c> {
                 execute(&mut self.statements, self.connection, Put::Instrument, row)
             }
             (Key::Order(id), Record::Order(it)) => self.order(*id, it),
+            (Key::Wallet(customer), Record::Wallet(it)) => {
+                self.body(Put::Wallet, &customer.as_str(), it.version, &**it)
+            }
+            (Key::WalletEntry(id), Record::WalletEntry(it)) => {
+                let id = id.to_bytes();
+                let reference = it.data.is_clients().then_some(it.data.reference.as_str());
+                let body = encode(self.json, &**it)?;
+                let row = params![&id[..], it.data.customer.as_str(), reference, body];
+                execute(&mut self.statements, self.connection, Put::WalletEntry, row)
+            }
+            (Key::Account(account, currency), Record::Amount(amount)) => {
+                let row = params![account.as_str(), currency.code(), amount];
+                execute(&mut self.statements, self.connection, Put::Account, row)
+            }
             (Key::ApiKey(id), Record::ApiKey(it)) => {
                 let body = encode(self.json, &**it)?;
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
@@ -162,8 +185,9 @@ impl<'c> Puts<'c> {
                 let row = params![package.as_str(), user.as_str(), &id.to_bytes()[..]];
                 execute(&mut self.statements, self.connection, Put::UserCart, row)
             }
-            // They follow from the rows of levels, API keys, reservations, checkouts and orders.
-            (Key::OrderNumber(_), Record::OrderId(_))
+            // They follow from the rows of levels, API keys, reservations, checkouts, orders and entries.
+            (Key::WalletReference(..), Record::WalletEntryId(_))
+            | (Key::OrderNumber(_), Record::OrderId(_))
             | (Key::Last(_), Record::Count(_))
             | (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
@@ -371,6 +395,18 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM orders WHERE id = ?1",
             params![&id.to_bytes()[..]],
         ),
+        Key::Wallet(customer) => run(
+            "DELETE FROM wallets WHERE customer_id = ?1",
+            params![customer.as_str()],
+        ),
+        Key::WalletEntry(id) => run(
+            "DELETE FROM wallet_entries WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Account(account, currency) => run(
+            "DELETE FROM ledger_accounts WHERE account = ?1 AND currency = ?2",
+            params![account.as_str(), currency.code()],
+        ),
         Key::ApiKey(id) => run(
             "DELETE FROM api_keys WHERE id = ?1",
             params![&id.to_bytes()[..]],
@@ -388,6 +424,7 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
         Key::StoresOf(_)
         | Key::KeyHash(_)
         | Key::CheckoutOf(_)
+        | Key::WalletReference(..)
         | Key::OrderNumber(_)
         | Key::Last(_)
         | Key::OpenHolds(_) => Ok(()),
@@ -489,6 +526,30 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             },
             params![],
             |row| Ok(Record::Count(row.get::<_, i64>(0)?.unsigned_abs())),
+        ),
+        Key::Wallet(customer) => one(
+            connection,
+            "SELECT body FROM wallets WHERE customer_id = ?1",
+            params![customer.as_str()],
+            wallet,
+        ),
+        Key::WalletEntry(id) => one(
+            connection,
+            "SELECT body FROM wallet_entries WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            wallet_entry,
+        ),
+        Key::WalletReference(customer, reference) => one(
+            connection,
+            wallets::CALLED,
+            params![customer.as_str(), reference.as_str()],
+            |row| Ok(Record::WalletEntryId(WalletEntryId(made_id(row, 0)?))),
+        ),
+        Key::Account(account, currency) => one(
+            connection,
+            "SELECT amount FROM ledger_accounts WHERE account = ?1 AND currency = ?2",
+            params![account.as_str(), currency.code()],
+            |row| row.get(0).map(Record::Amount),
         ),
         Key::ApiKey(id) => one(
             connection,
@@ -620,6 +681,14 @@ pub(super) fn payment(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn order(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::Order)
+}
+
+pub(super) fn wallet(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::Wallet)
+}
+
+pub(super) fn wallet_entry(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::WalletEntry)
 }
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {
