@@ -4,7 +4,7 @@ use super::Endpoint;
 use super::{
     availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs, imports, keys,
     legacy, levels, operation, products, reservations, search, storefront, stores, transfers,
-    variants, watch,
+    variants, wallets, watch,
 };
 
 /// All routes.
@@ -25,6 +25,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         checkouts::ROUTES,
         complete::ROUTES,
         watch::ROUTES,
+        wallets::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,
