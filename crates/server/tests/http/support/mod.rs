@@ -8,6 +8,7 @@
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod process;
+pub(crate) mod provider;
 pub(crate) mod race;
 pub(crate) mod shop;
 
