@@ -6,7 +6,7 @@ use std::process::Stdio;
 use anyhow::Context;
 
 use crate::services::{self, Ready};
-use crate::{fuzz, process};
+use crate::{fuzz, process, venv};
 
 /// Arguments of `test`.
 #[derive(clap::Args)]
@@ -124,6 +124,8 @@ fn cargo_test(
     );
     if !ready.is_empty() {
         command.envs(services::environment(ready));
+        // A mail server that keeps what it gets: the test that needs one starts it.
+        command.env("CARTWRIGHT_TEST_AIOSMTPD", venv::with(&["aiosmtpd"])?);
     }
     let mut child = command
         .stdin(Stdio::null())

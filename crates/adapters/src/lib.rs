@@ -1,6 +1,7 @@
 //! The ports' technologies: a folder per port, a file or folder per technology.
 
 pub mod http;
+pub mod mail;
 pub mod payment;
 pub mod search;
 pub mod store;

@@ -20,6 +20,7 @@ pub mod checkouts;
 pub mod consumers;
 pub mod inventory;
 pub mod keys;
+pub mod notify;
 pub mod stores;
 pub mod wallets;
 

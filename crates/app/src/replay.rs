@@ -170,6 +170,13 @@ fn at(position: u64, fault: Fault) -> Fault {
 fn expect_indexes(record: &Record, indexes: &mut HashMap<Key, Record>) {
     let pending = !matches!(record, Record::Reservation(hold) if hold.state != State::Pending);
     index_changes(None, Some(record), &mut |change| match change {
+        // The things come in no order; the last number is the highest.
+        IndexChange::Set(key @ Key::Last(_), Record::Count(number)) => {
+            let last = indexes.entry(key).or_insert(Record::Count(number));
+            if let Record::Count(known) = last {
+                *known = number.max(*known);
+            }
+        }
         IndexChange::Set(key, value) => {
             indexes.insert(key, value);
         }

@@ -4,18 +4,21 @@ use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
 use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::mail::SmtpMailer;
+use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
-use cartwright_api::http::{Edge, Grpc, Options};
+use cartwright_api::http::{Buying, Edge, Grpc, Options};
 use cartwright_api::quotes::QuoteSigner;
 use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
-use cartwright_app::consumers::{self, Consumers, SearchIndex};
+use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
+use cartwright_app::notify::Notifier;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
 use cartwright_domain::cart::Rules;
@@ -116,6 +119,19 @@ pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, lease)
 }
 
+/// Who writes to buyers, if a mail server is configured.
+fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStart> {
+    let url = config.text("smtp");
+    if url.is_empty() {
+        return Ok(None);
+    }
+    let mailer = SmtpMailer::new(url, config.text("mail_from")).map_err(CannotStart::because)?;
+    let domain = mailer.domain().to_owned();
+    let seller = config.text("shop_name").to_owned();
+    let mailer = Arc::new(mailer);
+    Ok(Some(Notifier::new(shop.clone(), mailer, seller, domain)))
+}
+
 /// The configured payment providers, in order of preference.
 fn providers(config: &Config) -> Result<Vec<Provider>, CannotStart> {
     let variable = |name: &str| config.of_provider(name);
@@ -175,7 +191,11 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
     let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
-    let consumers = consumers::start(&shop, vec![Box::new(index)]).map_err(CannotStart::because)?;
+    let mut followers: Vec<Box<dyn Consumer>> = vec![Box::new(index)];
+    if let Some(notifier) = notifier(&shop, config)? {
+        followers.push(Box::new(notifier));
+    }
+    let consumers = consumers::start(&shop, followers).map_err(CannotStart::because)?;
     Ok(Core {
         shop,
         running,
@@ -207,8 +227,11 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     Ok(Edge::new(
         core.shop.clone(),
         secrets,
-        quotes,
-        core.saga.clone(),
+        Buying {
+            quotes,
+            saga: core.saga.clone(),
+            webhooks: Arc::new(ProviderWebhooks(core.providers.clone())),
+        },
         core.search.clone(),
         core.random.clone(),
         edge_options(config),

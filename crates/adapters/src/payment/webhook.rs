@@ -1,14 +1,35 @@
 //! Incoming webhooks: which payment a message is about. Nothing else of it is believed: it is a hint to look up.
 
+use super::Provider;
+pub use cartwright_app::ports::webhooks::Hint;
+use cartwright_app::ports::webhooks::Webhooks;
 use serde_json::Value;
+use smol_str::SmolStr;
 
-/// What a message is good for.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hint {
-    /// The provider's id of the message, the same when it is sent again.
-    pub event_id: String,
-    /// The payment's reference, if the message names one.
-    pub reference: Option<String>,
+/// The messages of these providers.
+#[derive(Debug)]
+pub struct ProviderWebhooks(pub Vec<Provider>);
+
+impl ProviderWebhooks {
+    fn find(&self, name: &str) -> Option<&Provider> {
+        self.0.iter().find(|provider| provider.name == name)
+    }
+}
+
+impl Webhooks for ProviderWebhooks {
+    fn header(&self, provider: &str) -> Option<SmolStr> {
+        self.find(provider)
+            .map(|provider| SmolStr::new_static(provider.signature_header))
+    }
+
+    fn is_signed(&self, provider: &str, now_seconds: i64, signature: &str, body: &[u8]) -> bool {
+        self.find(provider)
+            .is_some_and(|provider| provider.signed(now_seconds, signature, body))
+    }
+
+    fn hint(&self, body: &[u8]) -> Option<Hint> {
+        hint(body)
+    }
 }
 
 /// Reads a verified body, in the gateway page's shape (`data.reference`) or Stripe's (`data.object.metadata.reference`).

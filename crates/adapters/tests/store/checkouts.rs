@@ -167,7 +167,7 @@ fn the_key_that_signs_quotes_stays() {
     assert_eq!(open().read.quote_key(), key);
 }
 
-fn setting() -> Setting {
+pub(crate) fn setting() -> Setting {
     Setting {
         rules: Rules {
             rates: Arc::new(Rates::parse("standard=USD:599, express=USD:1499").unwrap()),
@@ -179,7 +179,7 @@ fn setting() -> Setting {
 }
 
 /// All that a quote needs; `hold`: with its stock.
-fn whole(hold: bool) -> Change {
+pub(crate) fn whole(hold: bool) -> Change {
     let address = Address {
         name: "Ada".into(),
         company: None,
@@ -209,7 +209,7 @@ fn fresh(number: u128) -> Fresh {
 }
 
 /// With the identifiers of this number.
-fn open(number: u128, cart: u128, change: Change) -> OpenCheckout {
+pub(crate) fn open(number: u128, cart: u128, change: Change) -> OpenCheckout {
     OpenCheckout {
         cart_id: CartId(cart),
         change,
@@ -219,7 +219,7 @@ fn open(number: u128, cart: u128, change: Change) -> OpenCheckout {
     }
 }
 
-fn at(number: u128) -> Target {
+pub(crate) fn at(number: u128) -> Target {
     Target {
         id: CheckoutId(number),
         expected_version: None,

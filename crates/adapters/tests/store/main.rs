@@ -9,5 +9,6 @@ mod lists;
 mod looped;
 mod on_disk;
 mod replies;
+mod saga;
 mod samples;
 mod wallets;

@@ -5,16 +5,20 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
 };
 use super::page::PageOf;
+use super::write::Render;
 use crate::problem::Problem;
 use crate::wire::checkout::{Checkout, OpenCheckout, UpdateCheckout};
 use cartwright_app::Record;
 use cartwright_app::checkouts as app;
+use cartwright_app::checkouts::saga::GiveUp;
+use cartwright_app::kept::KeptReply;
 use cartwright_app::ports::CheckoutsWanted;
 use cartwright_domain::CartId;
 use cartwright_domain::checkout::State;
 use cartwright_domain::key::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
+use std::sync::Arc;
 
 const STATE: QueryParam = QueryParam {
     name: "state",
@@ -136,12 +140,15 @@ pub(super) const ROUTES: &[Endpoint] = &[
         method: Verb::Post,
         path: "/v1/checkouts/{id}/cancel",
         name: "cancelCheckout",
-        summary: "Gives a checkout up; what it holds is free again.",
+        summary: "Gives a checkout up; what it holds is free again. While it is being completed: 202, and it ends cancelled unless its order is made.",
         access: Access::Checkout,
         query: &[],
         body: BodyKind::Json,
         request: None,
-        replies: &[(200, Some(schema::<Checkout<'_>>))],
+        replies: &[
+            (200, Some(schema::<Checkout<'_>>)),
+            (202, Some(schema::<Checkout<'_>>)),
+        ],
         refusals: &["not_found", "version_conflict", "invalid_state"],
         produces: "application/json",
         handler: |call| Box::pin(cancel(call)),
@@ -213,10 +220,29 @@ async fn update(call: Call) -> Result<Reply, Problem> {
 
 async fn cancel(call: Call) -> Result<Reply, Problem> {
     let expected_version = call.no_body()?;
-    let command = app::CancelCheckout {
-        checkout: call.checkout_target(expected_version)?,
-    };
-    call.write(command, render()).await
+    let checkout = call.checkout_target(expected_version)?;
+    let id = checkout.id;
+    let reply = call.write(GiveUp { checkout }, given_up()).await?;
+    if reply.status == 202 {
+        call.edge.saga.wake(id);
+    }
+    Ok(reply)
+}
+
+/// 202 while it is still being undone.
+fn given_up() -> Render {
+    Arc::new(|outcome, _| match &outcome.record {
+        Some(Record::Checkout(checkout)) => {
+            let runs = matches!(checkout.state, State::Processing | State::NeedsAttention);
+            let mut reply = shown(if runs { 202 } else { 200 }, checkout, checkout.state);
+            if runs {
+                let location = format!("/v1/checkouts/{}", checkout.id);
+                reply.headers.push(("location", location));
+            }
+            reply
+        }
+        _ => KeptReply::default(),
+    })
 }
 
 async fn list(call: Call) -> Result<Reply, Problem> {

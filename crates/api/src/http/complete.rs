@@ -16,7 +16,7 @@ use cartwright_domain::key::Scope;
 use cartwright_domain::payment::Method;
 use smol_str::SmolStr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a caller waits who does not say.
 const WAIT_SECONDS: u64 = 10;
@@ -62,7 +62,7 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
         return Err(Problem::new("idempotency_key_required", detail));
     };
     let (body, expected_version) = call.json::<CompleteCheckout>()?;
-    let until = Instant::now() + wait(&call)?;
+    let until_ns = call.edge.shop.clock().monotonic_ns() + wait(&call)?;
     let target = call.checkout_target(expected_version)?;
     let now_ns = call.edge.shop.clock().monotonic_ns();
     let (quote, pay) = body.checked(call.edge.saga.providers(), now_ns)?;
@@ -93,12 +93,13 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
     let position = submit(&call, command).await?;
     // Who only waits for a provider keeps nobody else out.
     call.slot = None;
-    let mut reply = end(&call, target.id, &key, until).await?;
+    let mut reply = end(&call, target.id, &key, until_ns).await?;
     reply.position = Some(position);
     Ok(reply)
 }
 
 async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
+    let (id, tenure) = (command.checkout.id, call.edge.saga.tenure());
     let submission = Submission {
         command: Box::new(command),
         keyed: None,
@@ -109,12 +110,18 @@ async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
     let answer = call.edge.shop.submit(submission).await?;
     match answer.reply {
         Decision::Decided(Err(refusal)) => Err(refusal.into()),
-        Decision::Decided(Ok(_)) | Decision::Kept(..) | Decision::KeyReused => Ok(answer.position),
+        Decision::Decided(Ok(outcome)) => {
+            if outcome.created {
+                call.edge.saga.began(id, tenure);
+            }
+            Ok(answer.position)
+        }
+        Decision::Kept(..) | Decision::KeyReused => Ok(answer.position),
     }
 }
 
 /// How the attempt ended, or where to look for it.
-async fn end(call: &Call, id: CheckoutId, key: &str, until: Instant) -> Result<Reply, Problem> {
+async fn end(call: &Call, id: CheckoutId, key: &str, until_ns: u64) -> Result<Reply, Problem> {
     loop {
         let ended = call.edge.saga.ended(id);
         call.edge.saga.wake(id);
@@ -136,7 +143,8 @@ async fn end(call: &Call, id: CheckoutId, key: &str, until: Instant) -> Result<R
             }
             (AttemptState::Running, _) => {}
         }
-        let left = until.saturating_duration_since(Instant::now());
+        let now_ns = call.edge.shop.clock().monotonic_ns();
+        let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
         if left.is_zero() || tokio::time::timeout(left, ended).await.is_err() {
             return running(call, id).await;
         }
@@ -174,8 +182,8 @@ fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Pr
         .with("checkout_id", id)
 }
 
-/// `Prefer: wait=10`.
-fn wait(call: &Call) -> Result<Duration, Problem> {
+/// `Prefer: wait=10`, in nanoseconds.
+fn wait(call: &Call) -> Result<u64, Problem> {
     let preferences = call.headers().get_all("prefer").iter();
     let mut seconds = WAIT_SECONDS;
     for preference in preferences
@@ -189,5 +197,5 @@ fn wait(call: &Call) -> Result<Duration, Problem> {
             })?;
         }
     }
-    Ok(Duration::from_secs(seconds.min(WAIT_MAX_SECONDS)))
+    Ok(seconds.min(WAIT_MAX_SECONDS) * 1_000_000_000)
 }

@@ -19,6 +19,7 @@ use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
+use cartwright_app::ports::webhooks::Webhooks;
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
 use http::request::Parts;
@@ -100,6 +101,8 @@ pub struct Edge {
     pub quotes: QuoteSigner,
     /// Completes checkouts.
     pub saga: Driver,
+    /// The messages of payment providers.
+    pub webhooks: Arc<dyn Webhooks>,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -119,13 +122,23 @@ pub struct Edge {
     requests: AtomicU64,
 }
 
+/// What buying needs beside the shop.
+#[allow(missing_debug_implementations, reason = "holds the driver")]
+pub struct Buying {
+    /// Signs quotes.
+    pub quotes: QuoteSigner,
+    /// Completes checkouts.
+    pub saga: Driver,
+    /// The messages of payment providers.
+    pub webhooks: Arc<dyn Webhooks>,
+}
+
 impl Edge {
     /// Puts the surfaces together.
     pub fn new(
         shop: Shop,
         secrets: Secrets,
-        quotes: QuoteSigner,
-        saga: Driver,
+        buying: Buying,
         search: Arc<dyn Search>,
         random: Arc<dyn Random>,
         options: Options,
@@ -160,8 +173,9 @@ impl Edge {
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,
-            quotes,
-            saga,
+            quotes: buying.quotes,
+            saga: buying.saga,
+            webhooks: buying.webhooks,
             search,
             rendered: Arc::default(),
             options,

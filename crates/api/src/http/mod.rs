@@ -16,8 +16,10 @@ mod rate;
 mod routes;
 mod serve;
 mod watch;
+mod webhooks_in;
 mod write;
 
+mod attention;
 mod availability;
 mod cart_lines;
 mod cart_merge;
@@ -44,7 +46,7 @@ mod variants;
 mod wallets;
 
 pub use auth::{ROOT_NAME, Who, identify};
-pub use edge::{Edge, Options};
+pub use edge::{Buying, Edge, Options};
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;

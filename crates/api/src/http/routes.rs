@@ -2,9 +2,9 @@
 
 use super::Endpoint;
 use super::{
-    availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs, imports, keys,
-    legacy, levels, operation, products, reservations, search, storefront, stores, transfers,
-    variants, wallets, watch,
+    attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
+    imports, keys, legacy, levels, operation, products, reservations, search, storefront, stores,
+    transfers, variants, wallets, watch, webhooks_in,
 };
 
 /// All routes.
@@ -25,6 +25,8 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         checkouts::ROUTES,
         complete::ROUTES,
         watch::ROUTES,
+        attention::ROUTES,
+        webhooks_in::ROUTES,
         wallets::ROUTES,
         keys::ROUTES,
         central::ROUTES,

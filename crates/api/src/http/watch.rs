@@ -102,7 +102,8 @@ struct Watching {
 impl Watching {
     /// The next events, or a comment when nothing happens; `None` at the end.
     async fn next(&mut self) -> Option<String> {
-        let silent_until = tokio::time::Instant::now() + COMMENT_EVERY;
+        let clock = self.edge.shop.clock().clone();
+        let begun_ns = clock.monotonic_ns();
         loop {
             if self.is_over || !self.edge.ready.load(Ordering::SeqCst) {
                 return None;
@@ -114,7 +115,9 @@ impl Watching {
             if self.is_over {
                 return None;
             }
-            let change = tokio::time::timeout_at(silent_until, self.head.changed());
+            let silent = Duration::from_nanos(clock.monotonic_ns().saturating_sub(begun_ns));
+            let left = COMMENT_EVERY.saturating_sub(silent);
+            let change = tokio::time::timeout(left, self.head.changed());
             if change.await.is_err() {
                 return Some(":\n\n".to_owned());
             }

@@ -52,6 +52,14 @@ impl Target {
         Ok(found)
     }
 
+    /// The same checkout, whatever its version.
+    fn of_any_version(self) -> Self {
+        Self {
+            expected_version: None,
+            ..self
+        }
+    }
+
     /// What a decision on the checkout comes to.
     fn decided(self, events: Vec<Event>) -> Decided {
         Decided {

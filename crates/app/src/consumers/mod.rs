@@ -20,7 +20,8 @@ use std::time::Duration;
 /// Where a consumer goes on when it starts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Place {
-    /// Where the store remembers it: one runner of that name for all processes together.
+    /// Where the store remembers it: one runner of that name for all processes together, in the one that writes. The first time,
+    /// [`Consumer::start_over`].
     Shared,
     /// After this position, which the consumer keeps with what it makes.
     Kept(u64),

@@ -20,6 +20,8 @@ const READ_AT_ONCE: usize = 4_000;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest wait after a fault.
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How often a shared consumer looks whether this process writes.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After so long without commits a consumer rests.
 const QUIET: Duration = Duration::from_secs(10);
 
@@ -78,6 +80,7 @@ fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault>
     let (name, position) = (consumer.name(), Arc::new(AtomicU64::new(0)));
     let runner = Runner {
         consumer,
+        shop: shop.clone(),
         store: shop.store().clone(),
         head: shop.head(),
         runtime,
@@ -97,6 +100,7 @@ fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault>
 
 struct Runner {
     consumer: Box<dyn Consumer>,
+    shop: Shop,
     store: Arc<dyn ReadStore>,
     head: watch::Receiver<u64>,
     runtime: Runtime,
@@ -109,6 +113,14 @@ impl Runner {
         let mut cursor = None;
         let mut retry = FIRST_RETRY;
         loop {
+            if self.is_shared && self.shop.health().is_reader() {
+                // Another process runs it, and goes on from where this one will have to.
+                cursor = None;
+                if self.closes_within(LOOK_EVERY) {
+                    return;
+                }
+                continue;
+            }
             let step = match cursor {
                 None => self.begin().map(Some),
                 Some(at) => self.advance(at),
@@ -142,7 +154,10 @@ impl Runner {
         let place = self.consumer.place();
         self.is_shared = place == Place::Shared;
         let kept = match place {
-            Place::Shared => self.store.cursor(self.consumer.name())?.unwrap_or(0),
+            Place::Shared => match self.store.cursor(self.consumer.name())? {
+                Some(position) => position,
+                None => return self.begin_shared(),
+            },
             Place::Kept(position) => position,
             Place::Anew => return self.consumer.start_over(),
         };
@@ -151,6 +166,13 @@ impl Runner {
             return self.consumer.start_over();
         }
         Ok(kept)
+    }
+
+    /// The first time that a consumer of this name runs anywhere.
+    fn begin_shared(&mut self) -> Result<u64, Fault> {
+        let at = self.consumer.start_over()?;
+        self.store.set_cursor(self.consumer.name(), at)?;
+        Ok(at)
     }
 
     /// Hands over the next entries; where it stands then, or `None` when it has seen all.

@@ -20,6 +20,7 @@ pub(super) fn type_of(event: &SagaEvent) -> &'static str {
         SagaEvent::Completed => "checkout.completed",
         SagaEvent::Undone { .. } => "checkout.undone",
         SagaEvent::NeedsAttention => "checkout.needs_attention",
+        SagaEvent::Resolved { .. } => "checkout.resolved",
         SagaEvent::Told { .. } => "checkout.told",
     }
 }
@@ -65,6 +66,11 @@ pub(super) fn encode(event: &SagaEvent) -> Vec<u8> {
         .encode_to_vec(),
         SagaEvent::Undone { to } => proto::CheckoutUndone {
             to: to.as_str().to_owned(),
+        }
+        .encode_to_vec(),
+        SagaEvent::Resolved { action, note } => proto::CheckoutResolved {
+            action: action.to_string(),
+            note: note.to_string(),
         }
         .encode_to_vec(),
         SagaEvent::Told { code, detail } => proto::CheckoutTold {
@@ -136,6 +142,13 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<SagaEvent, Bad> {
             SagaEvent::Told {
                 code: message.code.into(),
                 detail: message.detail.into(),
+            }
+        }
+        "checkout.resolved" => {
+            let message = proto::CheckoutResolved::decode(payload)?;
+            SagaEvent::Resolved {
+                action: message.action.into(),
+                note: message.note.into(),
             }
         }
         "checkout.given_up" => SagaEvent::GivenUp,

@@ -2,10 +2,12 @@
 
 mod clock;
 mod lease;
+pub mod mailer;
 pub mod payment;
 mod random;
 pub mod search;
 mod store;
+pub mod webhooks;
 
 pub use clock::Clock;
 pub use lease::{Lease, Swap};

@@ -39,6 +39,13 @@ pub enum SagaEvent {
     },
     /// Its money could not be settled for too long: somebody must look. It still goes on by itself.
     NeedsAttention,
+    /// Somebody who operates the shop has done something about it.
+    Resolved {
+        /// `retry`, `undo` or `close`.
+        action: SmolStr,
+        /// Why.
+        note: SmolStr,
+    },
     /// The buyer is told something.
     Told {
         /// A stable word.
@@ -61,6 +68,7 @@ impl SagaEvent {
             Self::Completed => "completed",
             Self::Undone { .. } => "undone",
             Self::NeedsAttention => "needs_attention",
+            Self::Resolved { .. } => "resolved",
             Self::Told { .. } => "told",
         }
     }
@@ -105,6 +113,7 @@ impl Checkout {
                 None
             }
             SagaEvent::Stepped { step, state, tries } => Some((*step, *state, *tries)),
+            SagaEvent::Resolved { .. } => None,
             SagaEvent::GivenUp => {
                 attempt.cancel = true;
                 None

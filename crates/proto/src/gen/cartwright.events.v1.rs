@@ -403,6 +403,15 @@ pub struct CheckoutTold {
     #[prost(string, tag = "2")]
     pub detail: ::prost::alloc::string::String,
 }
+/// Somebody who operates the shop has done something about it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutResolved {
+    /// "retry", "undo" or "close".
+    #[prost(string, tag = "1")]
+    pub action: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub note: ::prost::alloc::string::String,
+}
 /// A stock level changed; the kind is in the entry's type (`level.adjusted`).
 #[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Moved {

@@ -4,6 +4,7 @@
 //! directory, address) and changed nothing.
 
 pub(crate) mod bench;
+mod checkout;
 mod completions;
 mod config;
 mod data_dir;
@@ -50,6 +51,7 @@ enum Command {
     #[command(after_help = serve::EXAMPLES)]
     Serve(Flags),
     Demo(demo::DemoArgs),
+    Checkout(checkout::CheckoutArgs),
     Import(Box<import::ImportArgs>),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
@@ -76,6 +78,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         }),
         Some(Command::Serve(flags)) => serve::run(flags),
         Some(Command::Demo(args)) => demo::run(&args),
+        Some(Command::Checkout(args)) => checkout::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Migrate(args)) => migrate::run(&args),

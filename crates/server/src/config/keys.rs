@@ -406,6 +406,24 @@ pub const KEYS: &[Key] = &[
         "Payment providers in order of preference: `a=sim+http://HOST:PORT,b=stripe+https://HOST`. Each needs `CARTWRIGHT_PAYMENT_<NAME>_KEY`, and may \
          have `_WEBHOOK_SECRET` and `_TIMEOUT_MS` (5000). Unset with `sample`: a simulated one is started.",
     ),
+    key(
+        "shop_name",
+        Kind::Text,
+        "Cartwright",
+        "What the shop is called in letters to buyers.",
+    ),
+    key(
+        "smtp",
+        Kind::Text,
+        "",
+        "Mail server for letters to buyers: `smtp://HOST:25`, `smtps://USER:PASSWORD@HOST`, `smtp://USER:PASSWORD@HOST:587?tls=required`. Unset: no letters.",
+    ),
+    key(
+        "mail_from",
+        Kind::Text,
+        "",
+        "Sender of letters, like `My Shop <shop@example.com>`; needed with `smtp`.",
+    ),
     // Store
     key(
         "cache_mib",

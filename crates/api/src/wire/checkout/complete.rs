@@ -13,6 +13,9 @@ const MAX_PARTS: usize = 8;
 /// Longest token of a card.
 const MAX_TOKEN: usize = 255;
 
+/// When to ask again where nobody can be asked: settings change by hand.
+const RETRY_SECONDS: u32 = 30;
+
 /// `POST /checkouts/{id}/complete`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -173,7 +176,10 @@ fn part(
     if provider.is_none() {
         let detail =
             "no payment provider is configured: set `payment` (see the configuration reference)";
-        return Err(Problem::new("dependency_unavailable", detail));
+        return Err(Problem {
+            retry_after: Some(RETRY_SECONDS),
+            ..Problem::new("dependency_unavailable", detail)
+        });
     }
     Ok(Part {
         method: Method::Card,

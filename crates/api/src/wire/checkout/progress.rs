@@ -3,7 +3,7 @@
 use crate::wire::{Money, Timestamp};
 use cartwright_domain::checkout::{self as domain, StepState};
 use cartwright_domain::payment as payments;
-use cartwright_domain::{OrderId, PaymentId};
+use cartwright_domain::{OrderId, PaymentId, ReservationId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -134,6 +134,9 @@ pub struct Attempt {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     order_id: Option<OrderId>,
+    /// The stock that it holds or held.
+    #[schemars(with = "String")]
+    reservation_id: ReservationId,
     /// When it began.
     started_at: Timestamp,
 }
@@ -145,6 +148,7 @@ impl Attempt {
             state: attempt.state.as_str(),
             failure: attempt.failure.map(Failure::of),
             order_id: attempt.order,
+            reservation_id: attempt.reservation,
             started_at: Timestamp(attempt.started_at),
         }
     }

@@ -40,7 +40,7 @@ pub(super) struct Told {
 }
 
 impl Told {
-    fn plain(answer: Answer) -> Self {
+    pub(super) fn plain(answer: Answer) -> Self {
         Self {
             answer,
             message: None,

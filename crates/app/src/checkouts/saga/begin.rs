@@ -18,6 +18,9 @@ use cartwright_domain::{Money, PaymentId, QuoteId, Refusal, ReservationId, cart}
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
 
+/// Most idempotency keys that one attempt answers to.
+const KEYS_MAX: usize = 256;
+
 /// One way of paying, and how much of the total.
 #[derive(Clone)]
 pub struct Part {
@@ -46,7 +49,7 @@ pub struct Pay {
     pub parts: Vec<Part>,
 }
 
-/// Begins to complete a checkout, or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
+/// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
 /// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts),
 /// `PaymentDeclined` (a wallet has too little).
 #[derive(Debug)]
@@ -73,7 +76,8 @@ impl Command for Complete {
     }
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
-        let checkout = self.checkout.find(work)?;
+        // Who was answered before is answered again, whatever version it expected then.
+        let checkout = self.checkout.of_any_version().find(work)?;
         if let Some(known) = checkout.attempt_of(&self.key) {
             return if known.body == self.body {
                 Ok(self.checkout.decided(Vec::new()))
@@ -81,6 +85,7 @@ impl Command for Complete {
                 Err(Refusal::KeyReused.into())
             };
         }
+        let checkout = self.checkout.find(work)?;
         if let Some(last) = checkout.attempt()
             && matches!(
                 checkout.state,
@@ -99,6 +104,14 @@ impl Complete {
             let state = checkout.state.as_str();
             let detail = format!(
                 "checkout {} is {state} by another request; ask for it to see how it ends",
+                checkout.id
+            );
+            return Err(Refusal::InvalidState { state, detail }.into());
+        }
+        if last.keys.len() >= KEYS_MAX {
+            let state = checkout.state.as_str();
+            let detail = format!(
+                "checkout {} is {state} and answers to {KEYS_MAX} keys already; use one of them",
                 checkout.id
             );
             return Err(Refusal::InvalidState { state, detail }.into());
@@ -182,7 +195,7 @@ impl Complete {
         if is_asked {
             desk.go(moment)?;
         }
-        Ok(desk.decided(false))
+        Ok(desk.decided(true))
     }
 
     /// The parts with what each comes to. Nothing where nothing is to be paid.

@@ -302,6 +302,7 @@ impl<'a> Desk<'a> {
         let attempt = self.attempt()?;
         let (order, reservation) = (attempt.order, attempt.reservation);
         let to = match attempt.failure.map(|failure| failure.code) {
+            _ if attempt.cancel => State::Cancelled,
             Some(FailureCode::Cancelled | FailureCode::CaptureRefused) => State::Cancelled,
             Some(FailureCode::PaymentDeclined) | None => State::Open,
         };
@@ -328,6 +329,15 @@ impl<'a> Desk<'a> {
         self.erase();
         self.tell(SagaEvent::Undone { to });
         Ok(())
+    }
+
+    /// Ends it whatever its money does: somebody has settled that by hand.
+    pub(super) fn close(&mut self) -> Result<(), Stop> {
+        self.tell(SagaEvent::WentBack(Failure {
+            code: FailureCode::Cancelled,
+            reason: None,
+        }));
+        self.undo()
     }
 
     fn cancel_order(&mut self, id: OrderId) -> Result<(), Stop> {

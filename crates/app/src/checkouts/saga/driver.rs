@@ -3,7 +3,7 @@
 //! Nothing is kept here that must not be lost. Whoever has the lease finds what is unfinished in the store, at once and then
 //! every second, so a process that dies is replaced by any other.
 
-use super::ask::Providers;
+use super::ask::{Providers, Told};
 use super::hear::{Hear, Nudge};
 use super::verify::Difference;
 use crate::fault::Fault;
@@ -11,13 +11,13 @@ use crate::nouns::{Key, Record};
 use crate::ports::CheckoutsWanted;
 use crate::shop::{Command, Reply, Shop, Submission};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
-use cartwright_domain::payment::{Answer, Payment};
+use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
 use cartwright_domain::{CheckoutId, PaymentId, Time};
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
-use smol_str::ToSmolStr;
+use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 
@@ -29,6 +29,8 @@ const FOUND_AT_ONCE: usize = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
+/// The pause before a provider that could not be reached is tried again.
+const PARKED: Duration = Duration::from_millis(500);
 /// How long a command of the driver may wait for the loop.
 const PATIENCE_NS: u64 = 10_000_000_000;
 
@@ -52,13 +54,29 @@ struct Task {
     woken: Notify,
     /// Whether there is something to do that the task may not have seen.
     again: AtomicBool,
+    /// The tenure of this process in which the attempt began, plus 1; 0: in another one's, or nobody knows.
+    began: AtomicU64,
 }
 
-impl Default for Task {
-    fn default() -> Self {
+/// Which of this process's times of writing it is: while it lasts, nobody else writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tenure(u64);
+
+/// What one driver knows of the questions of an attempt, beyond what is recorded.
+#[derive(Debug, Default)]
+struct Known {
+    /// Payments whose authorization was tried in vain, and reached no provider by any of the tries.
+    unreached: HashSet<PaymentId>,
+    /// An answer came and could not be recorded.
+    lost: bool,
+}
+
+impl Task {
+    fn of(began: u64) -> Self {
         Self {
             woken: Notify::new(),
             again: AtomicBool::new(true),
+            began: AtomicU64::new(began),
         }
     }
 }
@@ -141,19 +159,35 @@ impl Driver {
         Ok(())
     }
 
+    /// Now, to be told again to [`began`](Self::began).
+    pub fn tenure(&self) -> Tenure {
+        Tenure(self.0.tenure())
+    }
+
+    /// An attempt has begun by a command that was submitted in this tenure: while that lasts, nobody else can have sent a question
+    /// of it.
+    pub fn began(&self, id: CheckoutId, tenure: Tenure) {
+        self.take(id, tenure.0 + 1);
+    }
+
     /// An unfinished checkout: somebody drives it from now on.
     fn found(&self, id: CheckoutId) {
-        let task = Arc::new(Task::default());
+        self.take(id, 0);
+    }
+
+    fn take(&self, id: CheckoutId, began: u64) {
         let mut driven = self.0.driven.lock();
-        if driven.contains_key(&id) {
+        if let Some(task) = driven.get(&id) {
+            task.began.fetch_max(began, Ordering::SeqCst);
             return;
         }
+        let task = Arc::new(Task::of(began));
         driven.insert(id, task.clone());
         drop(driven);
         let inner = self.0.clone();
         tokio::spawn(async move {
             while inner.goes_on(id, &task) {
-                inner.drive(id, &task.woken).await;
+                inner.drive(id, &task).await;
             }
             inner.tell(id);
         });
@@ -198,10 +232,16 @@ impl Inner {
         }
     }
 
-    async fn drive(&self, id: CheckoutId, notify: &Notify) {
+    /// The epoch of the lease: it changes whenever somebody else may have written.
+    fn tenure(&self) -> u64 {
+        self.shop.health().standing().borrow().epoch
+    }
+
+    async fn drive(&self, id: CheckoutId, task: &Task) {
         let mut pause = FIRST_PAUSE;
+        let mut known = Known::default();
         loop {
-            match self.go_on(id, notify).await {
+            match self.go_on(id, task, &mut known).await {
                 Ok(true) => pause = FIRST_PAUSE,
                 Ok(false) | Err(Fault::NoLease) => return,
                 Err(fault) => {
@@ -214,7 +254,7 @@ impl Inner {
     }
 
     /// One thing after the other; whether there is more to do.
-    async fn go_on(&self, id: CheckoutId, notify: &Notify) -> Result<bool, Fault> {
+    async fn go_on(&self, id: CheckoutId, task: &Task, known: &mut Known) -> Result<bool, Fault> {
         let Some(checkout) = self.checkout(id).await? else {
             return Ok(false);
         };
@@ -233,55 +273,98 @@ impl Inner {
         }
         let now = Time(self.shop.clock().now_ms());
         let borrowed: Vec<&Payment> = payments.iter().map(AsRef::as_ref).collect();
-        let give_up = attempt
-            .started_at
-            .plus_seconds(self.options.give_up_seconds);
         match next(attempt, &borrowed, now) {
             Next::Nothing => return Ok(false),
             Next::Asked(place, question) => {
+                let give_up = attempt
+                    .started_at
+                    .plus_seconds(self.options.give_up_seconds);
                 if checkout.state == State::Processing && now >= give_up {
                     self.nudge(id).await?;
                 }
                 let payment = &payments[place];
-                self.wait(payment, notify, now).await;
-                let token = self.shop.find(&Key::Instrument(payment.id)).await?;
-                let token = match &token {
-                    Some(Record::Instrument(it)) => Some(it.token.as_str()),
-                    _ => None,
-                };
-                let cart = checkout.cart_id.to_string();
-                let clock = self.shop.clock();
-                let told = self
-                    .providers
-                    .ask(payment, question, token, &cart, || clock.monotonic_ns())
-                    .await;
-                let unsent = told.answer == Answer::Unsent;
-                let known = unsent
-                    && told.message.as_ref().is_none_or(|(code, _)| {
-                        checkout
-                            .messages
-                            .iter()
-                            .any(|it| it.code == *code && it.at >= attempt.started_at)
-                    });
-                if !known {
-                    self.submit(Hear {
-                        checkout: id,
-                        payment: payment.id,
-                        question,
-                        answer: told.answer,
-                        message: told.message,
-                    })
-                    .await?;
-                }
-                if unsent {
-                    self.pause(notify, FIRST_PAUSE * 10).await;
-                }
+                self.wait(payment, &task.woken, now).await;
+                self.send(&checkout, payment, question, task, known).await?;
             }
             Next::Ask(..) | Next::Order | Next::Succeed | Next::GoBack(_) | Next::Undo => {
                 self.nudge(id).await?;
             }
         }
         Ok(true)
+    }
+
+    /// Sends a recorded question and hands in what came of it.
+    async fn send(
+        &self,
+        checkout: &Checkout,
+        payment: &Payment,
+        question: Question,
+        task: &Task,
+        known: &mut Known,
+    ) -> Result<(), Fault> {
+        let first = question == Question::Authorize && payment.state == PaymentState::Pending;
+        let told = if first && !self.is_alone(task, known) {
+            // Whoever recorded it may have sent it, and died before the answer: then it must not be asked elsewhere.
+            Told::plain(Answer::Unclear)
+        } else if question == Question::Void && known.unreached.contains(&payment.id) {
+            Told::plain(Answer::Nothing)
+        } else {
+            self.ask(checkout, payment, question).await?
+        };
+        let unsent = matches!(told.answer, Answer::Unsent | Answer::Elsewhere(_));
+        if first && unsent {
+            known.unreached.insert(payment.id);
+        } else if question == Question::Authorize && !unsent {
+            known.unreached.remove(&payment.id);
+        }
+        if told.answer == Answer::Unsent
+            && told.message.as_ref().is_none_or(|it| knows(checkout, it))
+        {
+            self.pause(&task.woken, PARKED).await;
+            return Ok(());
+        }
+        let parked = told.answer == Answer::Unsent;
+        let heard = Hear {
+            checkout: checkout.id,
+            payment: payment.id,
+            question,
+            answer: told.answer,
+            message: told.message,
+        };
+        if let Err(fault) = self.submit(heard).await {
+            known.lost |= !unsent;
+            return Err(fault);
+        }
+        if parked {
+            self.pause(&task.woken, PARKED).await;
+        }
+        Ok(())
+    }
+
+    /// Whether nobody but this driver can have sent a question that is recorded and was not answered yet.
+    fn is_alone(&self, task: &Task, known: &Known) -> bool {
+        let here = task.began.load(Ordering::SeqCst) == self.tenure() + 1;
+        here && !known.lost && !self.shop.health().is_reader()
+    }
+
+    async fn ask(
+        &self,
+        checkout: &Checkout,
+        payment: &Payment,
+        question: Question,
+    ) -> Result<Told, Fault> {
+        let token = self.shop.find(&Key::Instrument(payment.id)).await?;
+        let token = match &token {
+            Some(Record::Instrument(it)) => Some(it.token.as_str()),
+            _ => None,
+        };
+        let cart = checkout.cart_id.to_string();
+        let clock = self.shop.clock();
+        let now_ns = || clock.monotonic_ns();
+        Ok(self
+            .providers
+            .ask(payment, question, token, &cart, now_ns)
+            .await)
     }
 
     async fn nudge(&self, id: CheckoutId) -> Result<(), Fault> {
@@ -330,4 +413,11 @@ impl Inner {
         }
         Ok(())
     }
+}
+
+/// Whether the buyer was told this in the last attempt.
+fn knows(checkout: &Checkout, (code, _): &(&'static str, SmolStr)) -> bool {
+    let began = checkout.attempt().map_or(Time(0), |it| it.started_at);
+    let mut told = checkout.messages.iter();
+    told.any(|it| it.code == *code && it.at >= began)
 }

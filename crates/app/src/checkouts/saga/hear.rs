@@ -1,13 +1,13 @@
 //! What moves an attempt on: an answer, the passing of time, the buyer's change of mind.
 
 use super::desk::Desk;
-use crate::checkouts::Target;
+use crate::checkouts::{CancelCheckout, Target};
 use crate::nouns::Key;
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
-use cartwright_domain::checkout::{AttemptState, SagaEvent, State, Step, StepState};
+use cartwright_domain::checkout::{AttemptState, Checkout, SagaEvent, State, Step, StepState};
 use cartwright_domain::payment::{Answer, Event as PaymentEvent, Question, tell};
-use cartwright_domain::{CheckoutId, PaymentId, Refusal, Time};
+use cartwright_domain::{CheckoutId, PaymentId, Time};
 use smol_str::SmolStr;
 
 /// Hands in what came of a recorded question. A late or a second answer changes nothing. Refused: `NotFound` (`checkout`).
@@ -86,22 +86,25 @@ impl Command for Nudge {
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let checkout = target(self.checkout).find(work)?;
         let mut desk = Desk::take(work, checkout, moment.now)?;
-        desk.go(moment)?;
-        let running = desk
-            .checkout()
-            .attempt()
-            .filter(|it| it.state == AttemptState::Running);
-        let late = running
-            .is_some_and(|it| moment.now >= it.started_at.plus_seconds(self.give_up_seconds));
-        if late && desk.checkout().state == State::Processing {
+        let gone = desk.go(moment);
+        if let Err(Stop::Refuse(refusal)) = &gone
+            && is_late(checkout, self.give_up_seconds, moment.now)
+        {
+            // It cannot go on by itself: what it has begun stays as it is, and somebody must look.
+            tracing::error!(checkout = %self.checkout, %refusal, "an attempt cannot go on");
+            desk = Desk::take(work, checkout, moment.now)?;
+        } else {
+            gone?;
+        }
+        if is_late(desk.checkout(), self.give_up_seconds, moment.now) {
             desk.tell(SagaEvent::NeedsAttention);
         }
         Ok(desk.decided(false))
     }
 }
 
-/// The buyer gives up while it is being completed. Refused: `NotFound` (`checkout`), `VersionConflict`, `InvalidState` once there is an
-/// order.
+/// The buyer gives up, before or while it is being completed; given up already: nothing changes. Refused: `NotFound` (`checkout`),
+/// `VersionConflict`, `InvalidState` once there is an order.
 #[derive(Debug)]
 pub struct GiveUp {
     /// Which checkout.
@@ -119,12 +122,8 @@ impl Command for GiveUp {
             .attempt()
             .filter(|it| it.state == AttemptState::Running && it.order.is_none());
         let Some(running) = running else {
-            let state = checkout.state_at(moment.now).as_str();
-            let detail = format!(
-                "checkout {} is {state} and cannot be cancelled",
-                checkout.id
-            );
-            return Err(Refusal::InvalidState { state, detail }.into());
+            let checkout = self.checkout;
+            return CancelCheckout { checkout }.decide(work, moment);
         };
         let already = running.cancel;
         let mut desk = Desk::take(work, checkout, moment.now)?;
@@ -134,6 +133,15 @@ impl Command for GiveUp {
         desk.go(moment)?;
         Ok(desk.decided(false))
     }
+}
+
+/// Whether an attempt runs for too long, and nobody was told.
+fn is_late(checkout: &Checkout, give_up_seconds: i64, now: Time) -> bool {
+    let running = checkout
+        .attempt()
+        .filter(|it| it.state == AttemptState::Running);
+    let late = running.is_some_and(|it| now >= it.started_at.plus_seconds(give_up_seconds));
+    late && checkout.state == State::Processing
 }
 
 fn target(id: CheckoutId) -> Target {

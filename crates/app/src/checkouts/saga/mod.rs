@@ -8,12 +8,14 @@ mod begin;
 mod desk;
 mod driver;
 mod hear;
+mod resolve;
 mod verify;
 
 pub use ask::{Provider, Providers};
 pub use begin::{Complete, Part, Pay};
-pub use driver::{Driver, Ended, Saga};
+pub use driver::{Driver, Ended, Saga, Tenure};
 pub use hear::{GiveUp, Hear, Nudge};
+pub use resolve::{Action, Resolve};
 pub use verify::Difference;
 
 use cartwright_domain::Time;

@@ -95,6 +95,18 @@ impl Driver {
         all.values().filter(|it| it.is_named()).cloned().collect()
     }
 
+    /// Somebody has settled a difference by hand: it is not looked at again.
+    ///
+    /// Errors: [`Fault`] when the loop fails.
+    pub async fn close_difference(&self, id: PaymentId) -> Result<(), Fault> {
+        if let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await? {
+            let payments = vec![(id, payment.version)];
+            self.submit(Verified { payments }).await?;
+        }
+        self.differences().lock().remove(&id);
+        Ok(())
+    }
+
     async fn verify_all(&self) -> Result<(), Fault> {
         let mut after = None;
         loop {
@@ -113,11 +125,10 @@ impl Driver {
                     continue;
                 };
                 let now = self.shop().clock().now_ms();
-                if payment.is_unverified() && now >= payment.updated_at.0 + SETTLED_MS {
-                    if self.agrees(&payment).await {
-                        agreed.push((id, payment.version));
-                        self.differences().lock().remove(&id);
-                    }
+                let is_due = payment.is_unverified() && now >= payment.updated_at.0 + SETTLED_MS;
+                if is_due && self.agrees(&payment).await {
+                    agreed.push((id, payment.version));
+                    self.differences().lock().remove(&id);
                 }
             }
             if !agreed.is_empty() {

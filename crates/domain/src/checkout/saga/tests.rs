@@ -40,17 +40,17 @@ impl Run {
             attempt,
             payments: vec![None; parts],
         };
-        for place in 0..parts {
+        for (place, method) in methods.iter().copied().enumerate() {
             let started = Started {
                 checkout: CheckoutId(1),
                 attempt: 1,
-                method: methods[place],
-                provider: (methods[place] == Method::Card).then(|| "a".into()),
+                method,
+                provider: (method == Method::Card).then(|| "a".into()),
                 is_fixed: false,
                 amount: Money::new(500, Currency::new("USD").expect("a currency")),
             };
             run.apply(place, &Event::Started(started));
-            if methods[place] == Method::Wallet {
+            if method == Method::Wallet {
                 run.settle(place, Authorize);
             }
         }

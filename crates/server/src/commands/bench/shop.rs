@@ -251,7 +251,8 @@ pub(crate) fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
         .with_context(|| format!("{url} is not a URL like http://127.0.0.1:8080"))
 }
 
-fn free_address() -> anyhow::Result<SocketAddr> {
+/// An address on loopback that nobody listens on.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
 }
 

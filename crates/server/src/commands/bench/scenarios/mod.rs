@@ -13,6 +13,7 @@ use super::{
 };
 
 mod add_item;
+mod checkout;
 mod growth;
 mod lookup_grpc;
 mod reads;
@@ -34,6 +35,8 @@ pub(crate) enum Scenario {
     ReserveHot,
     /// Reserve units of one SKU in process, without a network.
     ReserveInProcess,
+    /// Buy: whole purchases, with a payment provider in a process of its own.
+    Checkout,
     /// Read a product.
     GetProduct,
     /// Read a cart of five lines.
@@ -55,6 +58,7 @@ impl Scenario {
             Self::AddItem => "add-item",
             Self::ReserveHot => "reserve-hot",
             Self::ReserveInProcess => "reserve-in-process",
+            Self::Checkout => "checkout",
             Self::GetProduct => "get-product",
             Self::GetCart => "get-cart",
             Self::LookupGrpc => "lookup-grpc",
@@ -70,7 +74,7 @@ impl Scenario {
                 &[Self::Bare, Self::Sqlite]
             }
             Self::GetProduct | Self::GetCart | Self::LookupGrpc => &[Self::Bare],
-            Self::Bare | Self::Sqlite | Self::Growth | Self::Start => &[],
+            Self::Bare | Self::Sqlite | Self::Checkout | Self::Growth | Self::Start => &[],
         }
     }
 }
@@ -98,6 +102,7 @@ pub(crate) async fn run(bench: &mut Bench, only: &[Scenario]) -> anyhow::Result<
             Scenario::AddItem => add_item::run(bench).await?,
             Scenario::ReserveHot => reserve_hot::run(bench).await?,
             Scenario::ReserveInProcess => write_loop::run(bench).await?,
+            Scenario::Checkout => checkout::run(bench).await?,
             Scenario::GetProduct => reads::product(bench).await?,
             Scenario::GetCart => reads::cart(bench).await?,
             Scenario::LookupGrpc => lookup_grpc::run(bench).await?,

@@ -1,0 +1,181 @@
+//! Two providers: who is asked when one is down, and who is not while the other's answer is unknown.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::books;
+use crate::gateway::Gateway;
+use crate::support::{check, eventually, text, whole};
+use crate::world::{World, card};
+
+const SOON: Duration = Duration::from_secs(20);
+
+fn messages(checkout: &Value) -> Vec<String> {
+    let told = checkout["messages"].as_array().expect("messages").iter();
+    told.map(|it| text(&it["code"])).collect()
+}
+
+#[test]
+fn what_the_first_provider_cannot_be_asked_the_second_one_is() {
+    let gateways = vec![Gateway::stopped("a"), Gateway::start("b")];
+    let world = World::with("rerouted", gateways, |setup| setup);
+    let it = world.purchase(1);
+    let done = world.complete(&it, 10, card("tok_visa")).ok();
+    check(
+        &done,
+        json!({"state": "completed", "payments": [{"provider": "b", "state": "captured"}]}),
+    );
+    assert_eq!(messages(&done), ["rerouted"]);
+    // The buyer's own choice is kept to.
+    let it = world.purchase(1);
+    let fixed = json!({"method": "card", "token": "tok_visa", "provider": "a"});
+    world.complete(&it, 1, fixed).is(202);
+    world.gateways[0].restart();
+    let done = world.ended(&it.checkout, SOON);
+    check(
+        &done,
+        json!({"state": "completed", "payments": [{"provider": "a", "state": "captured"}]}),
+    );
+    assert_eq!(messages(&done), ["parked"]);
+    books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn while_one_answer_is_unknown_nobody_else_is_asked() {
+    let gateways = vec![Gateway::start("a"), Gateway::start("b")];
+    let world = World::with("unknown", gateways, |setup| setup);
+    let [a, b] = [&world.gateways[0], &world.gateways[1]];
+    let kinds = ["hang_before", "hang_after", "delay"];
+    let begun = kinds.map(|kind| {
+        let it = world.purchase(1);
+        let fault = json!({"op": "authorize", "kind": kind, "cart_id": it.cart, "delay_ms": 600});
+        a.fault(fault);
+        it
+    });
+    for it in &begun {
+        world.complete(it, 0, card("tok_visa")).is(202);
+    }
+    for it in &begun {
+        eventually(SOON, "it is unknown", || {
+            (world.checkout(&it.checkout)["payments"][0]["state"] == "unknown").then_some(())
+        });
+    }
+    a.kill();
+    // Long enough for several tries of each.
+    let tries =
+        |it: &crate::world::Purchase| whole(&world.checkout(&it.checkout)["steps"][1]["tries"]);
+    let before = begun.each_ref().map(tries);
+    std::thread::sleep(Duration::from_millis(1500));
+    for it in &begun {
+        let now = world.checkout(&it.checkout);
+        check(
+            &now,
+            json!({"state": "processing", "payments": [{"provider": "a", "state": "unknown"}]}),
+        );
+    }
+    assert!(
+        begun
+            .iter()
+            .zip(before)
+            .all(|(it, before)| tries(it) >= before)
+    );
+    assert!(b.calls().is_empty(), "nobody else is asked");
+    a.restart();
+    for it in &begun {
+        let done = world.ended(&it.checkout, SOON);
+        check(
+            &done,
+            json!({"state": "completed", "payments": [{"provider": "a"}]}),
+        );
+    }
+    books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn with_all_providers_down_it_waits_and_then_goes_on() {
+    let gateways = vec![Gateway::stopped("a"), Gateway::stopped("b")];
+    let world = World::with("parked", gateways, |setup| setup);
+    let it = world.purchase(1);
+    let waiting = world.complete(&it, 1, card("tok_visa")).is(202).json();
+    assert!(
+        messages(&waiting).contains(&"parked".to_owned()),
+        "{waiting:#}"
+    );
+    world.gateways[1].restart();
+    let done = world.ended(&it.checkout, SOON);
+    check(
+        &done,
+        json!({"state": "completed", "payments": [{"state": "captured"}]}),
+    );
+    world.gateways[0].restart();
+    books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn with_all_providers_down_it_is_undone_at_its_deadline() {
+    let gateways = vec![Gateway::stopped("a"), Gateway::stopped("b")];
+    let world = World::with("undone", gateways, |setup| {
+        setup.argument("--checkout-deadline-seconds").argument("2")
+    });
+    let it = world.purchase(1);
+    let refused = world.complete(&it, 20, card("tok_visa"));
+    let refused = refused.refused(409, "payment_declined");
+    assert_eq!(refused["reason"], "unavailable");
+    assert_eq!(world.checkout(&it.checkout)["state"], "open");
+    let shop = world.shop();
+    let parked = world.purchase(1);
+    world.complete(&parked, 0, card("tok_visa")).is(202);
+    parked.cancelling(&shop).send().is(202);
+    assert_eq!(world.ended(&parked.checkout, SOON)["state"], "cancelled");
+    world.gateways.iter().for_each(Gateway::restart);
+    world
+        .complete_with(&it, &crate::support::uuid(), 10, card("tok_visa"))
+        .is(200);
+    books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn undecided_money_is_shown_to_somebody_and_ends_by_itself_later() {
+    let world = World::with("attention", vec![Gateway::start("a")], |setup| {
+        let setup = setup.argument("--checkout-deadline-seconds").argument("1");
+        setup.argument("--give-up-seconds").argument("2")
+    });
+    let rows = [
+        (
+            vec![("authorize", "close_before"), ("void", "close_after")],
+            "open",
+        ),
+        (
+            vec![
+                ("authorize", "hang_after"),
+                ("void", "error_before"),
+                ("lookup", "error_before"),
+            ],
+            "open",
+        ),
+        (vec![("capture", "error_before")], "completed"),
+        (
+            vec![("capture", "close_after"), ("lookup", "lookup_missing")],
+            "completed",
+        ),
+    ];
+    for (faults, end) in rows {
+        let it = world.purchase(1);
+        for (op, kind) in &faults {
+            world.gateway().fault(json!({"op": op, "kind": kind}));
+        }
+        world.complete(&it, 0, card("tok_visa")).is(202);
+        eventually(SOON, "somebody must look", || {
+            (world.checkout(&it.checkout)["state"] == "needs_attention").then_some(())
+        });
+        world.gateway().mend_all();
+        assert_eq!(world.ended(&it.checkout, SOON)["state"], end, "{faults:?}");
+    }
+    books::agree(&world);
+    world.replays();
+}
