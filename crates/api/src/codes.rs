@@ -23,6 +23,7 @@ pub const CODES: &[(&str, u16)] = &[
     ("quote_stale", 409),
     ("payment_declined", 409),
     ("exceeds_remaining", 409),
+    ("insufficient_funds", 409),
     ("too_large", 413),
     ("uri_too_long", 414),
     ("unsupported_media_type", 415),

@@ -1,10 +1,11 @@
 //! Errors as RFC 9457 problems: a stable code, a sentence that says what to do, and the fields the contract names.
 
 use crate::codes::status_of;
-use crate::wire::checkout::Totals;
+use crate::wire::checkout::{Totals, detail};
 use bytes::Bytes;
 use cartwright_app::Fault;
 use cartwright_domain::Refusal;
+use cartwright_domain::checkout::{Failure, FailureCode};
 use serde_json::{Map, Value, json};
 
 /// What went wrong, for the caller.
@@ -214,6 +215,28 @@ impl From<Refusal> for Problem {
                 Self::new("exceeds_remaining", detail)
                     .with("requested", requested)
                     .with("remaining", remaining)
+            }
+            Refusal::InsufficientFunds {
+                requested,
+                available,
+                currency,
+            } => {
+                let detail = format!(
+                    "{requested} minor units of {currency} were asked for and the wallet has {available} available; ask for no more than that"
+                );
+                Self::new("insufficient_funds", detail)
+                    .with("requested", requested)
+                    .with("available", available)
+                    .with("currency", currency.code())
+            }
+            Refusal::PaymentDeclined { reason, checkout } => {
+                let failure = Failure {
+                    code: FailureCode::PaymentDeclined,
+                    reason: Some(reason),
+                };
+                Self::new("payment_declined", detail(failure))
+                    .with("reason", reason.as_str())
+                    .with("checkout_id", checkout.to_string())
             }
             Refusal::KeyReused => Self::new(
                 "idempotency_key_reused",

@@ -32,9 +32,12 @@ pub struct Committed {
 /// Guessed bytes of one entry, to size the table.
 const TYPICAL_ENTRY: u64 = 600;
 
-/// Looked for when a hold is made, and again only by a client that repeats itself: would push out what is needed.
+/// Looked for when a hold or an entry is made, and again only by a client that repeats itself: would push out what is needed.
 fn is_asked_once(key: &Key) -> bool {
-    matches!(key, Key::Reference(..))
+    matches!(
+        key,
+        Key::Reference(..) | Key::WalletReference(..) | Key::WalletEntry(_)
+    )
 }
 
 impl Committed {
@@ -119,6 +122,10 @@ impl Committed {
             | Key::Payment(_)
             | Key::Instrument(_)
             | Key::Order(_)
+            | Key::Wallet(_)
+            | Key::WalletEntry(_)
+            | Key::WalletReference(..)
+            | Key::Account(..)
             | Key::OrderNumber(_)
             | Key::Invoice(_)
             | Key::CreditNote(_)

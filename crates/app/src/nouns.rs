@@ -9,9 +9,10 @@ use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
 use cartwright_domain::order::Order;
 use cartwright_domain::payment::{Instrument, Payment};
+use cartwright_domain::wallet::{Account, Entry as WalletEntry, Wallet};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId,
-    ReturnId, Sku, Slug, StoreId, Time, TransferId,
+    ApiKeyId, CartId, CheckoutId, ContactId, Currency, OrderId, PaymentId, ProductId,
+    ReservationId, ReturnId, Sku, Slug, StoreId, Time, TransferId, WalletEntryId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -33,7 +34,14 @@ pub enum Key {
     /// What a card is charged through. In no snapshot, and of no event that can be replayed.
     Instrument(PaymentId),
     Order(OrderId),
+    /// Of a customer.
+    Wallet(SmolStr),
+    WalletEntry(WalletEntryId),
     ApiKey(ApiKeyId),
+    /// Which entry a customer's wallet has under a reference that its client chose.
+    WalletReference(SmolStr, SmolStr),
+    /// How an account of the ledger stands in one currency.
+    Account(Account, Currency),
     /// Which order has a number.
     OrderNumber(u64),
     /// Which order an invoice is of.
@@ -88,6 +96,8 @@ pub enum Record {
     Payment(Arc<Payment>),
     Instrument(Arc<Instrument>),
     Order(Arc<Order>),
+    Wallet(Arc<Wallet>),
+    WalletEntry(Arc<WalletEntry>),
     ApiKey(Arc<ApiKey>),
     /// Under [`Key::Sku`] and [`Key::Slug`].
     ProductId(ProductId),
@@ -103,8 +113,12 @@ pub enum Record {
     CheckoutId(CheckoutId),
     /// Under [`Key::OrderNumber`], [`Key::Invoice`], [`Key::CreditNote`] and [`Key::Return`].
     OrderId(OrderId),
+    /// Under [`Key::WalletReference`].
+    WalletEntryId(WalletEntryId),
     /// Under [`Key::OpenHolds`] and [`Key::Last`].
     Count(u64),
+    /// Under [`Key::Account`]: minor units; above 0 more was credited to it than debited.
+    Amount(i64),
 }
 
 /// What happened, to which thing.
@@ -122,6 +136,8 @@ pub enum Event {
     Payment(PaymentId, <Payment as Entity>::Event),
     Instrument(PaymentId, <Instrument as Entity>::Event),
     Order(OrderId, <Order as Entity>::Event),
+    Wallet(SmolStr, <Wallet as Entity>::Event),
+    WalletEntry(WalletEntryId, <WalletEntry as Entity>::Event),
     ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
     /// Told beside a movement; changes nothing.
     Notice(Arc<Level>, Notice),
@@ -159,6 +175,8 @@ impl Event {
             Self::Payment(id, _) => Key::Payment(*id),
             Self::Instrument(id, _) => Key::Instrument(*id),
             Self::Order(id, _) => Key::Order(*id),
+            Self::Wallet(customer, _) => Key::Wallet(customer.clone()),
+            Self::WalletEntry(id, _) => Key::WalletEntry(*id),
             Self::ApiKey(id, _) => Key::ApiKey(*id),
             Self::Notice(level, _) => Key::Level(level.key.clone()),
         }
@@ -166,7 +184,7 @@ impl Event {
 
     /// Changes the state of that thing. Live writes and replay both come through here.
     pub fn apply(&self, state: &mut Option<Record>, at: Time) {
-        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, ApiKey);
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, Wallet, WalletEntry, ApiKey);
     }
 }
 
@@ -185,6 +203,8 @@ impl Record {
             Self::Payment(it) => it.version,
             Self::Instrument(it) => it.version(),
             Self::Order(it) => it.version,
+            Self::Wallet(it) => it.version,
+            Self::WalletEntry(it) => it.version(),
             Self::ApiKey(it) => it.version,
             Self::ProductId(_)
             | Self::ReservationId(_)
@@ -193,6 +213,8 @@ impl Record {
             | Self::CartId(_)
             | Self::CheckoutId(_)
             | Self::OrderId(_)
+            | Self::WalletEntryId(_)
+            | Self::Amount(_)
             | Self::Count(_) => 0,
         }
     }
@@ -220,6 +242,8 @@ impl Record {
                 let back = it.refunds.len() * 400 + it.returns.len() * 240;
                 500 + it.lines.len() * 220 + it.history.len() * 96 + back
             }
+            Self::Wallet(it) => 120 + it.balances.len() * 16 + it.holds.len() * 32,
+            Self::WalletEntry(_) => 320,
             Self::Contact(_) => 800,
             Self::Payment(_) => 320,
             Self::Instrument(_) => 80,
@@ -233,6 +257,8 @@ impl Record {
             | Self::CartId(_)
             | Self::CheckoutId(_)
             | Self::OrderId(_)
+            | Self::WalletEntryId(_)
+            | Self::Amount(_)
             | Self::Count(_) => 0,
         };
         (OVERHEAD + own) as u64
@@ -274,6 +300,7 @@ pub fn index_changes(
         (Some(Record::ApiKey(key)), None) => visit(IndexChange::Drop(Key::KeyHash(key.hash))),
         (before, after @ Some(Record::Checkout(_))) => checkout_changes(before, after, visit),
         (before, Some(Record::Order(after))) => order_changes(before, after, visit),
+        (None, Some(Record::WalletEntry(entry))) => entry_changes(entry, visit),
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
         _ => {}
     }
@@ -288,6 +315,8 @@ pub enum IndexChange {
     Drop(Key),
     /// A counter moves.
     Add(Key, i64),
+    /// An account moves.
+    Post(Key, i64),
     /// A location joins a list.
     Join(Key, StoreId),
 }
@@ -296,7 +325,11 @@ impl IndexChange {
     /// Which index entry changes.
     pub fn key(&self) -> &Key {
         match self {
-            Self::Set(key, _) | Self::Drop(key) | Self::Add(key, _) | Self::Join(key, _) => key,
+            Self::Set(key, _)
+            | Self::Drop(key)
+            | Self::Add(key, _)
+            | Self::Post(key, _)
+            | Self::Join(key, _) => key,
         }
     }
 }
@@ -415,5 +448,19 @@ fn order_changes(before: Option<&Record>, after: &Order, visit: &mut dyn FnMut(I
     for back in after.returns.iter().skip(returns) {
         let key = Key::Return(back.id);
         visit(IndexChange::Set(key, Record::OrderId(after.id)));
+    }
+}
+
+fn entry_changes(entry: &WalletEntry, visit: &mut dyn FnMut(IndexChange)) {
+    let data = &entry.data;
+    if data.is_clients() {
+        visit(IndexChange::Set(
+            Key::WalletReference(data.customer.clone(), data.reference.clone()),
+            Record::WalletEntryId(entry.id),
+        ));
+    }
+    for posting in &data.postings {
+        let key = Key::Account(posting.account, data.amount.currency);
+        visit(IndexChange::Post(key, posting.amount));
     }
 }

@@ -187,6 +187,13 @@ fn expect_indexes(record: &Record, indexes: &mut HashMap<Key, Record>) {
             };
             indexes.insert(key, Record::Count(count.saturating_add_signed(delta)));
         }
+        IndexChange::Post(key, delta) => {
+            let amount = match indexes.get(&key) {
+                Some(Record::Amount(amount)) => *amount,
+                _ => 0,
+            };
+            indexes.insert(key, Record::Amount(amount.saturating_add(delta)));
+        }
         IndexChange::Join(key, store) => {
             let mut stores = match indexes.remove(&key) {
                 Some(Record::Stores(stores)) => stores,

@@ -11,9 +11,10 @@ use cartwright_domain::key::ApiKey;
 use cartwright_domain::location::Store;
 use cartwright_domain::order::{Event as OrderEvent, Order};
 use cartwright_domain::payment::{Event as PaymentEvent, Instrument, Payment};
+use cartwright_domain::wallet::{Entry as WalletEntry, EntryEvent, Wallet};
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, Refusal, ReservationId,
-    ReturnId, Sku, Slug, StoreId, Time, TransferId,
+    ReturnId, Sku, Slug, StoreId, Time, TransferId, WalletEntryId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -127,6 +128,18 @@ impl Work {
         order, Order(id: &OrderId), Order(Arc<Order>)
     );
     reader!(
+        /// A customer's wallet; `None` before its first credit.
+        wallet, Wallet(customer: &SmolStr), Wallet(Arc<Wallet>)
+    );
+    reader!(
+        /// An entry of the wallets' ledger.
+        wallet_entry, WalletEntry(id: &WalletEntryId), WalletEntry(Arc<WalletEntry>)
+    );
+    reader!(
+        /// The entry that a customer's wallet has under a reference of its client.
+        entry_called, WalletReference(customer: &SmolStr, reference: &SmolStr), WalletEntryId(WalletEntryId)
+    );
+    reader!(
         /// The order that has a number.
         order_numbered, OrderNumber(number: &u64), OrderId(OrderId)
     );
@@ -216,6 +229,12 @@ impl Work {
                     Some(Record::Reservation(hold)),
                 ) => Some(Key::OpenHolds(hold.principal.clone())),
                 (Event::Level(level, _), None) => Some(Key::StoresOf(level.sku.clone())),
+                (Event::WalletEntry(_, EntryEvent::Posted(data)), _) => {
+                    let accounts = data.postings.iter().map(|it| it.account);
+                    let accounts = accounts.map(|it| Key::Account(it, data.amount.currency));
+                    missing.extend(accounts.filter(|key| !self.has(key)));
+                    None
+                }
                 _ => None,
             };
             // What is made under an id just drawn cannot be there yet; asking for it would draw another one, for ever.
@@ -279,6 +298,13 @@ impl Work {
                 };
                 slot.now = Some(Record::Count(count.saturating_add_signed(delta)));
             }
+            IndexChange::Post(_, delta) => {
+                let amount = match slot.now {
+                    Some(Record::Amount(amount)) => amount,
+                    _ => 0,
+                };
+                slot.now = Some(Record::Amount(amount.saturating_add(delta)));
+            }
             IndexChange::Join(_, store) => {
                 let mut stores = match slot.now.take() {
                     Some(Record::Stores(stores)) => stores,
@@ -320,6 +346,7 @@ fn is_birth(event: &Event) -> bool {
             | Event::Payment(_, PaymentEvent::Started(_))
             | Event::Order(_, OrderEvent::Placed(_))
             | Event::Instrument(_, _)
+            | Event::WalletEntry(_, EntryEvent::Posted(_))
     )
 }
 

@@ -188,6 +188,10 @@ made_id!(
     ReturnId, "ret"
 );
 made_id!(
+    /// An entry of the wallets' ledger.
+    WalletEntryId, "wen"
+);
+made_id!(
     /// A person's data, kept apart from everything else.
     ContactId, "con"
 );

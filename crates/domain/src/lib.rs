@@ -17,10 +17,11 @@ pub mod payment;
 pub mod place;
 pub mod refusal;
 pub mod time;
+pub mod wallet;
 
 pub use id::{
     ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
-    QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId, TransferId,
+    QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId, TransferId, WalletEntryId,
 };
 pub use money::{Currency, Money};
 pub use place::Country;

@@ -1,6 +1,7 @@
 //! What the shop answers when the business says no: a closed list with stable codes.
 
 use crate::checkout::{Field, Staleness, Totals};
+use crate::payment::Decline;
 use crate::{CheckoutId, Country, Currency, Sku};
 use serde::Serialize;
 
@@ -92,6 +93,19 @@ pub enum Refusal {
     /// More than what is left.
     #[error("{requested} asked for, {remaining} left")]
     ExceedsRemaining { requested: i64, remaining: i64 },
+    /// More than what a wallet has and does not hold.
+    #[error("{requested} {currency} asked for, {available} available")]
+    InsufficientFunds {
+        requested: i64,
+        available: i64,
+        currency: Currency,
+    },
+    /// A part of a checkout cannot be paid so.
+    #[error("the payment is declined: {}", reason.as_str())]
+    PaymentDeclined {
+        reason: Decline,
+        checkout: CheckoutId,
+    },
     /// The idempotency key belongs to another request.
     #[error("the key was used with another request")]
     KeyReused,

@@ -12,9 +12,10 @@ use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::inventory::{LevelKey, State};
+use cartwright_domain::wallet::Account;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ReservationId, ReturnId, Sku,
-    StoreId, Time,
+    ApiKeyId, CartId, CheckoutId, ContactId, Money, OrderId, PaymentId, ReservationId, ReturnId,
+    Sku, StoreId, Time, WalletEntryId,
 };
 use cartwright_proto::events as proto;
 use parking_lot::Mutex;
@@ -91,7 +92,9 @@ impl Tables {
     fn check(&self, batch: &Batch<'_>) -> Result<(), Fault> {
         for (key, value) in batch.changed {
             let taken = match (key, value) {
-                (Key::Reference(..), Some(_)) => self.records.contains_key(key),
+                (Key::Reference(..) | Key::WalletReference(..), Some(_)) => {
+                    self.records.contains_key(key)
+                }
                 (Key::ApiKey(id), Some(Record::ApiKey(new))) => {
                     let known = self.records.get(&Key::KeyHash(new.hash));
                     known.is_some_and(|known| *known != Record::ApiKeyId(*id))
@@ -418,6 +421,36 @@ impl ReadStore for Memory {
             .filter(|(id, _)| after.is_none_or(|after| *id > after))
             .take(limit)
             .collect())
+    }
+
+    fn list_wallet_entries(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let wanted = |record: &Record| match record {
+            Record::WalletEntry(it) => Some(it.data.customer == customer),
+            _ => None,
+        };
+        let from = Key::WalletEntry(WalletEntryId(0));
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn ledger_accounts(&self) -> Result<Vec<(Account, Money)>, Fault> {
+        let tables = self.state.lock();
+        let accounts = tables
+            .records
+            .iter()
+            .filter_map(|(key, record)| match (key, record) {
+                (Key::Account(account, currency), Record::Amount(amount)) => {
+                    Some((*account, Money::new(*amount, *currency)))
+                }
+                _ => None,
+            });
+        let mut accounts: Vec<_> = accounts.collect();
+        accounts.sort_unstable_by_key(|(account, money)| (money.currency, *account));
+        Ok(accounts)
     }
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {

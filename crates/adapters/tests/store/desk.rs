@@ -145,6 +145,10 @@ fn indexed(current: Option<&Record>, change: &IndexChange) -> Option<Record> {
             Some(Record::Count(count.saturating_add_signed(*delta)))
         }
         (IndexChange::Add(_, delta), _) => Some(Record::Count(delta.unsigned_abs())),
+        (IndexChange::Post(_, delta), Some(Record::Amount(amount))) => {
+            Some(Record::Amount(amount + delta))
+        }
+        (IndexChange::Post(_, delta), _) => Some(Record::Amount(*delta)),
         (IndexChange::Join(_, store), current) => {
             let mut stores = match current {
                 Some(Record::Stores(stores)) => stores.to_vec(),

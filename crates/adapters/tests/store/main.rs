@@ -12,3 +12,4 @@ mod orders;
 mod replies;
 mod saga;
 mod samples;
+mod wallets;

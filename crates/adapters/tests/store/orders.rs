@@ -44,7 +44,7 @@ fn placed(id: u128) -> Event {
         checkout: CheckoutId(id),
         attempt: 2,
         cart: CartId(id),
-        customer: (id % 2 == 0).then(|| "ada".into()),
+        customer: id.is_multiple_of(2).then(|| "ada".into()),
         contact: Some(ContactId(id)),
         country: Country::new("DE").unwrap(),
         currency: usd(0).currency,

@@ -12,6 +12,8 @@ use cartwright_app::shop::Submission;
 use cartwright_app::{Key, Record, Reply as Decision};
 use cartwright_domain::CheckoutId;
 use cartwright_domain::checkout::{AttemptState, Checkout as Known, FailureCode};
+use cartwright_domain::key::Scope;
+use cartwright_domain::payment::Method;
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +39,7 @@ pub(super) const ROUTES: &[Endpoint] = &[Endpoint {
     ],
     refusals: &[
         "idempotency_key_required",
+        "forbidden",
         "not_found",
         "version_conflict",
         "idempotency_key_reused",
@@ -63,6 +66,12 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
     let target = call.checkout_target(expected_version)?;
     let now_ns = call.edge.shop.clock().monotonic_ns();
     let (quote, pay) = body.checked(call.edge.saga.providers(), now_ns)?;
+    let wallet = pay.parts.iter().any(|it| it.method == Method::Wallet);
+    if wallet && !call.who.may(Scope::Wallets) {
+        let detail = "paying with a wallet needs a key with scope wallets";
+        let scope = Scope::Wallets.as_str();
+        return Err(Problem::new("forbidden", detail).with("scope", scope));
+    }
     let hash = key_hash(
         &call.who.principal,
         call.endpoint.method.as_str(),

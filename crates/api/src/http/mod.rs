@@ -48,6 +48,7 @@ mod storefront;
 mod stores;
 mod transfers;
 mod variants;
+mod wallets;
 
 pub use auth::{ROOT_NAME, Who, identify};
 pub use edge::{Buying, Edge, Options};

@@ -295,6 +295,7 @@ fn tag(endpoint: &Endpoint) -> &'static str {
         "inventory" | "sync" | "dead-letters" => "operation",
         "products" | "variants" | "search" | "imports" => "catalog",
         "carts" | "customers" => "carts",
+        "ledger" => "wallets",
         "api-keys" => "keys",
         "returns" | "invoices" => "orders",
         first => first,

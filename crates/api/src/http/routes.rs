@@ -4,7 +4,7 @@ use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
     imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
-    returns, search, storefront, stores, transfers, variants, watch, webhooks_in,
+    returns, search, storefront, stores, transfers, variants, wallets, watch, webhooks_in,
 };
 
 /// All routes.
@@ -31,6 +31,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         watch::ROUTES,
         attention::ROUTES,
         webhooks_in::ROUTES,
+        wallets::ROUTES,
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,

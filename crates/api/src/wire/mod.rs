@@ -12,6 +12,7 @@ pub mod search;
 pub mod stock;
 pub mod strict;
 pub mod timestamp;
+pub mod wallet;
 
 pub use money::Money;
 pub use timestamp::{Timestamp, parse_time};

@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record, Series};
 use crate::shop::Shop;
 use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::wallet::EntryEvent;
 use cartwright_domain::{cart, checkout, checkout::SagaEvent, order};
 use cartwright_proto::events as proto;
 
@@ -110,8 +111,16 @@ fn forget_event(committed: &Committed, event: &Event) {
         Event::Order(_, order::Event::ReturnRequested { id, .. }) => {
             committed.forget(&Key::Return(*id));
         }
+        Event::WalletEntry(_, EntryEvent::Posted(data)) => {
+            let reference = (data.customer.clone(), data.reference.clone());
+            committed.forget(&Key::WalletReference(reference.0, reference.1));
+            for posting in &data.postings {
+                committed.forget(&Key::Account(posting.account, data.amount.currency));
+            }
+        }
         Event::Checkout(_, checkout::Event::Updated(_) | checkout::Event::Saga(_))
         | Event::Order(..)
+        | Event::Wallet(..)
         | Event::Payment(..)
         | Event::Instrument(..)
         | Event::Contact(..)

@@ -10,13 +10,14 @@ mod order;
 mod order_back;
 mod payment;
 mod saga;
+mod wallet;
 
 use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
-    StoreId, TransferId,
+    StoreId, TransferId, WalletEntryId,
 };
 use cartwright_domain::{
     cart as carts, catalog as products, checkout as checkouts, inventory::LevelKey, key as keys,
@@ -39,6 +40,8 @@ pub fn stream(key: &Key) -> String {
         Key::Payment(id) => format!("payment:{id}"),
         Key::Instrument(id) => format!("instrument:{id}"),
         Key::Order(id) => format!("order:{id}"),
+        Key::Wallet(customer) => format!("wallet:{customer}"),
+        Key::WalletEntry(id) => format!("wallet_entry:{id}"),
         Key::ApiKey(id) => format!("api_key:{id}"),
         Key::Sku(..)
         | Key::Slug(..)
@@ -47,6 +50,8 @@ pub fn stream(key: &Key) -> String {
         | Key::KeyHash(..)
         | Key::UserCart(..)
         | Key::CheckoutOf(..)
+        | Key::WalletReference(..)
+        | Key::Account(..)
         | Key::OrderNumber(..)
         | Key::Invoice(..)
         | Key::CreditNote(..)
@@ -77,6 +82,8 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "payment" => Key::Payment(id.parse::<PaymentId>().ok()?),
         "instrument" => Key::Instrument(id.parse::<PaymentId>().ok()?),
         "order" => Key::Order(id.parse::<OrderId>().ok()?),
+        "wallet" => Key::Wallet(id.into()),
+        "wallet_entry" => Key::WalletEntry(id.parse::<WalletEntryId>().ok()?),
         "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
         _ => return None,
     })
@@ -123,6 +130,8 @@ pub fn type_of(event: &Event) -> &'static str {
         Event::Instrument(_, payments::InstrumentEvent::Recorded(_)) => "instrument.recorded",
         Event::Instrument(_, payments::InstrumentEvent::Erased) => "instrument.erased",
         Event::Order(_, event) => order::type_of(event),
+        Event::Wallet(_, event) => wallet::type_of(event),
+        Event::WalletEntry(..) => wallet::ENTRY_POSTED,
         Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
         Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
         Event::Notice(_, notice) => notice.as_str(),
@@ -162,6 +171,8 @@ pub fn encode(event: &Event) -> Vec<u8> {
         // Which payment it is for stands in the stream's name, and nothing else may stand in the log.
         Event::Instrument(..) => Vec::new(),
         Event::Order(_, event) => order::encode(event),
+        Event::Wallet(_, event) => wallet::encode(event),
+        Event::WalletEntry(_, event) => wallet::encode_entry(event),
         Event::ApiKey(_, event) => api_key::encode(event),
         Event::Notice(level, _) => proto::StockNotice {
             available: level.available(),
@@ -211,6 +222,10 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         }
         Key::Payment(id) => payment::decode(kind, payload).map(|event| Event::Payment(id, event)),
         Key::Order(id) => order::decode(kind, payload).map(|event| Event::Order(id, event)),
+        Key::Wallet(id) => wallet::decode(kind, payload).map(|event| Event::Wallet(id, event)),
+        Key::WalletEntry(id) => {
+            wallet::decode_entry(kind, payload).map(|event| Event::WalletEntry(id, event))
+        }
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
         Key::Sku(..)
         | Key::Slug(..)
@@ -221,6 +236,8 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::CheckoutOf(..)
         | Key::Contact(..)
         | Key::Instrument(..)
+        | Key::WalletReference(..)
+        | Key::Account(..)
         | Key::OrderNumber(..)
         | Key::Invoice(..)
         | Key::CreditNote(..)

@@ -7,8 +7,9 @@ use crate::{Fault, kept::KeptReply};
 use bytes::Bytes;
 use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::order::State as OrderState;
+use cartwright_domain::wallet::Account;
 use cartwright_domain::{
-    CartId, CheckoutId, OrderId, PaymentId, ReservationId, ReturnId, Sku, StoreId, Time,
+    CartId, CheckoutId, Money, OrderId, PaymentId, ReservationId, ReturnId, Sku, StoreId, Time,
 };
 use cartwright_proto::events as proto;
 use smol_str::SmolStr;
@@ -195,6 +196,18 @@ pub trait ReadStore: Send + Sync {
         after: Option<PaymentId>,
         limit: usize,
     ) -> Result<Vec<PaymentId>, Fault>;
+
+    /// Entries of a customer's wallet, oldest first.
+    fn list_wallet_entries(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// How the accounts of the wallets' ledger stand, all at one moment, in the order of currencies and accounts. They sum to 0 for
+    /// each currency.
+    fn ledger_accounts(&self) -> Result<Vec<(Account, Money)>, Fault>;
 
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;

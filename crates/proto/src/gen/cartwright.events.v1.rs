@@ -1023,3 +1023,73 @@ pub struct PaymentRefunded {
 /// The provider shows the same as is recorded here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentVerified {}
+/// An entry changed a wallet's balance.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletBooked {
+    #[prost(bytes = "vec", tag = "1")]
+    pub entry_id: ::prost::alloc::vec::Vec<u8>,
+    /// Minor units; below 0 it falls.
+    #[prost(sint64, tag = "2")]
+    pub change: i64,
+    #[prost(string, tag = "3")]
+    pub currency: ::prost::alloc::string::String,
+}
+/// A purchase holds money of the wallet.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletHeld {
+    #[prost(bytes = "vec", tag = "1")]
+    pub payment_id: ::prost::alloc::vec::Vec<u8>,
+    /// Minor units.
+    #[prost(sint64, tag = "2")]
+    pub amount: i64,
+    #[prost(string, tag = "3")]
+    pub currency: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletReleased {
+    #[prost(bytes = "vec", tag = "1")]
+    pub payment_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// What a payment held was taken.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletCaptured {
+    #[prost(bytes = "vec", tag = "1")]
+    pub payment_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub entry_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// An entry of the ledger.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WalletEntryPosted {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+    /// "credit", "debit", "payment" or "refund".
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    /// Minor units, more than 0.
+    #[prost(sint64, tag = "3")]
+    pub amount: i64,
+    #[prost(string, tag = "4")]
+    pub currency: ::prost::alloc::string::String,
+    /// The wallet's balance of that currency after it.
+    #[prost(sint64, tag = "5")]
+    pub balance: i64,
+    #[prost(string, tag = "6")]
+    pub reference: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "7")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub order_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    /// They sum to 0.
+    #[prost(message, repeated, tag = "9")]
+    pub postings: ::prost::alloc::vec::Vec<WalletPosting>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletPosting {
+    /// "customer_wallets", "credit_issued", "credit_withdrawn", "sales" or "refunds".
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Minor units; above 0 credits the account, below 0 debits it.
+    #[prost(sint64, tag = "2")]
+    pub amount: i64,
+}

@@ -23,6 +23,8 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) -> anyhow::Result<()>
         Record::Checkout(it) => put!(b'o', it),
         Record::Payment(it) => put!(b'y', it),
         Record::Order(it) => put!(b'd', it),
+        Record::Wallet(it) => put!(b'w', it),
+        Record::WalletEntry(it) => put!(b'e', it),
         Record::ApiKey(it) => put!(b'k', it),
         Record::ProductId(_)
         | Record::ReservationId(_)
@@ -31,6 +33,8 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) -> anyhow::Result<()>
         | Record::CartId(_)
         | Record::CheckoutId(_)
         | Record::OrderId(_)
+        | Record::WalletEntryId(_)
+        | Record::Amount(_)
         | Record::Count(_) => bail!("an index entry follows from a noun and is not kept"),
         Record::Contact(_) | Record::Instrument(_) => {
             bail!("a person's data is kept in the database alone")
@@ -66,6 +70,8 @@ pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<(Key, Record)> {
         b'o' => take!(Checkout, id),
         b'y' => take!(Payment, id),
         b'd' => take!(Order, id),
+        b'w' => take!(Wallet, customer),
+        b'e' => take!(WalletEntry, id),
         b'k' => take!(ApiKey, id),
         other => bail!("a record of unknown kind {other}"),
     })

@@ -36,4 +36,6 @@ mod stores;
 mod transfers;
 mod variants;
 mod versions;
+mod wallet_payments;
+mod wallets;
 mod who;

@@ -157,6 +157,16 @@ fn carts(shop: &Shop) -> Vec<Row> {
     ]
 }
 
+fn wallets() -> Vec<Row> {
+    let (customer, scope) = (fresh("customer"), For::Scope("wallets"));
+    let path = |rest: &str| format!("/v1/wallets/{customer}{rest}");
+    vec![
+        row(scope, "GET", path("")),
+        row(scope, "GET", path("/entries")),
+        row(scope, "GET", "/v1/ledger/accounts"),
+    ]
+}
+
 fn operation() -> Vec<Row> {
     use For::{Operator, Scope};
     let body = json!({"name": "x", "scopes": ["carts"]});
@@ -219,6 +229,10 @@ fn every_route_is_open_to_those_it_names() {
         .into_iter()
         .flatten()
     {
+        try_row(&shop, &row, &outsider);
+    }
+    let outsider = shop.api_key(&["carts"]);
+    for row in wallets() {
         try_row(&shop, &row, &outsider);
     }
 }

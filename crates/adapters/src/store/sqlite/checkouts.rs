@@ -1,7 +1,7 @@
 //! What the table of checkouts is asked for.
 
 use super::fault::fault;
-use super::rows;
+use super::{puts, rows};
 use cartwright_app::Fault;
 use cartwright_app::ports::CheckoutsWanted;
 use cartwright_domain::checkout::State;
@@ -45,7 +45,7 @@ pub(super) fn stale(
                WHERE state = 0 AND expires_hour <= ?1 AND expires_at <= ?2 \
                ORDER BY expires_hour, expires_at LIMIT ?3";
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-    let key = params![rows::expires_hour(now), now.0, limit as i64];
+    let key = params![puts::expires_hour(now), now.0, limit as i64];
     let found = statement
         .query_map(key, |row| rows::made_id(row, 0).map(CheckoutId))
         .map_err(fault)?;

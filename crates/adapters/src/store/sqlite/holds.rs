@@ -36,7 +36,7 @@ pub(super) fn body<'j>(json: &'j mut Vec<u8>, hold: &Reservation) -> Result<&'j 
     let differs = hold.asked != asked(&hold.lines);
     let asked = differs.then_some(Cow::Borrowed(&*hold.asked));
     let reference = Cow::Borrowed(hold.reference.as_str());
-    super::rows::encode(json, &Body(reference, lines.collect(), asked))
+    super::puts::encode(json, &Body(reference, lines.collect(), asked))
 }
 
 /// What asking for just these lines looks like.

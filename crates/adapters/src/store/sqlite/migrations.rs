@@ -43,6 +43,11 @@ const MIGRATIONS: &[Migration] = &[
         up: RETURNS_UP,
         down: RETURNS_DOWN,
     },
+    Migration {
+        name: "wallets and their ledger",
+        up: WALLETS_UP,
+        down: WALLETS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -123,6 +128,33 @@ DROP INDEX contacts_by_email;
 DROP TABLE orders;
 DROP TABLE instruments;
 DROP TABLE payments;
+";
+
+const WALLETS_UP: &str = "
+CREATE TABLE wallets (customer_id TEXT PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+-- Never changed, never removed.
+CREATE TABLE wallet_entries (
+    id BLOB PRIMARY KEY,
+    customer_id TEXT NOT NULL,
+    -- Of credits and debits; what follows from a purchase has none of its own.
+    reference TEXT,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX wallet_entries_by_customer ON wallet_entries (customer_id, id);
+CREATE UNIQUE INDEX wallet_references ON wallet_entries (customer_id, reference) WHERE reference IS NOT NULL;
+CREATE TABLE ledger_accounts (
+    account TEXT NOT NULL,
+    currency TEXT NOT NULL,
+    -- Minor units; above 0 more was credited than debited.
+    amount INTEGER NOT NULL,
+    PRIMARY KEY (account, currency)
+) WITHOUT ROWID;
+";
+
+const WALLETS_DOWN: &str = "
+DROP TABLE ledger_accounts;
+DROP TABLE wallet_entries;
+DROP TABLE wallets;
 ";
 
 const CHECKOUTS_DOWN: &str = "

@@ -14,8 +14,10 @@ mod migrations;
 mod open;
 mod orders;
 mod packed;
+mod puts;
 mod read;
 mod rows;
+mod wallets;
 mod write;
 
 pub(in crate::store) use log::{last_position, take_movements};

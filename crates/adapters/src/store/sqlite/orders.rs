@@ -1,7 +1,8 @@
 //! What the tables of orders, credit notes and returns are asked for.
 
 use super::fault::fault;
-use super::rows::{made_id, order_state};
+use super::puts::order_state;
+use super::rows::made_id;
 use cartwright_app::Fault;
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::OrdersWanted;

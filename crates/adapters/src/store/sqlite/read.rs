@@ -3,13 +3,15 @@
 use super::fault::fault;
 use super::lease::Fence;
 use super::open::{Locked, Secrets, SqliteOptions, connect_more};
-use super::{checkouts, holds, log, orders, rows};
+use super::{checkouts, holds, log, orders, puts, rows, wallets};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{CheckoutsWanted, Cursor, OrdersWanted, Page, ReadStore};
+use cartwright_domain::wallet::Account;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, OrderId, PaymentId, ReturnId, Sku, StoreId, Time,
+    ApiKeyId, CartId, CheckoutId, Money, OrderId, PaymentId, ReturnId, Sku, StoreId, Time,
+    WalletEntryId,
 };
 use cartwright_proto::events as proto;
 use parking_lot::{Condvar, Mutex};
@@ -158,7 +160,7 @@ impl Reader {
                  ORDER BY expires_hour, expires_at LIMIT ?3"
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
-            let key = params![rows::expires_hour(now), now.0, limit as i64];
+            let key = params![puts::expires_hour(now), now.0, limit as i64];
             let carts = statement
                 .query_map(key, |row| rows::made_id(row, 0).map(CartId))
                 .map_err(fault)?;
@@ -177,6 +179,8 @@ pub(in crate::store) fn place(record: &Record) -> String {
         Record::Checkout(it) => it.id.to_string(),
         Record::Payment(it) => it.id.to_string(),
         Record::Order(it) => it.id.to_string(),
+        Record::Wallet(it) => it.customer.to_string(),
+        Record::WalletEntry(it) => it.id.to_string(),
         Record::ApiKey(it) => it.id.to_string(),
         Record::Reservation(it) => it.id.to_string(),
         Record::Transfer(it) => it.id.to_string(),
@@ -189,6 +193,8 @@ pub(in crate::store) fn place(record: &Record) -> String {
         | Record::Contact(_)
         | Record::Instrument(_)
         | Record::OrderId(_)
+        | Record::WalletEntryId(_)
+        | Record::Amount(_)
         | Record::Count(_) => String::new(),
     }
 }
@@ -347,6 +353,25 @@ impl ReadStore for Reader {
         self.with(|connection| orders::returns(connection, after, limit))
     }
 
+    fn list_wallet_entries(
+        &self,
+        customer: &str,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let after = after_id(after, |id: WalletEntryId| id.0);
+        self.page(
+            wallets::ENTRIES,
+            vec![&customer, &after],
+            limit,
+            rows::wallet_entry,
+        )
+    }
+
+    fn ledger_accounts(&self) -> Result<Vec<(Account, Money)>, Fault> {
+        self.with(wallets::accounts)
+    }
+
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let sql = "SELECT body FROM api_keys WHERE id > ?1 ORDER BY id LIMIT ?2";
         self.page(
@@ -397,6 +422,14 @@ impl ReadStore for Reader {
         all("SELECT body FROM checkouts ORDER BY id", rows::checkout)?;
         all("SELECT body FROM payments ORDER BY id", rows::payment)?;
         all("SELECT body FROM orders ORDER BY id", rows::order)?;
+        all(
+            "SELECT body FROM wallets ORDER BY customer_id",
+            rows::wallet,
+        )?;
+        all(
+            "SELECT body FROM wallet_entries ORDER BY id",
+            rows::wallet_entry,
+        )?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
         Ok(position)
     }
@@ -451,6 +484,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         Record::Checkout(it) => Key::Checkout(it.id),
         Record::Payment(it) => Key::Payment(it.id),
         Record::Order(it) => Key::Order(it.id),
+        Record::Wallet(it) => Key::Wallet(it.customer.clone()),
+        Record::WalletEntry(it) => Key::WalletEntry(it.id),
         Record::ApiKey(it) => Key::ApiKey(it.id),
         Record::ProductId(_)
         | Record::ReservationId(_)
@@ -461,6 +496,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         | Record::Contact(_)
         | Record::Instrument(_)
         | Record::OrderId(_)
+        | Record::WalletEntryId(_)
+        | Record::Amount(_)
         | Record::Count(_) => {
             return Err(Fault::corrupt("an index entry stands where a noun should"));
         }

@@ -5,7 +5,7 @@ use super::fault::fault;
 use super::lease::{self, Fence};
 use super::open::{Locked, SqliteOptions, reconnect, set_cache};
 use super::packed::Packer;
-use super::{kept, log, rows};
+use super::{kept, log, puts, rows};
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
@@ -85,7 +85,7 @@ impl Writer {
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         let connection = self.connection.as_ref().ok_or(Fault::ReadOnly)?;
         self.fence.check(connection)?;
-        let mut puts = rows::Puts::new(connection, &mut self.json);
+        let mut puts = puts::Puts::new(connection, &mut self.json);
         for (key, value) in batch.changed {
             puts.put(key, value.as_ref())?;
         }

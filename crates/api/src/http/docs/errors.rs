@@ -18,7 +18,7 @@ pages! {
     "malformed_json" "malformed_request" "idempotency_key_required" "unauthenticated" "forbidden" "not_found"
     "method_not_allowed" "not_acceptable" "reservation_limit" "insufficient_stock" "version_conflict"
     "idempotency_key_reused" "idempotency_in_flight" "reservation_final" "cart_closed" "already_exists" "invalid_state"
-    "checkout_incomplete" "quote_stale" "payment_declined" "exceeds_remaining"
+    "checkout_incomplete" "quote_stale" "payment_declined" "exceeds_remaining" "insufficient_funds"
     "too_large" "uri_too_long" "unsupported_media_type" "invalid" "quantity_limit" "cart_limit" "currency_mismatch"
     "not_sold_here" "version_required" "rate_limited" "headers_too_large" "internal" "overloaded" "read_only"
     "dependency_unavailable"

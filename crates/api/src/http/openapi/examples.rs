@@ -56,6 +56,14 @@ pub(super) const BODIES: &[(&str, &str)] = &[
         r#"{"sku":"LANRID-2PER-MOSS","from":"main","to":"london","quantity":4}"#,
     ),
     (
+        "creditWallet",
+        r#"{"amount":{"amount":2500,"currency":"USD"},"reason":"welcome gift","reference":"welcome-ada"}"#,
+    ),
+    (
+        "debitWallet",
+        r#"{"amount":{"amount":500,"currency":"USD"},"reason":"paid out at the till","reference":"till-7/payout-12"}"#,
+    ),
+    (
         "createApiKey",
         r#"{"name":"Till 7","scopes":["inventory:read","reservations"],"limits":{"rate_rps":200}}"#,
     ),
@@ -79,6 +87,7 @@ pub(super) fn path(path: &str, name: &str) -> Option<&'static str> {
         "store" | "storeId" => Some("STORE001"),
         "sku" => Some("SKU123"),
         "id" | "product" if path.contains("/products/") => Some("lantern-ridge-tent"),
+        "customer" => Some("ada"),
         "currency" => Some("USD"),
         "code" => Some("insufficient_stock"),
         _ => None,

@@ -33,7 +33,7 @@ pub struct CompleteCheckout {
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "PayWith")]
 pub struct Payment {
-    /// `card`.
+    /// `card` or `wallet`.
     #[serde(default)]
     pub method: Option<PayMethod>,
     /// What the provider gave the buyer's browser in place of a card. Never a card number.
@@ -54,7 +54,7 @@ pub struct Payment {
 #[derive(Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PaymentPart {
-    /// `card`.
+    /// `card` or `wallet`.
     pub method: PayMethod,
     /// What the provider gave the buyer's browser in place of a card. Never a card number.
     #[serde(default)]
@@ -74,6 +74,8 @@ pub struct PaymentPart {
 pub enum PayMethod {
     /// By a card, through a payment provider.
     Card,
+    /// From the wallet of the cart's customer. Needs scope `wallets`.
+    Wallet,
 }
 
 impl std::fmt::Debug for Payment {
@@ -96,12 +98,19 @@ impl CompleteCheckout {
         let Some(payment) = self.payment else {
             return Ok((quote, Pay { parts: Vec::new() }));
         };
-        let one = |at: &str, token, provider, amount| {
-            part(at, token, provider, amount, providers, now_ns)
+        let one = |at: &str, method, token, provider, amount| match method {
+            PayMethod::Card => part(at, token, provider, amount, providers, now_ns),
+            PayMethod::Wallet => wallet(at, token, provider, amount),
         };
         let parts = match (payment.method, payment.parts) {
-            (Some(PayMethod::Card), None) => {
-                vec![one("payment", payment.token, payment.provider, None)?]
+            (Some(method), None) => {
+                vec![one(
+                    "payment",
+                    method,
+                    payment.token,
+                    payment.provider,
+                    None,
+                )?]
             }
             (None, Some(parts)) if payment.token.is_none() && payment.provider.is_none() => {
                 if parts.is_empty() || parts.len() > MAX_PARTS {
@@ -116,7 +125,7 @@ impl CompleteCheckout {
                         let detail = "expected more than 0";
                         return Err(Problem::invalid(field, "out_of_range", detail));
                     }
-                    one(&at, it.token, it.provider, Some(it.amount))
+                    one(&at, it.method, it.token, it.provider, Some(it.amount))
                 });
                 parts.collect::<Result<_, _>>()?
             }
@@ -178,6 +187,31 @@ fn part(
         provider,
         is_fixed,
         amount: amount.map(|it| cartwright_domain::Money::new(it.amount, it.currency)),
+    })
+}
+
+fn wallet(
+    at: &str,
+    token: Option<String>,
+    provider: Option<String>,
+    amount: Option<Money>,
+) -> Result<Part, Problem> {
+    for (name, is_sent) in [("token", token.is_some()), ("provider", provider.is_some())] {
+        if is_sent {
+            let detail = "a wallet has none: it is the shop's own";
+            return Err(Problem::invalid(
+                format!("{at}.{name}"),
+                "unknown_field",
+                detail,
+            ));
+        }
+    }
+    Ok(Part {
+        method: Method::Wallet,
+        token: None,
+        provider: None,
+        is_fixed: false,
+        amount: amount.map(Into::into),
     })
 }
 

@@ -90,6 +90,9 @@ impl TrackingRequest {
     }
 }
 
+/// Lines, and units of each.
+pub type Units = Vec<(LineId, i64)>;
+
 /// `POST /orders/{id}/fulfillments`.
 #[derive(Debug, Clone, PartialEq, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -104,7 +107,7 @@ pub struct FulfillOrder {
 
 impl FulfillOrder {
     /// Checked: lines with their units, and how they are followed.
-    pub fn checked(self, max: i64) -> Result<(Vec<(LineId, i64)>, Option<Tracking>), Problem> {
+    pub fn checked(self, max: i64) -> Result<(Units, Option<Tracking>), Problem> {
         let tracking = self.tracking.map(TrackingRequest::checked).transpose()?;
         Ok((checked_lines(self.lines, max)?, tracking))
     }

@@ -50,7 +50,8 @@ pub struct Pay {
 }
 
 /// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
-/// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts).
+/// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts),
+/// `PaymentDeclined` (a wallet has too little).
 #[derive(Debug)]
 pub struct Complete {
     /// Which checkout.
@@ -143,13 +144,16 @@ impl Complete {
         };
         let quote = *accept(checkout, cart, self.quote, against)?;
         let amounts = self.amounts(checkout)?;
+        if cart.customer_id.is_none() {
+            require_no_wallet(&amounts)?;
+        }
         let (reservation, held) = self.hold(work, checkout, &quote, moment)?;
         let n = checkout.attempts.len() as u32 + 1;
         let paid: Vec<_> = amounts
             .into_iter()
             .map(|(part, amount)| (PaymentId(moment.ids.fresh(moment.now)), part, amount))
             .collect();
-        let is_paid = !paid.is_empty();
+        let is_asked = paid.iter().any(|(_, part, _)| part.method == Method::Card);
         let attempt = Attempt {
             n,
             state: AttemptState::Running,
@@ -177,6 +181,9 @@ impl Complete {
                 amount,
             };
             desk.pay(id, PaymentEvent::Started(started));
+            if part.method == Method::Wallet {
+                desk.hold_of_wallet(moment)?;
+            }
             if let Some(token) = part.token.clone() {
                 let instrument = Arc::new(Instrument { payment: id, token });
                 let recorded = InstrumentEvent::Recorded(instrument);
@@ -184,8 +191,8 @@ impl Complete {
             }
         }
         desk.tell(SagaEvent::Began(Box::new(attempt)));
-        // With nothing to pay the order follows by itself, once the hold stands.
-        if is_paid {
+        // Where nobody outside is asked for money the order follows by itself, once the hold stands.
+        if is_asked {
             desk.go(moment)?;
         }
         Ok(desk.decided(true))
@@ -253,4 +260,18 @@ impl Complete {
         let events = exchange(work, None, Some(&request), moment.now)?;
         Ok((request.id, events))
     }
+}
+
+/// Only a customer has a wallet.
+fn require_no_wallet(amounts: &[(&Part, Money)]) -> Result<(), Refusal> {
+    let wallet = |(part, _): &(&Part, Money)| part.method == Method::Wallet;
+    let Some(place) = amounts.iter().position(wallet) else {
+        return Ok(());
+    };
+    let field = match amounts[place].0.amount {
+        Some(_) => format!("payment.parts[{place}].method"),
+        None => "payment.method".to_owned(),
+    };
+    let detail = "only a cart with a customer_id can be paid with a wallet";
+    Err(Refusal::invalid(field, "customer_required", detail))
 }

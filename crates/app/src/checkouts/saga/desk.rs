@@ -3,6 +3,7 @@
 use crate::inventory::{exchange, levels_held};
 use crate::nouns::{Event, Series};
 use crate::shop::{Decided, Moment};
+use crate::wallets::{Purse, purse};
 use crate::work::{Stop, Work};
 use cartwright_domain::checkout::{
     Attempt, Checkout, Event as CheckoutEvent, Failure, FailureCode, Next, SagaEvent, State, Step,
@@ -12,9 +13,10 @@ use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Ending, Reservation, end, give_up};
 use cartwright_domain::order::{self, Line, Placed, Source};
 use cartwright_domain::payment::{
-    Event as PaymentEvent, InstrumentEvent, Method, Payment, Question,
+    Decline, Event as PaymentEvent, InstrumentEvent, Method, Payment, Question,
 };
-use cartwright_domain::{OrderId, PaymentId, Refusal, Time, cart};
+use cartwright_domain::{Money, OrderId, PaymentId, Refusal, Time, cart};
+use smol_str::ToSmolStr;
 use std::sync::Arc;
 
 /// How long a cart that was not paid for stays open at least.
@@ -27,6 +29,8 @@ pub(super) struct Desk<'a> {
     now: Time,
     checkout: Arc<Checkout>,
     payments: Vec<Arc<Payment>>,
+    /// The customer's wallet, once a payment needs it.
+    purse: Option<Purse>,
     events: Vec<Event>,
 }
 
@@ -51,6 +55,7 @@ impl<'a> Desk<'a> {
             now,
             checkout: checkout.clone(),
             payments,
+            purse: None,
             events: Vec::new(),
         })
     }
@@ -62,6 +67,7 @@ impl<'a> Desk<'a> {
             now,
             checkout: checkout.clone(),
             payments: Vec::new(),
+            purse: None,
             events: Vec::new(),
         }
     }
@@ -120,7 +126,7 @@ impl<'a> Desk<'a> {
             let payments: Vec<_> = self.payments.iter().map(AsRef::as_ref).collect();
             match next(attempt, &payments, self.now) {
                 Next::Asked(..) | Next::Nothing => return Ok(()),
-                Next::Ask(place, question) => self.ask(place, question),
+                Next::Ask(place, question) => self.ask(place, question, moment)?,
                 Next::GoBack(failure) => self.go_back(failure),
                 Next::Order => self.place_order(moment)?,
                 Next::Succeed => self.succeed()?,
@@ -129,7 +135,12 @@ impl<'a> Desk<'a> {
         }
     }
 
-    fn ask(&mut self, place: usize, question: Question) {
+    fn ask(
+        &mut self,
+        place: usize,
+        question: Question,
+        moment: &mut Moment<'_>,
+    ) -> Result<(), Stop> {
         let (step, state) = match question {
             Question::Authorize => (Step::Authorize, StepState::Running),
             Question::Capture => (Step::Capture, StepState::Running),
@@ -137,7 +148,70 @@ impl<'a> Desk<'a> {
             Question::Refund => (Step::Capture, StepState::Undoing),
         };
         self.step(step, state, 0);
-        self.pay(self.payments[place].id, PaymentEvent::Asked(question));
+        match self.payments[place].method {
+            Method::Card => self.pay(self.payments[place].id, PaymentEvent::Asked(question)),
+            Method::Wallet => self.settle(place, question, moment)?,
+        }
+        Ok(())
+    }
+
+    /// Holds what the last payment takes of the customer's wallet. Refused: `PaymentDeclined`, `NotFound` (`wallet`).
+    pub(super) fn hold_of_wallet(&mut self, moment: &mut Moment<'_>) -> Result<(), Stop> {
+        let last = self.payments.len() - 1;
+        self.settle(last, Question::Authorize, moment)
+            .map_err(|stop| match stop {
+                Stop::Refuse(Refusal::InsufficientFunds { .. }) => {
+                    let (reason, checkout) = (Decline::InsufficientFunds, self.checkout.id);
+                    Refusal::PaymentDeclined { reason, checkout }.into()
+                }
+                stop => stop,
+            })
+    }
+
+    /// A wallet is the shop's own: it answers at once, and nobody else is asked.
+    fn settle(
+        &mut self,
+        place: usize,
+        question: Question,
+        moment: &mut Moment<'_>,
+    ) -> Result<(), Stop> {
+        let payment = self.payments[place].clone();
+        let (id, order) = (payment.id, self.attempt().ok().and_then(|it| it.order));
+        let purse = self.purse()?;
+        let (moved, settled) = match question {
+            Question::Authorize => {
+                let held = purse.hold(id, payment.amount)?;
+                let (provider_id, card) = (None, None);
+                (vec![held], PaymentEvent::Authorized { provider_id, card })
+            }
+            Question::Capture => match purse.capture(moment, id, order)? {
+                none if none.is_empty() => (none, PaymentEvent::Refused),
+                taken => (taken, PaymentEvent::Captured),
+            },
+            Question::Void => (purse.release(id), PaymentEvent::Voided),
+            Question::Refund => {
+                let amount = payment.captured - payment.refunded;
+                let money = Money::new(amount, payment.amount.currency);
+                let back = purse.refund(moment, money, id.to_smolstr(), order)?;
+                (back, PaymentEvent::Refunded { amount })
+            }
+        };
+        self.events.extend(moved);
+        self.pay(id, settled);
+        Ok(())
+    }
+
+    fn purse(&mut self) -> Result<&mut Purse, Stop> {
+        match &mut self.purse {
+            Some(purse) => Ok(purse),
+            none => {
+                let cart = crate::carts::existing(self.work, self.checkout.cart_id)?;
+                let customer = cart.customer_id.as_ref();
+                let customer =
+                    customer.ok_or_else(|| Refusal::not_found("wallet", self.checkout.cart_id))?;
+                Ok(none.insert(purse(self.work, customer, self.now)?))
+            }
+        }
     }
 
     fn go_back(&mut self, failure: Failure) {
@@ -245,7 +319,11 @@ impl<'a> Desk<'a> {
             let reopened = cart::Event::Reopened { expires_at };
             self.events.push(Event::Cart(id, reopened));
         }
-        if self.payments.iter().any(|it| it.was_asked) {
+        if self
+            .payments
+            .iter()
+            .any(|it| it.was_asked || it.is_released)
+        {
             self.step(Step::Authorize, StepState::Undone, 0);
         }
         self.erase();

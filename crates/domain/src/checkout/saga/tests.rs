@@ -17,6 +17,11 @@ struct Run {
 
 impl Run {
     fn begin(parts: usize) -> Self {
+        Self::paid(&vec![Method::Card; parts])
+    }
+
+    fn paid(methods: &[Method]) -> Self {
+        let parts = methods.len();
         let attempt = Attempt {
             n: 1,
             state: AttemptState::Running,
@@ -35,16 +40,19 @@ impl Run {
             attempt,
             payments: vec![None; parts],
         };
-        for place in 0..parts {
+        for (place, method) in methods.iter().copied().enumerate() {
             let started = Started {
                 checkout: CheckoutId(1),
                 attempt: 1,
-                method: Method::Card,
-                provider: Some("a".into()),
+                method,
+                provider: (method == Method::Card).then(|| "a".into()),
                 is_fixed: false,
                 amount: Money::new(500, Currency::new("USD").expect("a currency")),
             };
             run.apply(place, &Event::Started(started));
+            if method == Method::Wallet {
+                run.settle(place, Authorize);
+            }
         }
         run
     }
@@ -56,6 +64,20 @@ impl Run {
             event,
             NOW,
         );
+    }
+
+    /// A wallet answers at once.
+    fn settle(&mut self, place: usize, question: Question) {
+        let settled = match question {
+            Authorize => Event::Authorized {
+                provider_id: None,
+                card: None,
+            },
+            Capture => Event::Captured,
+            Void => Event::Voided,
+            Refund => Event::Refunded { amount: 500 },
+        };
+        self.apply(place, &settled);
     }
 
     fn payments(&self) -> Vec<&Payment> {
@@ -74,7 +96,10 @@ impl Run {
     fn go(&mut self) -> Next {
         loop {
             match self.next_at(NOW) {
-                Next::Ask(place, question) => self.apply(place, &Event::Asked(question)),
+                Next::Ask(place, question) => match self.payments()[place].method {
+                    Method::Card => self.apply(place, &Event::Asked(question)),
+                    Method::Wallet => self.settle(place, question),
+                },
                 Next::Order => self.attempt.order = Some(OrderId(1)),
                 Next::GoBack(failure) => self.attempt.failure = Some(failure),
                 Next::Succeed => self.attempt.state = AttemptState::Succeeded,
@@ -253,4 +278,56 @@ fn money_taken_that_nobody_asked_for_is_given_back() {
     run.answer(0, Refund, &given_back());
     assert_eq!(run.attempt.state, AttemptState::Undone);
     assert_eq!(run.payments()[0].refunded, 500);
+}
+
+#[test]
+fn a_wallet_pays_without_anybody_outside() {
+    let mut run = Run::paid(&[Method::Wallet, Method::Wallet]);
+    assert_eq!(run.go(), Next::Nothing);
+    assert_eq!(run.attempt.state, AttemptState::Succeeded);
+    assert_eq!(run.states(), [State::Captured, State::Captured]);
+}
+
+#[test]
+fn a_wallet_is_released_when_the_card_beside_it_says_no() {
+    for (methods, card) in [
+        ([Method::Wallet, Method::Card], 1),
+        ([Method::Card, Method::Wallet], 0),
+    ] {
+        let mut run = Run::paid(&methods);
+        run.answer(card, Authorize, &Answer::Declined(Decline::Declined));
+        run.answer(card, Void, &Answer::Nothing);
+        assert_eq!(run.attempt.state, AttemptState::Undone);
+        assert_eq!(run.states()[1 - card], State::Voided);
+        assert_eq!(run.states()[card], State::Declined);
+    }
+}
+
+#[test]
+fn a_wallet_that_was_taken_gets_it_back_when_the_card_is_not_captured() {
+    let mut run = Run::paid(&[Method::Wallet, Method::Card]);
+    run.answer(1, Authorize, &seen(State::Authorized));
+    assert_eq!(run.states()[0], State::Captured);
+    run.answer(1, Capture, &Answer::Refused);
+    run.answer(1, Void, &seen(State::Voided));
+    assert_eq!(run.attempt.state, AttemptState::Undone);
+    let wallet = run.payments()[0];
+    assert_eq!((wallet.captured, wallet.refunded), (500, 500));
+}
+
+#[test]
+fn a_wallet_is_released_when_its_time_is_over_or_the_buyer_gives_up() {
+    for late in [false, true] {
+        let mut run = Run::paid(&[Method::Wallet]);
+        run.attempt.cancel = !late;
+        if late {
+            let Next::GoBack(failure) = run.next_at(run.attempt.order_by) else {
+                panic!("it goes on");
+            };
+            run.attempt.failure = Some(failure);
+        }
+        assert_eq!(run.go(), Next::Nothing);
+        assert_eq!(run.attempt.state, AttemptState::Undone);
+        assert_eq!(run.states(), [State::Voided]);
+    }
 }

@@ -9,6 +9,7 @@ pub(crate) mod bought;
 pub(crate) mod check;
 pub(crate) mod client;
 pub(crate) mod process;
+pub(crate) mod provider;
 pub(crate) mod race;
 pub(crate) mod shop;
 

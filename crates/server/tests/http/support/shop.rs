@@ -170,6 +170,18 @@ impl Shop {
         self.cart_with(json!({"currency": "USD", "country": "US"}))
     }
 
+    /// An open cart of a customer in USD for the United States.
+    #[track_caller]
+    pub(crate) fn cart_for(&self, customer: &str) -> Cart {
+        let body = json!({"currency": "USD", "country": "US", "customer_id": customer});
+        let cart = self.post("/v1/carts").admin().json(body).send().created();
+        Cart {
+            address: self.address(),
+            id: text(&cart["id"]),
+            token: text(&cart["token"]),
+        }
+    }
+
     #[track_caller]
     pub(crate) fn cart_with(&self, body: Value) -> Cart {
         let cart = self.post("/v1/carts").json(body).send().created();
@@ -209,6 +221,14 @@ pub(crate) struct Level {
 }
 
 impl Level {
+    /// The same at the shop that was started again elsewhere.
+    pub(crate) fn at(self, shop: &Shop) -> Self {
+        Self {
+            address: shop.address(),
+            ..self
+        }
+    }
+
     pub(crate) fn path(&self) -> String {
         format!("/v1/stores/{}/inventory/{}", self.store, self.sku)
     }
@@ -424,6 +444,14 @@ impl Checkout {
 
     pub(crate) fn request(&self, method: &str, rest: &str) -> Request {
         Request::new(self.address, method, &self.path(rest)).token(&self.token)
+    }
+
+    /// The same at the shop that was started again elsewhere.
+    pub(crate) fn at(self, shop: &Shop) -> Self {
+        Self {
+            address: shop.address(),
+            ..self
+        }
     }
 
     pub(crate) fn patch(&self, body: Value) -> Response {
