@@ -22,6 +22,7 @@ mod faults;
 mod gateway;
 mod meanwhile;
 mod nodes;
+mod outside;
 mod providers;
 mod purchase;
 mod race;

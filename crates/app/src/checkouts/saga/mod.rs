@@ -1,7 +1,7 @@
 //! Completing a checkout: an attempt is begun, moved on by what providers answer, and ends completed or undone.
 //!
 //! Each command is one transaction that goes on as far as it can without anybody outside; the last thing it records is what is asked
-//! next. So whoever drives ([`driver`]) only sends recorded questions and hands in their answers, and may die at any moment.
+//! next. So whoever drives ([`Driver`]) only sends recorded questions and hands in their answers, and may die at any moment.
 
 mod ask;
 mod begin;
