@@ -30,7 +30,7 @@ use std::process::ExitCode;
 #[derive(Debug, Parser)]
 #[command(
     version,
-    about = "A shop that answers: catalog, stock and carts, durable, from one command",
+    about = "A shop that answers: catalogue, stock, carts, checkout and orders, durable, from one command",
     after_help = "Without a command: `serve --sample` on ./cartwright-data.
 
 Examples:
