@@ -1,20 +1,21 @@
 //! `cartwright demo`: a shopping session that can be watched, against a running shop or one of its own.
 #![allow(clippy::print_stdout, reason = "the demo is what it prints")]
 
+mod buying;
+mod own;
+
 use super::threads;
 use anyhow::{Context as _, bail, ensure};
-use cartwright_api::http;
-use cartwright_server::config::Config;
 use cartwright_server::http_client::{Client, Reply};
-use cartwright_server::{CannotStart, first_key, load_sample, wiring};
 use clap::Args;
 use hyper::Method;
+use own::Own;
 use serde_json::{Value, json};
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// Watch a shopping session: search, cart, oversell refused, a retry that has one effect, a merge, a hold.
+/// Watch a shopping session: search, cart, oversell refused, a retry that has one effect, a merge, a hold, a purchase, a card
+/// that is declined, and a purchase that survives kill -9.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:
   cartwright demo                                    on a shop of its own, thrown away afterwards
@@ -43,33 +44,20 @@ pub(super) fn run(args: &DemoArgs) -> anyhow::Result<()> {
     })
 }
 
-/// A shop of its own on a free port, in a directory that is removed.
+/// A shop of its own, thrown away afterwards.
 async fn own(pause: bool) -> anyhow::Result<()> {
-    let dir = tempfile::tempdir()?;
-    let flags = [("data_dir", dir.path().display().to_string())];
-    let config = Config::load(None, [], &flags).map_err(CannotStart::because)?;
-    let core = wiring::start(&config)?;
-    load_sample::load(&core.shop).await?;
-    core.consumers_follow().await;
-    let edge = Arc::new(wiring::edge(&core, &config)?);
-    let key = first_key::ensure(&edge).await?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let serving = tokio::spawn(async move {
-        http::serve(edge, None, listener, async { drop(stopped.await) }).await
-    });
-    let played = Session::new(&url, key, pause)?.play().await;
-    drop(stop);
-    serving.await?;
-    tokio::task::spawn_blocking(move || core.close()).await?;
-    played
+    let shop = Own::start().await?;
+    let mut session = Session::new(&shop.url(), Some(shop.key.clone()), pause)?;
+    session.own = Some(shop);
+    session.play().await
 }
 
 struct Session {
     client: Client,
     has_key: bool,
     pause: bool,
+    /// The shop, if it may be killed.
+    own: Option<Own>,
 }
 
 /// A cart and what opens it.
@@ -90,6 +78,7 @@ impl Session {
             client: Client::new(server, key)?,
             has_key,
             pause,
+            own: None,
         })
     }
 
@@ -103,7 +92,14 @@ impl Session {
         if self.has_key {
             self.hold(&sku).await?;
         }
-        println!("\nThat was it: nothing oversold, nothing doubled, nothing lost.");
+        self.buy(&cart).await?;
+        self.declined(&sku).await?;
+        if let Some(mut shop) = self.own.take() {
+            self.survive(&sku, &mut shop).await?;
+        }
+        println!(
+            "\nThat was it: nothing oversold, nothing doubled, nothing lost, nobody charged twice."
+        );
         Ok(())
     }
 
