@@ -23,6 +23,7 @@ pub mod keys;
 pub mod notify;
 pub mod orders;
 pub mod stores;
+mod tasks;
 pub mod wallets;
 
 pub use fault::Fault;

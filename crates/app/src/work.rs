@@ -3,7 +3,7 @@
 use crate::nouns::{Event, IndexChange, Key, Record, Series, index_changes};
 use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
-use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent};
+use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent, SagaEvent};
 use cartwright_domain::inventory::{
     Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer, TransferEvent,
 };
@@ -260,11 +260,12 @@ impl Work {
             _ => None,
         };
         // A second reference to the state would make `apply` copy it, so it is only kept where an index can change.
-        let before = if standing.is_some() || is_plain_cart(slot.now.as_ref()) {
-            None
-        } else {
-            slot.now.clone()
-        };
+        let before =
+            if standing.is_some() || is_plain_cart(slot.now.as_ref()) || moves_no_index(event) {
+                None
+            } else {
+                slot.now.clone()
+            };
         let was = slot.now.as_ref().map_or(0, Record::version);
         event.apply(&mut slot.now, now);
         if let (Event::Level(..), Some(Record::Level(level))) = (event, &slot.now) {
@@ -348,6 +349,15 @@ fn is_birth(event: &Event) -> bool {
             | Event::Instrument(_, _)
             | Event::WalletEntry(_, EntryEvent::Posted(_))
     )
+}
+
+/// What happens to a thing again and again and moves no index that finds it.
+fn moves_no_index(event: &Event) -> bool {
+    match event {
+        Event::Payment(..) | Event::Checkout(_, CheckoutEvent::Updated(_)) => true,
+        Event::Checkout(_, CheckoutEvent::Saga(saga)) => !matches!(saga, SagaEvent::Undone { .. }),
+        _ => false,
+    }
 }
 
 /// A cart that no index finds: most of them.

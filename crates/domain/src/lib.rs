@@ -18,6 +18,7 @@ pub mod place;
 pub mod refusal;
 pub mod time;
 pub mod wallet;
+mod words;
 
 pub use id::{
     ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,

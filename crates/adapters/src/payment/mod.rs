@@ -2,6 +2,7 @@
 
 mod endpoint;
 pub mod providers;
+mod shown;
 pub mod signature;
 mod sim;
 mod stripe;

@@ -4,6 +4,7 @@
 //! `items`, 200 or 201.
 
 use super::endpoint::{Ask, Endpoint, by_status, encode, unreadable};
+use super::shown;
 use crate::http::HttpReply;
 use cartwright_app::ports::payment::{
     Answer, Authorize, Card, GatewayError, GatewayPage, GatewayPayment, PaymentGateway,
@@ -218,16 +219,7 @@ impl PaymentGateway for SimGateway {
                 .post("/payments".to_owned(), key, body.to_string(), timeout)
                 .await?;
             let payment = payment(&reply).map_err(no_route)?;
-            if payment.reference != request.reference || payment.amount != request.amount {
-                return Err(unreadable("another reference or amount than was asked"));
-            }
-            match payment.state {
-                PaymentState::Authorized | PaymentState::Captured => Ok(payment),
-                PaymentState::Voided => Err(voided()),
-                PaymentState::Declined => Err(GatewayError::Declined {
-                    code: payment.decline_code.unwrap_or_else(|| "declined".into()),
-                }),
-            }
+            shown::held(payment, request, "reference_voided")
         })
     }
 
@@ -236,20 +228,14 @@ impl PaymentGateway for SimGateway {
             let payment = self
                 .change(provider_id, "capture", key, String::new())
                 .await?;
-            if payment.state != PaymentState::Captured || payment.captured != payment.amount {
-                return Err(unreadable("a capture that did not take all"));
-            }
-            Ok(payment)
+            shown::taken(payment)
         })
     }
 
     fn void<'a>(&'a self, provider_id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {
         Box::pin(async move {
             let payment = self.change(provider_id, "void", key, String::new()).await?;
-            if payment.state != PaymentState::Voided {
-                return Err(unreadable("a void that left the payment as it is"));
-            }
-            Ok(payment)
+            shown::released(payment)
         })
     }
 
@@ -347,13 +333,6 @@ impl PaymentGateway for SimGateway {
                 .await?;
             page(&reply)
         })
-    }
-}
-
-fn voided() -> GatewayError {
-    GatewayError::Refused {
-        code: "reference_voided".into(),
-        state: Some(PaymentState::Voided),
     }
 }
 

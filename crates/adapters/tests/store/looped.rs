@@ -177,7 +177,7 @@ pub(crate) fn submission(command: impl Command + 'static, keyed: Option<Keyed>) 
     }
 }
 
-fn reserve(reference: &str, quantity: i64) -> Reserve {
+pub(crate) fn reserve(reference: &str, quantity: i64) -> Reserve {
     Reserve {
         principal: "key_1".into(),
         reference: reference.into(),

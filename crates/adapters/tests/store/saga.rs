@@ -3,14 +3,15 @@
 
 use crate::carts::{create, refusal};
 use crate::checkouts::{at, open, setting, whole};
-use crate::looped::{Floor, on_each};
+use crate::looped::{Floor, on_each, reserve};
 use crate::samples::*;
-use cartwright_app::checkouts::saga::{Complete, GiveUp, Hear, Nudge, Part, Pay};
+use cartwright_app::checkouts::saga::{Action, Complete, GiveUp, Hear, Nudge, Part, Pay, Resolve};
+use cartwright_app::inventory::Configure;
 use cartwright_app::shop::Reply;
 use cartwright_app::{Key, Record};
 use cartwright_domain::cart::{Add, State as CartState};
 use cartwright_domain::checkout::{AttemptState, Checkout, FailureCode, State};
-use cartwright_domain::inventory::LevelKey;
+use cartwright_domain::inventory::{self, Backorder, BackorderMode, LevelKey};
 use cartwright_domain::order::{Order, State as OrderState};
 use cartwright_domain::payment::{
     Answer, Decline, Method, Payment, Question, Sighting, State as Paid,
@@ -446,5 +447,74 @@ fn many_keys_answer_to_one_attempt_but_not_endlessly() {
         scene.answer(0, Question::Authorize, seen(Paid::Authorized, 0));
         scene.answer(0, Question::Capture, seen(Paid::Captured, 0));
         scene.stands(name);
+    });
+}
+
+#[test]
+fn what_was_closed_by_hand_hears_no_more() {
+    on_each(|name, floor| {
+        begin(floor);
+        floor.done(complete("k1", "b", vec![card(None)]));
+        let scene = Scene(floor);
+        scene.answer(0, Question::Authorize, Answer::Unclear);
+        floor.done(Resolve {
+            checkout: CheckoutId(1),
+            action: Action::Close,
+            note: "settled with the provider".into(),
+        });
+        let closed = (scene.checkout(), scene.payments());
+        assert_eq!(closed.0.state, State::Cancelled, "{name}");
+        assert_eq!(scene.stock(), (0, 0), "{name}");
+        floor.done(Hear {
+            checkout: CheckoutId(1),
+            payment: closed.1[0].id,
+            question: Question::Authorize,
+            answer: seen(Paid::Authorized, 0),
+            message: Some(("parked", "too late".into())),
+        });
+        assert_eq!((scene.checkout(), scene.payments()), closed, "{name}");
+    });
+}
+
+#[test]
+fn stock_of_an_order_that_is_undone_goes_to_those_who_wait() {
+    on_each(|name, floor| {
+        begin(floor);
+        floor.done(complete("k1", "b", vec![card(None)]));
+        let level = LevelKey {
+            sku: sku("A"),
+            store: store_id("berlin"),
+        };
+        let backorder = Backorder {
+            mode: BackorderMode::Backorder,
+            limit: 5,
+            available_from: None,
+        };
+        floor.done(Configure {
+            level,
+            change: inventory::Configure {
+                safety_stock: None,
+                low_stock: None,
+                backorder: Some(backorder),
+            },
+            expected_version: None,
+        });
+        // 16 are left of 20.
+        let held = floor.done(reserve("all", 18));
+        let Some(Record::Reservation(held)) = held else {
+            panic!("{held:?}");
+        };
+        assert_eq!(held.lines[0].backordered, 2, "{name}");
+        let scene = Scene(floor);
+        scene.answer(0, Question::Authorize, seen(Paid::Authorized, 0));
+        assert_eq!(scene.stock(), (16, 4), "{name}");
+        scene.answer(0, Question::Capture, Answer::Refused);
+        scene.answer(0, Question::Void, seen(Paid::Voided, 0));
+        assert_eq!(scene.stock(), (18, 0), "{name}");
+        let filled = floor.shop.store().load(&Key::Reservation(held.id));
+        let Ok(Some(Record::Reservation(filled))) = filled else {
+            panic!("{filled:?}");
+        };
+        assert_eq!(filled.lines[0].backordered, 0, "{name}");
     });
 }

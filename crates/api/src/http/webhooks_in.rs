@@ -3,10 +3,10 @@
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb};
 use crate::problem::Problem;
 use cartwright_app::Record;
+use cartwright_app::checkouts::saga::TakeDown;
 use cartwright_app::kept::{KeptReply, key_hash};
 use cartwright_app::nouns::Key;
-use cartwright_app::shop::{Command, Decided, Keyed, Moment, Submission};
-use cartwright_app::work::{Stop, Work};
+use cartwright_app::shop::{Keyed, Submission};
 use cartwright_domain::PaymentId;
 
 /// How long a message is known again, in milliseconds: longer than any provider repeats it.
@@ -27,22 +27,6 @@ pub(super) const ROUTES: &[Endpoint] = &[Endpoint {
     produces: "application/json",
     handler: |call| Box::pin(receive(call)),
 }];
-
-/// Nothing changes; that the message came is kept under its key.
-#[derive(Debug)]
-struct TakeDown;
-
-impl Command for TakeDown {
-    fn plan(&self, _: &mut Vec<Key>) {}
-
-    fn decide(&self, _: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
-        Ok(Decided {
-            events: Vec::new(),
-            answer: Key::Payment(PaymentId(0)),
-            created: false,
-        })
-    }
-}
 
 async fn receive(call: Call) -> Result<Reply, Problem> {
     let provider = call.param(0).to_owned();

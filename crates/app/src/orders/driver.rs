@@ -9,16 +9,16 @@ use crate::checkouts::saga::Providers;
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::OrdersWanted;
-use crate::shop::{Command, Reply, Shop, Submission};
+use crate::shop::{Command, Shop};
+use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::order::{Order, Refund, RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
 use cartwright_domain::{OrderId, PaymentId, RefundId};
-use hashbrown::{HashMap, HashSet};
+use hashbrown::HashSet;
 use parking_lot::Mutex;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 /// How often unfinished refunds are looked for that nobody drives.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -28,29 +28,15 @@ const FOUND_AT_ONCE: usize = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// How long a command of the driver may wait for the loop.
-const PATIENCE_NS: u64 = 10_000_000_000;
-
-/// All refunds of an order are settled, or nobody drives them any more.
-pub type Ended = oneshot::Receiver<()>;
-
 /// Brings money back. Cheap to clone.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds the shop")]
 pub struct Refunds(Arc<Inner>);
 
-/// Who drives an order.
-struct Task {
-    woken: Notify,
-    /// Whether there is something to do that the task may not have seen.
-    again: AtomicBool,
-}
-
 struct Inner {
     shop: Shop,
     providers: Arc<Providers>,
-    driven: Mutex<HashMap<OrderId, Arc<Task>>>,
-    waiting: Mutex<HashMap<OrderId, Vec<oneshot::Sender<()>>>>,
+    tasks: Tasks<OrderId>,
     /// Refunds that this process has just recorded: nobody can have asked for them.
     fresh: Mutex<HashSet<RefundId>>,
 }
@@ -61,8 +47,7 @@ impl Refunds {
         Self(Arc::new(Inner {
             shop,
             providers,
-            driven: Mutex::default(),
-            waiting: Mutex::default(),
+            tasks: Tasks::default(),
             fresh: Mutex::default(),
         }))
     }
@@ -106,65 +91,33 @@ impl Refunds {
 
     /// An order with something to do: somebody drives it from now on.
     fn found(&self, id: OrderId) {
-        let task = Arc::new(Task {
-            woken: Notify::new(),
-            again: AtomicBool::new(true),
-        });
-        let mut driven = self.0.driven.lock();
-        if driven.contains_key(&id) {
-            return;
+        let (task, is_new) = self.0.tasks.take(id, |()| {});
+        if is_new {
+            let inner = self.0.clone();
+            tokio::spawn(async move {
+                while inner.tasks.goes_on(id, &task) {
+                    inner.drive(id, &task.woken).await;
+                }
+                inner.tasks.rests(id);
+            });
         }
-        driven.insert(id, task.clone());
-        drop(driven);
-        let inner = self.0.clone();
-        tokio::spawn(async move {
-            while inner.goes_on(id, &task) {
-                inner.drive(id, &task.woken).await;
-            }
-            inner.tell(id);
-        });
     }
 
     /// Something has changed about an order: it is looked at now. `fresh`: a refund that the caller has just recorded.
     pub fn wake(&self, id: OrderId, fresh: Option<RefundId>) {
         self.0.fresh.lock().extend(fresh);
-        let driven = self.0.driven.lock();
-        if let Some(task) = driven.get(&id) {
-            task.again.store(true, Ordering::SeqCst);
-            task.woken.notify_one();
-            return;
+        if !self.0.tasks.wake(id) {
+            self.found(id);
         }
-        drop(driven);
-        self.found(id);
     }
 
     /// Tells when nobody drives the order any more. Ask before waking it.
     pub fn ended(&self, id: OrderId) -> Ended {
-        let (tell, ended) = oneshot::channel();
-        self.0.waiting.lock().entry(id).or_default().push(tell);
-        ended
+        self.0.tasks.ended(id)
     }
 }
 
 impl Inner {
-    /// Whether a task has something to do: it has just begun, or was woken while it ended. Otherwise it is forgotten.
-    fn goes_on(&self, id: OrderId, task: &Task) -> bool {
-        let mut driven = self.driven.lock();
-        let goes_on = task.again.swap(false, Ordering::SeqCst);
-        if !goes_on {
-            driven.remove(&id);
-        }
-        goes_on
-    }
-
-    fn tell(&self, id: OrderId) {
-        let waiting = self.waiting.lock().remove(&id);
-        for waiting in waiting.into_iter().flatten() {
-            // Nobody waits any more when the caller went away.
-            waiting.send(()).unwrap_or_default();
-        }
-    }
-
     async fn drive(&self, id: OrderId, woken: &Notify) {
         let mut pause = FIRST_PAUSE;
         let mut asked = HashSet::new();
@@ -293,17 +246,6 @@ impl Inner {
     }
 
     async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
-        let submission = Submission {
-            command: Box::new(command),
-            keyed: None,
-            actor: "refunds".into(),
-            correlation: "refunds".into(),
-            deadline_ns: self.shop.clock().monotonic_ns() + PATIENCE_NS,
-        };
-        let answer = self.shop.submit(submission).await?;
-        if let Reply::Decided(Err(refusal)) = answer.reply {
-            return Err(Fault::Rejected(refusal.to_string()));
-        }
-        Ok(())
+        tasks::submit(&self.shop, "refunds", command).await
     }
 }

@@ -14,10 +14,11 @@ mod stock;
 
 pub use cancel::{CancelOrder, RefundCancelled};
 pub use document::{DocumentKind, DocumentNumber};
-pub use driver::{Ended, Refunds};
+pub use driver::Refunds;
 pub use fulfill::FulfillOrder;
 pub use refund::{HearRefund, RefundOrder};
 pub use returns::{CancelReturn, ReceiveReturn, RequestReturn};
+pub(crate) use stock::Levels;
 
 use crate::nouns::{Event, Key};
 use crate::shop::Decided;

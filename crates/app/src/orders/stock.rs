@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 /// Levels that one command changes, perhaps several times.
 #[derive(Debug)]
-pub(super) struct Levels<'a> {
+pub(crate) struct Levels<'a> {
     work: &'a Work,
     now: Time,
     changed: Vec<Arc<Level>>,
@@ -18,7 +18,7 @@ pub(super) struct Levels<'a> {
 }
 
 impl<'a> Levels<'a> {
-    pub(super) fn new(work: &'a Work, now: Time) -> Self {
+    pub(crate) fn new(work: &'a Work, now: Time) -> Self {
         Self {
             work,
             now,
@@ -28,7 +28,7 @@ impl<'a> Levels<'a> {
     }
 
     /// Moves units at each level; a level that was never received begins empty. Asks for all that is missing at once.
-    pub(super) fn go(
+    pub(crate) fn go(
         &mut self,
         units: &[(LevelKey, i64)],
         how: impl Fn(&Level, i64) -> Result<Movement, Refusal>,
@@ -61,7 +61,7 @@ impl<'a> Levels<'a> {
         Ok(known.unwrap_or_else(|| Arc::new(Level::empty(key.clone()))))
     }
 
-    pub(super) fn into_events(self) -> Vec<Event> {
+    pub(crate) fn into_events(self) -> Vec<Event> {
         self.events
     }
 }

@@ -1,6 +1,7 @@
 //! An attempt at completing a checkout: what it does, step by step, and how it ended.
 
 use crate::payment::Decline;
+use crate::words::words;
 use crate::{OrderId, PaymentId, QuoteId, ReservationId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -57,25 +58,6 @@ pub enum FailureCode {
     Cancelled,
     /// Money that was held could not be taken.
     CaptureRefused,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident = $word:literal),* }) => {
-        impl $type {
-            /// All of them, with their spelling on the wire.
-            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $word)),*];
-
-            /// Its spelling on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// From its spelling.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().find(|(_, known)| *known == word).map(|(it, _)| *it)
-            }
-        }
-    };
 }
 
 words!(Step {

@@ -4,6 +4,7 @@ use super::advance::Told;
 use super::{Attempt, Line, Message, Progress, Quote, SagaEvent, ShippingOption, Totals};
 use crate::entity::Entity;
 use crate::inventory::Asked;
+use crate::words::words;
 use crate::{CartId, CheckoutId, ContactId, Country, Currency, QuoteId, Refusal, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -32,29 +33,17 @@ pub enum State {
     NeedsAttention,
 }
 
+words!(State {
+    Open = "open",
+    Processing = "processing",
+    RequiresAction = "requires_action",
+    Completed = "completed",
+    Cancelled = "cancelled",
+    Expired = "expired",
+    NeedsAttention = "needs_attention",
+});
+
 impl State {
-    /// All states with their spelling.
-    pub const ALL: [(Self, &'static str); 7] = [
-        (Self::Open, "open"),
-        (Self::Processing, "processing"),
-        (Self::RequiresAction, "requires_action"),
-        (Self::Completed, "completed"),
-        (Self::Cancelled, "cancelled"),
-        (Self::Expired, "expired"),
-        (Self::NeedsAttention, "needs_attention"),
-    ];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// From its spelling.
-    pub fn parse(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(state, _)| *state)
-    }
-
     /// Whether its cart is free for another checkout.
     pub fn frees_cart(self) -> bool {
         match self {

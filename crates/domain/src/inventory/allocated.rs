@@ -15,13 +15,7 @@ pub fn ship(level: &Level, units: i64) -> Result<Movement, Refusal> {
 
 /// An order gives up units that have not left; who waits for some gets them.
 pub fn give_up(level: &Level, units: i64) -> Movement {
-    let mut movement = level.received(MovementKind::Restocked, 0);
-    let fills = level.fills(units);
-    let filled: i64 = fills.iter().map(|(_, units)| units).sum();
-    movement.reserved_delta = filled;
-    movement.reserved = level.reserved + filled;
-    movement.backordered_delta = -filled;
-    movement.fills = fills;
+    let mut movement = level.freed(MovementKind::Restocked, 0, units);
     movement.allocated_delta = -units;
     movement
 }

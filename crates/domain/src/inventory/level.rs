@@ -157,10 +157,15 @@ impl Level {
 
     /// A movement that changes `on_hand` and gives what becomes free to those who wait.
     pub fn received(&self, kind: MovementKind, on_hand_delta: i64) -> Movement {
+        self.freed(kind, on_hand_delta, on_hand_delta)
+    }
+
+    /// A movement that changes `on_hand` and frees units, which those who wait get first.
+    pub fn freed(&self, kind: MovementKind, on_hand_delta: i64, freed: i64) -> Movement {
         let fills = if self.waiting.is_empty() {
             Vec::new()
         } else {
-            self.fills(on_hand_delta)
+            self.fills(freed)
         };
         let filled: i64 = fills.iter().map(|(_, units)| units).sum();
         let mut movement = self.moved(kind, on_hand_delta, filled);

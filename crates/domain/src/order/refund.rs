@@ -3,6 +3,7 @@
 use super::{Event, Order};
 use crate::cart::LineId;
 use crate::payment::Payment;
+use crate::words::words;
 use crate::{Money, PaymentId, RefundId, Refusal, ReturnId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -21,26 +22,14 @@ pub enum RefundState {
     Failed,
 }
 
+words!(RefundState {
+    Pending = "pending",
+    Unknown = "unknown",
+    Succeeded = "succeeded",
+    Failed = "failed",
+});
+
 impl RefundState {
-    /// All of them with their spelling.
-    pub const ALL: [(Self, &'static str); 4] = [
-        (Self::Pending, "pending"),
-        (Self::Unknown, "unknown"),
-        (Self::Succeeded, "succeeded"),
-        (Self::Failed, "failed"),
-    ];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// From its spelling.
-    pub fn parse(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(state, _)| *state)
-    }
-
     /// Whether somebody still owes an answer.
     pub fn is_open(self) -> bool {
         matches!(self, Self::Pending | Self::Unknown)

@@ -3,6 +3,7 @@
 use super::{Event, Order};
 use crate::cart::LineId;
 use crate::inventory::LevelKey;
+use crate::words::words;
 use crate::{RefundId, Refusal, ReturnId, StoreId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -19,25 +20,11 @@ pub enum ReturnState {
     Cancelled,
 }
 
-impl ReturnState {
-    /// All of them with their spelling.
-    pub const ALL: [(Self, &'static str); 3] = [
-        (Self::Requested, "requested"),
-        (Self::Received, "received"),
-        (Self::Cancelled, "cancelled"),
-    ];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// From its spelling.
-    pub fn parse(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(state, _)| *state)
-    }
-}
+words!(ReturnState {
+    Requested = "requested",
+    Received = "received",
+    Cancelled = "cancelled",
+});
 
 /// Units of an order on their way back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,6 +1,7 @@
 //! Where an order stands: as a whole, its goods, its money.
 
 use crate::payment::{self, Payment};
+use crate::words::words;
 use serde::{Deserialize, Serialize};
 
 /// Where an order is in its life.
@@ -15,25 +16,11 @@ pub enum State {
     Cancelled,
 }
 
-impl State {
-    /// All states with their spelling.
-    pub const ALL: [(Self, &'static str); 3] = [
-        (Self::Placed, "placed"),
-        (Self::Completed, "completed"),
-        (Self::Cancelled, "cancelled"),
-    ];
-
-    /// Its spelling on the wire.
-    pub fn as_str(self) -> &'static str {
-        Self::ALL[self as usize].1
-    }
-
-    /// From its spelling.
-    pub fn parse(name: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, known)| *known == name);
-        found.map(|(state, _)| *state)
-    }
-}
+words!(State {
+    Placed = "placed",
+    Completed = "completed",
+    Cancelled = "cancelled",
+});
 
 /// How much of an order has left.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

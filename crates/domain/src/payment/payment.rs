@@ -1,6 +1,7 @@
 //! A payment, what happens to it, and its state after that.
 
 use crate::entity::Entity;
+use crate::words::words;
 use crate::{CheckoutId, Money, PaymentId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -58,25 +59,6 @@ pub enum Decline {
     InsufficientFunds,
     /// No provider could be asked in time.
     Unavailable,
-}
-
-macro_rules! words {
-    ($type:ident { $($variant:ident = $word:literal),* }) => {
-        impl $type {
-            /// All of them, with their spelling on the wire.
-            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $word)),*];
-
-            /// Its spelling on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// From its spelling.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().find(|(_, known)| *known == word).map(|(it, _)| *it)
-            }
-        }
-    };
 }
 
 words!(Method { Card = "card", Wallet = "wallet" });

@@ -1,29 +1,11 @@
 //! Entries of the ledger: what was booked, and between which accounts.
 
 use crate::entity::Entity;
+use crate::words::words;
 use crate::{Money, OrderId, Time, WalletEntryId};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
-
-macro_rules! words {
-    ($type:ident { $($variant:ident = $word:literal),* }) => {
-        impl $type {
-            /// All of them, with their spelling on the wire.
-            pub const ALL: &'static [(Self, &'static str)] = &[$((Self::$variant, $word)),*];
-
-            /// Its spelling on the wire.
-            pub fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word),* }
-            }
-
-            /// From its spelling.
-            pub fn parse(word: &str) -> Option<Self> {
-                Self::ALL.iter().find(|(_, known)| *known == word).map(|(it, _)| *it)
-            }
-        }
-    };
-}
 
 /// Accounts of the ledger. A posting above 0 credits one, a posting below 0 debits it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

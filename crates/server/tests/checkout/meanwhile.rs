@@ -89,8 +89,14 @@ fn what_was_agreed_is_sold_whatever_changes() {
             .json(json!({"quantity": quantity}));
         count.send().is(200);
     };
+    let younger = world.purchase(1);
     count(0);
-    std::thread::sleep(Duration::from_millis(1100));
+    eventually(SOON, "a younger quote is over", || {
+        let path = format!("/v1/checkouts/{}", younger.checkout);
+        let renewed = shop.request("PATCH", &path).token(&younger.token);
+        let renewed = renewed.json(json!({})).send().ok();
+        (renewed["quote"]["id"] != younger.quote.as_str()).then_some(())
+    });
     goes_on(&world, &it, &fault);
     let short = level.read();
     assert_eq!(

@@ -7,6 +7,7 @@
 mod wire;
 
 use super::endpoint::{Ask, Endpoint, by_status, encode, unreadable};
+use super::shown;
 use crate::http::HttpReply;
 use cartwright_app::ports::payment::{
     Answer, Authorize, GatewayError, GatewayPage, GatewayPayment, PaymentGateway, PaymentState,
@@ -202,39 +203,21 @@ impl PaymentGateway for StripeGateway {
                 Err(GatewayError::NotFound) => return Err(declined("declined")),
                 Err(error) => return Err(error),
             };
-            if payment.reference != request.reference || payment.amount != request.amount {
-                return Err(unreadable("another reference or amount than was asked"));
-            }
-            match payment.state {
-                PaymentState::Authorized | PaymentState::Captured => Ok(payment),
-                PaymentState::Voided => Err(GatewayError::Refused {
-                    code: "canceled".into(),
-                    state: Some(PaymentState::Voided),
-                }),
-                PaymentState::Declined => Err(GatewayError::Declined {
-                    code: payment.decline_code.unwrap_or_else(|| "declined".into()),
-                }),
-            }
+            shown::held(payment, request, "canceled")
         })
     }
 
     fn capture<'a>(&'a self, provider_id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {
         Box::pin(async move {
             let payment = self.change(provider_id, "capture", key).await?;
-            if payment.state != PaymentState::Captured || payment.captured != payment.amount {
-                return Err(unreadable("a capture that did not take all"));
-            }
-            Ok(payment)
+            shown::taken(payment)
         })
     }
 
     fn void<'a>(&'a self, provider_id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {
         Box::pin(async move {
             let payment = self.change(provider_id, "cancel", key).await?;
-            if payment.state != PaymentState::Voided {
-                return Err(unreadable("a cancel that left the payment as it is"));
-            }
-            Ok(payment)
+            shown::released(payment)
         })
     }
 

@@ -133,7 +133,7 @@ pub(in crate::wire) fn patch<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     Ok(Option::deserialize(deserializer)?.map_or(Patch::Clear, Patch::Set))
 }
 
-fn map<T, U>(
+pub(in crate::wire) fn map<T, U>(
     patch: Patch<T>,
     change: impl FnOnce(T) -> Result<U, Refusal>,
 ) -> Result<Patch<U>, Refusal> {

@@ -1,7 +1,7 @@
 //! What clients say of a checkout.
 
 use super::Address;
-use crate::wire::cart::patch;
+use crate::wire::cart::{map, patch};
 use cartwright_domain::Refusal;
 use cartwright_domain::cart::Patch;
 use cartwright_domain::checkout::{self as domain, Change, Email};
@@ -90,17 +90,6 @@ impl UpdateCheckout {
             hold: self.hold,
         })
     }
-}
-
-fn map<T, U>(
-    patch: Patch<T>,
-    change: impl FnOnce(T) -> Result<U, Refusal>,
-) -> Result<Patch<U>, Refusal> {
-    Ok(match patch {
-        Patch::Keep => Patch::Keep,
-        Patch::Clear => Patch::Clear,
-        Patch::Set(value) => Patch::Set(change(value)?),
-    })
 }
 
 fn email(text: &str) -> Result<Email, Refusal> {

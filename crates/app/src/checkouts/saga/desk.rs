@@ -2,6 +2,7 @@
 
 use crate::inventory::{exchange, levels_held};
 use crate::nouns::{Event, Series};
+use crate::orders::Levels;
 use crate::shop::{Decided, Moment};
 use crate::wallets::{Purse, purse};
 use crate::work::{Stop, Work};
@@ -346,21 +347,9 @@ impl<'a> Desk<'a> {
         let Some(cancelled) = order::cancel(order, "")? else {
             return Ok(());
         };
-        let mut missing = Vec::new();
-        for (key, units) in cancelled.freed {
-            match self.work.level(&key) {
-                Ok(Some(level)) => {
-                    let movement = give_up(level, units);
-                    self.events.push(Event::Level(key, movement));
-                }
-                Ok(None) => return Err(Refusal::not_found("level", &key.sku).into()),
-                Err(Stop::Need(keys)) => missing.extend(keys),
-                Err(stop) => return Err(stop),
-            }
-        }
-        if !missing.is_empty() {
-            return Err(Stop::Need(missing));
-        }
+        let mut levels = Levels::new(self.work, self.now);
+        levels.go(&cancelled.freed, |level, units| Ok(give_up(level, units)))?;
+        self.events.extend(levels.into_events());
         self.events.push(Event::Order(id, cancelled.event));
         Ok(())
     }

@@ -9,17 +9,18 @@ use super::verify::Difference;
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::CheckoutsWanted;
-use crate::shop::{Command, Reply, Shop, Submission};
+use crate::shop::{Command, Shop};
+use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
 use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
 use cartwright_domain::{CheckoutId, PaymentId, Time};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
-use smol_str::{SmolStr, ToSmolStr};
+use smol_str::SmolStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::Notify;
 
 /// How often unfinished checkouts are looked for that nobody drives.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -31,9 +32,6 @@ const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LAST_PAUSE: Duration = Duration::from_secs(5);
 /// The pause before a provider that could not be reached is tried again.
 const PARKED: Duration = Duration::from_millis(500);
-/// How long a command of the driver may wait for the loop.
-const PATIENCE_NS: u64 = 10_000_000_000;
-
 /// How attempts are driven.
 #[derive(Debug, Clone, Copy)]
 pub struct Saga {
@@ -41,22 +39,16 @@ pub struct Saga {
     pub give_up_seconds: i64,
 }
 
-/// An attempt has ended, or its checkout is gone.
-pub type Ended = oneshot::Receiver<()>;
-
 /// Drives checkouts. Cheap to clone.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds the shop")]
 pub struct Driver(Arc<Inner>);
 
-/// Who drives a checkout.
-struct Task {
-    woken: Notify,
-    /// Whether there is something to do that the task may not have seen.
-    again: AtomicBool,
-    /// The tenure of this process in which the attempt began, plus 1; 0: in another one's, or nobody knows.
-    began: AtomicU64,
-}
+/// The tenure of this process in which the attempt that is driven began, plus 1; 0: in another one's, or nobody knows.
+#[derive(Debug, Default)]
+struct Began(AtomicU64);
+
+type Task = tasks::Task<Began>;
 
 /// Which of this process's times of writing it is: while it lasts, nobody else writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,22 +63,11 @@ struct Known {
     lost: bool,
 }
 
-impl Task {
-    fn of(began: u64) -> Self {
-        Self {
-            woken: Notify::new(),
-            again: AtomicBool::new(true),
-            began: AtomicU64::new(began),
-        }
-    }
-}
-
 struct Inner {
     shop: Shop,
     providers: Arc<Providers>,
     options: Saga,
-    driven: Mutex<HashMap<CheckoutId, Arc<Task>>>,
-    waiting: Mutex<HashMap<CheckoutId, Vec<oneshot::Sender<()>>>>,
+    tasks: Tasks<CheckoutId, Began>,
     differences: Mutex<HashMap<PaymentId, Difference>>,
 }
 
@@ -97,8 +78,7 @@ impl Driver {
             shop,
             providers,
             options,
-            driven: Mutex::default(),
-            waiting: Mutex::default(),
+            tasks: Tasks::default(),
             differences: Mutex::default(),
         }))
     }
@@ -176,62 +156,35 @@ impl Driver {
     }
 
     fn take(&self, id: CheckoutId, began: u64) {
-        let mut driven = self.0.driven.lock();
-        if let Some(task) = driven.get(&id) {
-            task.began.fetch_max(began, Ordering::SeqCst);
-            return;
+        let note = |known: &Began| {
+            known.0.fetch_max(began, Ordering::SeqCst);
+        };
+        let (task, is_new) = self.0.tasks.take(id, note);
+        if is_new {
+            let inner = self.0.clone();
+            tokio::spawn(async move {
+                while inner.tasks.goes_on(id, &task) {
+                    inner.drive(id, &task).await;
+                }
+                inner.tasks.rests(id);
+            });
         }
-        let task = Arc::new(Task::of(began));
-        driven.insert(id, task.clone());
-        drop(driven);
-        let inner = self.0.clone();
-        tokio::spawn(async move {
-            while inner.goes_on(id, &task) {
-                inner.drive(id, &task).await;
-            }
-            inner.tell(id);
-        });
     }
 
     /// Something has changed about a checkout: it is looked at now.
     pub fn wake(&self, id: CheckoutId) {
-        let driven = self.0.driven.lock();
-        if let Some(task) = driven.get(&id) {
-            task.again.store(true, Ordering::SeqCst);
-            task.woken.notify_one();
-            return;
+        if !self.0.tasks.wake(id) {
+            self.found(id);
         }
-        drop(driven);
-        self.found(id);
     }
 
     /// Tells when nobody drives the checkout any more. Ask before waking it.
     pub fn ended(&self, id: CheckoutId) -> Ended {
-        let (tell, ended) = oneshot::channel();
-        self.0.waiting.lock().entry(id).or_default().push(tell);
-        ended
+        self.0.tasks.ended(id)
     }
 }
 
 impl Inner {
-    /// Whether a task has something to do: it has just begun, or was woken while it ended. Otherwise it is forgotten.
-    fn goes_on(&self, id: CheckoutId, task: &Task) -> bool {
-        let mut driven = self.driven.lock();
-        let goes_on = task.again.swap(false, Ordering::SeqCst);
-        if !goes_on {
-            driven.remove(&id);
-        }
-        goes_on
-    }
-
-    fn tell(&self, id: CheckoutId) {
-        let waiting = self.waiting.lock().remove(&id);
-        for waiting in waiting.into_iter().flatten() {
-            // Nobody waits any more when the caller went away.
-            waiting.send(()).unwrap_or_default();
-        }
-    }
-
     /// The epoch of the lease: it changes whenever somebody else may have written.
     fn tenure(&self) -> u64 {
         self.shop.health().standing().borrow().epoch
@@ -343,7 +296,7 @@ impl Inner {
 
     /// Whether nobody but this driver can have sent a question that is recorded and was not answered yet.
     fn is_alone(&self, task: &Task, known: &Known) -> bool {
-        let here = task.began.load(Ordering::SeqCst) == self.tenure() + 1;
+        let here = task.about.0.load(Ordering::SeqCst) == self.tenure() + 1;
         here && !known.lost && !self.shop.health().is_reader()
     }
 
@@ -400,18 +353,7 @@ impl Inner {
     }
 
     async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
-        let submission = Submission {
-            command: Box::new(command),
-            keyed: None,
-            actor: "saga".into(),
-            correlation: "saga".to_smolstr(),
-            deadline_ns: self.shop.clock().monotonic_ns() + PATIENCE_NS,
-        };
-        let answer = self.shop.submit(submission).await?;
-        if let Reply::Decided(Err(refusal)) = answer.reply {
-            return Err(Fault::Rejected(refusal.to_string()));
-        }
-        Ok(())
+        tasks::submit(&self.shop, "saga", command).await
     }
 }
 

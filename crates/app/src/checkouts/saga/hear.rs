@@ -5,12 +5,15 @@ use crate::checkouts::{CancelCheckout, Target};
 use crate::nouns::Key;
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
-use cartwright_domain::checkout::{AttemptState, Checkout, SagaEvent, State, Step, StepState};
+use cartwright_domain::checkout::{
+    Attempt, AttemptState, Checkout, SagaEvent, State, Step, StepState,
+};
 use cartwright_domain::payment::{Answer, Event as PaymentEvent, Question, tell};
 use cartwright_domain::{CheckoutId, PaymentId, Time};
 use smol_str::SmolStr;
 
-/// Hands in what came of a recorded question. A late or a second answer changes nothing. Refused: `NotFound` (`checkout`).
+/// Hands in what came of a recorded question. A late or a second answer changes nothing, nor does one after
+/// the attempt was closed by hand. Refused: `NotFound` (`checkout`).
 #[derive(Debug)]
 pub struct Hear {
     /// Which checkout.
@@ -34,7 +37,11 @@ impl Command for Hear {
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let checkout = target(self.checkout).find(work)?;
         let mut desk = Desk::take(work, checkout, moment.now)?;
-        let Some(payment) = desk.payment(self.payment) else {
+        let runs = |it: &Attempt| it.state == AttemptState::Running;
+        let Some(payment) = desk
+            .payment(self.payment)
+            .filter(|_| checkout.attempt().is_some_and(runs))
+        else {
             return Ok(desk.decided(false));
         };
         let events = tell(payment, self.question, &self.answer);

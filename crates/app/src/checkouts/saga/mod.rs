@@ -9,13 +9,15 @@ mod desk;
 mod driver;
 mod hear;
 mod resolve;
+mod take_down;
 mod verify;
 
 pub use ask::{Provider, Providers};
 pub use begin::{Complete, Part, Pay};
-pub use driver::{Driver, Ended, Saga, Tenure};
+pub use driver::{Driver, Saga, Tenure};
 pub use hear::{GiveUp, Hear, Nudge};
 pub use resolve::{Action, Resolve};
+pub use take_down::TakeDown;
 pub use verify::Difference;
 
 use cartwright_domain::Time;
