@@ -2,7 +2,7 @@
 
 use cartwright_app::ports::mailer::{Mail, MailError, Mailer};
 use lettre::message::Mailbox;
-use lettre::message::header::ContentType;
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::{Message, SmtpTransport, Transport};
 use std::time::Duration;
 
@@ -60,8 +60,10 @@ impl Mailer for SmtpMailer {
     fn send(&self, mail: &Mail) -> Result<(), MailError> {
         let refused = |error: &dyn std::fmt::Display| MailError::Refused(error.to_string());
         let to: Mailbox = mail.to.parse().map_err(|error| refused(&error))?;
+        let name = HeaderName::new_from_ascii_str("Correlation-Id");
         let message = Message::builder()
             .message_id(Some(mail.message_id.clone()))
+            .raw_header(HeaderValue::new(name, mail.correlation.clone()))
             .from(self.from.clone())
             .to(to)
             .subject(mail.subject.clone())

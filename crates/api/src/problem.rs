@@ -238,6 +238,18 @@ impl From<Refusal> for Problem {
                     .with("reason", reason.as_str())
                     .with("checkout_id", checkout.to_string())
             }
+            Refusal::TooManyAttempts {
+                limit,
+                retry_after_seconds,
+            } => {
+                let detail = format!(
+                    "{limit} attempts at paying for this cart failed within an hour; try again after Retry-After"
+                );
+                Self {
+                    retry_after: Some(retry_after_seconds),
+                    ..Self::new("rate_limited", detail).with("limit", limit)
+                }
+            }
             Refusal::KeyReused => Self::new(
                 "idempotency_key_reused",
                 "this Idempotency-Key was used with another query or body; use a new key for a new request",

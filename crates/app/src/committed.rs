@@ -136,6 +136,11 @@ impl Committed {
             | Key::Reference(..)
             | Key::KeyHash(_)
             | Key::UserCart(..)
+            | Key::WebhookEndpoint(_)
+            | Key::WebhookEndpoints
+            | Key::DeadLetter(_)
+            | Key::DeadLettersOf(_)
+            | Key::Cursor(_)
             | Key::OpenHolds(_) => None,
         }
     }

@@ -18,6 +18,7 @@ pub mod carts;
 pub mod catalog;
 pub mod checkouts;
 pub mod consumers;
+pub mod dead_letters;
 pub mod inventory;
 pub mod keys;
 pub mod notify;
@@ -25,6 +26,7 @@ pub mod orders;
 pub mod stores;
 mod tasks;
 pub mod wallets;
+pub mod webhooks;
 
 pub use fault::Fault;
 pub use nouns::{Event, Key, Record};

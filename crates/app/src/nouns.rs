@@ -3,6 +3,7 @@
 use cartwright_domain::cart::{Cart, State};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::{Checkout, Contact};
+use cartwright_domain::dead_letter::{DeadLetter, Listed};
 use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Level, LevelKey, Movement, Notice, Reservation, Transfer};
 use cartwright_domain::key::ApiKey;
@@ -10,9 +11,11 @@ use cartwright_domain::location::Store;
 use cartwright_domain::order::Order;
 use cartwright_domain::payment::{Instrument, Payment};
 use cartwright_domain::wallet::{Account, Entry as WalletEntry, Wallet};
+use cartwright_domain::webhook::WebhookEndpoint;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, Currency, OrderId, PaymentId, ProductId,
+    ApiKeyId, CartId, CheckoutId, ContactId, Currency, DeadLetterId, OrderId, PaymentId, ProductId,
     ReservationId, ReturnId, Sku, Slug, StoreId, Time, TransferId, WalletEntryId,
+    WebhookEndpointId,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -38,6 +41,14 @@ pub enum Key {
     Wallet(SmolStr),
     WalletEntry(WalletEntryId),
     ApiKey(ApiKeyId),
+    WebhookEndpoint(WebhookEndpointId),
+    DeadLetter(DeadLetterId),
+    /// The letters that a consumer has.
+    DeadLettersOf(SmolStr),
+    /// How many webhook endpoints there are.
+    WebhookEndpoints,
+    /// How far a consumer of the log has come.
+    Cursor(SmolStr),
     /// Which entry a customer's wallet has under a reference that its client chose.
     WalletReference(SmolStr, SmolStr),
     /// How an account of the ledger stands in one currency.
@@ -99,6 +110,10 @@ pub enum Record {
     Wallet(Arc<Wallet>),
     WalletEntry(Arc<WalletEntry>),
     ApiKey(Arc<ApiKey>),
+    WebhookEndpoint(Arc<WebhookEndpoint>),
+    DeadLetter(Arc<DeadLetter>),
+    /// Under [`Key::DeadLettersOf`], by rising id.
+    DeadLetters(Arc<Vec<Listed>>),
     /// Under [`Key::Sku`] and [`Key::Slug`].
     ProductId(ProductId),
     /// Under [`Key::Reference`].
@@ -115,7 +130,7 @@ pub enum Record {
     OrderId(OrderId),
     /// Under [`Key::WalletReference`].
     WalletEntryId(WalletEntryId),
-    /// Under [`Key::OpenHolds`] and [`Key::Last`].
+    /// Under [`Key::OpenHolds`], [`Key::Last`], [`Key::WebhookEndpoints`] and [`Key::Cursor`].
     Count(u64),
     /// Under [`Key::Account`]: minor units; above 0 more was credited to it than debited.
     Amount(i64),
@@ -139,6 +154,8 @@ pub enum Event {
     Wallet(SmolStr, <Wallet as Entity>::Event),
     WalletEntry(WalletEntryId, <WalletEntry as Entity>::Event),
     ApiKey(ApiKeyId, <ApiKey as Entity>::Event),
+    WebhookEndpoint(WebhookEndpointId, <WebhookEndpoint as Entity>::Event),
+    DeadLetter(DeadLetterId, <DeadLetter as Entity>::Event),
     /// Told beside a movement; changes nothing.
     Notice(Arc<Level>, Notice),
 }
@@ -178,13 +195,15 @@ impl Event {
             Self::Wallet(customer, _) => Key::Wallet(customer.clone()),
             Self::WalletEntry(id, _) => Key::WalletEntry(*id),
             Self::ApiKey(id, _) => Key::ApiKey(*id),
+            Self::WebhookEndpoint(id, _) => Key::WebhookEndpoint(*id),
+            Self::DeadLetter(id, _) => Key::DeadLetter(*id),
             Self::Notice(level, _) => Key::Level(level.key.clone()),
         }
     }
 
     /// Changes the state of that thing. Live writes and replay both come through here.
     pub fn apply(&self, state: &mut Option<Record>, at: Time) {
-        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, Wallet, WalletEntry, ApiKey);
+        each_noun!(self, state, at; Product, Store, Level, Reservation, Transfer, Cart, Checkout, Contact, Payment, Instrument, Order, Wallet, WalletEntry, ApiKey, WebhookEndpoint, DeadLetter);
     }
 }
 
@@ -206,7 +225,10 @@ impl Record {
             Self::Wallet(it) => it.version,
             Self::WalletEntry(it) => it.version(),
             Self::ApiKey(it) => it.version,
-            Self::ProductId(_)
+            Self::WebhookEndpoint(it) => it.version,
+            Self::DeadLetter(it) => it.version,
+            Self::DeadLetters(_)
+            | Self::ProductId(_)
             | Self::ReservationId(_)
             | Self::Stores(_)
             | Self::ApiKeyId(_)
@@ -250,7 +272,9 @@ impl Record {
             Self::Reservation(it) => 160 + it.lines.len() * 140,
             Self::Level(it) => 200 + it.waiting.len() * 32,
             Self::Stores(it) => 24 + it.len() * 24,
-            Self::Store(_) | Self::Transfer(_) | Self::ApiKey(_) => 240,
+            Self::Store(_) | Self::Transfer(_) | Self::ApiKey(_) | Self::WebhookEndpoint(_) => 240,
+            Self::DeadLetter(it) => 400 + it.about.entry.len(),
+            Self::DeadLetters(it) => 24 + it.len() * 56,
             Self::ProductId(_)
             | Self::ReservationId(_)
             | Self::ApiKeyId(_)
@@ -301,6 +325,20 @@ pub fn index_changes(
         (before, after @ Some(Record::Checkout(_))) => checkout_changes(before, after, visit),
         (before, Some(Record::Order(after))) => order_changes(before, after, visit),
         (None, Some(Record::WalletEntry(entry))) => entry_changes(entry, visit),
+        (None, Some(Record::WebhookEndpoint(_))) => {
+            visit(IndexChange::Add(Key::WebhookEndpoints, 1));
+        }
+        (Some(Record::WebhookEndpoint(_)), None) => {
+            visit(IndexChange::Add(Key::WebhookEndpoints, -1));
+        }
+        (None, Some(Record::DeadLetter(letter))) => {
+            let key = Key::DeadLettersOf(letter.about.consumer.clone());
+            visit(IndexChange::Enlist(key, Listed::from(&**letter)));
+        }
+        (Some(Record::DeadLetter(letter)), None) => {
+            let key = Key::DeadLettersOf(letter.about.consumer.clone());
+            visit(IndexChange::Strike(key, letter.id));
+        }
         (before, after @ (Some(Record::Cart(_)) | None)) => cart_changes(before, after, visit),
         _ => {}
     }
@@ -319,6 +357,10 @@ pub enum IndexChange {
     Post(Key, i64),
     /// A location joins a list.
     Join(Key, StoreId),
+    /// A dead letter joins its consumer's.
+    Enlist(Key, Listed),
+    /// A dead letter leaves them.
+    Strike(Key, DeadLetterId),
 }
 
 impl IndexChange {
@@ -329,7 +371,9 @@ impl IndexChange {
             | Self::Drop(key)
             | Self::Add(key, _)
             | Self::Post(key, _)
-            | Self::Join(key, _) => key,
+            | Self::Join(key, _)
+            | Self::Enlist(key, _)
+            | Self::Strike(key, _) => key,
         }
     }
 }

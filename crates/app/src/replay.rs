@@ -205,6 +205,16 @@ fn expect_indexes(record: &Record, indexes: &mut HashMap<Key, Record>) {
             }
             indexes.insert(key, Record::Stores(stores));
         }
-        IndexChange::Add(..) | IndexChange::Drop(_) => {}
+        IndexChange::Enlist(key, listed) => {
+            let mut letters = match indexes.remove(&key) {
+                Some(Record::DeadLetters(letters)) => letters,
+                _ => Arc::default(),
+            };
+            let list = Arc::make_mut(&mut letters);
+            list.push(listed);
+            list.sort_unstable();
+            indexes.insert(key, Record::DeadLetters(letters));
+        }
+        IndexChange::Add(..) | IndexChange::Drop(_) | IndexChange::Strike(..) => {}
     });
 }

@@ -8,7 +8,7 @@ use crate::nouns::{Event, Key, Record};
 use crate::ports::{Clock, ReadStore};
 use crate::work::{Stop, Work};
 use cartwright_domain::catalog::Product;
-use cartwright_domain::{Refusal, Sku, Time};
+use cartwright_domain::{EventId, Refusal, Sku, Time};
 use crossbeam_channel::{Sender, TrySendError};
 use smol_str::SmolStr;
 use std::fmt::Debug;
@@ -22,6 +22,8 @@ pub struct Moment<'a> {
     pub now: Time,
     /// Fresh identifiers.
     pub ids: &'a mut Ids,
+    /// The request that asks.
+    pub correlation: &'a SmolStr,
 }
 
 /// What a decision came to.
@@ -42,6 +44,35 @@ pub trait Command: Debug + Send {
 
     /// Decides. Must depend on its arguments alone.
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop>;
+
+    /// The entry of the log that led to it; `None` for what a request asks, or when that is not known.
+    fn cause(&self) -> Option<EventId> {
+        None
+    }
+
+    /// What one of its entries belongs to, if that is another thing than what the command was submitted with.
+    fn correlation(&self, _: &Event) -> Option<SmolStr> {
+        None
+    }
+
+    /// The W3C trace context that it came with.
+    fn traceparent(&self) -> Option<&str> {
+        None
+    }
+
+    /// How far a consumer of the log has come once this is done: kept in the same transaction, so that its effect happens once.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+}
+
+/// How far a consumer of the log has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Progress {
+    /// Which consumer.
+    pub consumer: SmolStr,
+    /// Through this position; `None`: through the last entry of the command itself.
+    pub through: Option<u64>,
 }
 
 /// What a command came to, after the commit.
@@ -53,6 +84,8 @@ pub struct Outcome {
     pub created: bool,
     /// Whether the command changed anything.
     pub changed: bool,
+    /// The last of its entries in the log.
+    pub event: Option<EventId>,
 }
 
 /// Finds the product of a SKU while a reply is rendered.
@@ -133,22 +166,33 @@ impl Shop {
     /// writes, [`Fault::ReadOnly`] and [`Fault::Unavailable`] when the
     /// store fails; the last one leaves open whether it was written.
     pub async fn submit(&self, submission: Submission) -> Result<Answer, Fault> {
+        let answer = self.enqueue(submission)?.await;
+        answer.map_err(|_| Fault::Unavailable("the write loop ended".into()))?
+    }
+
+    /// As [`Self::submit`], for threads of their own: blocks.
+    pub fn submit_now(&self, submission: Submission) -> Result<Answer, Fault> {
+        let answer = self.enqueue(submission)?.blocking_recv();
+        answer.map_err(|_| Fault::Unavailable("the write loop ended".into()))?
+    }
+
+    fn enqueue(
+        &self,
+        submission: Submission,
+    ) -> Result<oneshot::Receiver<Result<Answer, Fault>>, Fault> {
         if self.health.is_reader() {
             return Err(Fault::NoLease);
         }
         let (reply, answer) = oneshot::channel();
-        self.queue
-            .try_send(Waiting { submission, reply })
-            .map_err(|error| match error {
-                TrySendError::Full(_) => {
-                    self.health.shed();
-                    Fault::Overloaded
-                }
-                TrySendError::Disconnected(_) => Fault::Unavailable("the shop is closing".into()),
-            })?;
-        answer
-            .await
-            .map_err(|_| Fault::Unavailable("the write loop ended".into()))?
+        let queued = self.queue.try_send(Waiting { submission, reply });
+        queued.map_err(|error| match error {
+            TrySendError::Full(_) => {
+                self.health.shed();
+                Fault::Overloaded
+            }
+            TrySendError::Disconnected(_) => Fault::Unavailable("the shop is closing".into()),
+        })?;
+        Ok(answer)
     }
 
     /// What is committed under a key.

@@ -2,7 +2,8 @@
 //! something has changed, waited for by whoever wants to know that it rests.
 
 use crate::fault::Fault;
-use crate::shop::{Command, Reply, Shop, Submission};
+use crate::shop::{Answer, Command, Reply, Shop, Submission};
+use cartwright_domain::EventId;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use smol_str::SmolStr;
@@ -107,17 +108,52 @@ pub(crate) async fn submit(
     actor: &'static str,
     command: impl Command + 'static,
 ) -> Result<(), Fault> {
-    let actor = SmolStr::new_static(actor);
-    let submission = Submission {
+    let correlation = SmolStr::new_static(actor);
+    let submission = submission(shop, actor, correlation, command);
+    accepted(shop.submit(submission).await?).map(drop)
+}
+
+/// As [`submit`], for what belongs to a request; the last of the command's entries.
+pub(crate) async fn submit_for(
+    shop: &Shop,
+    actor: &'static str,
+    correlation: &SmolStr,
+    command: impl Command + 'static,
+) -> Result<Option<EventId>, Fault> {
+    let submission = submission(shop, actor, correlation.clone(), command);
+    accepted(shop.submit(submission).await?)
+}
+
+/// As [`submit_for`], for threads of their own: blocks.
+pub(crate) fn submit_now(
+    shop: &Shop,
+    actor: &'static str,
+    correlation: &SmolStr,
+    command: impl Command + 'static,
+) -> Result<Option<EventId>, Fault> {
+    let submission = submission(shop, actor, correlation.clone(), command);
+    accepted(shop.submit_now(submission)?)
+}
+
+fn submission(
+    shop: &Shop,
+    actor: &'static str,
+    correlation: SmolStr,
+    command: impl Command + 'static,
+) -> Submission {
+    Submission {
         command: Box::new(command),
         keyed: None,
-        correlation: actor.clone(),
-        actor,
+        correlation,
+        actor: SmolStr::new_static(actor),
         deadline_ns: shop.clock().monotonic_ns() + PATIENCE_NS,
-    };
-    let answer = shop.submit(submission).await?;
-    if let Reply::Decided(Err(refusal)) = answer.reply {
-        return Err(Fault::Rejected(refusal.to_string()));
     }
-    Ok(())
+}
+
+fn accepted(answer: Answer) -> Result<Option<EventId>, Fault> {
+    match answer.reply {
+        Reply::Decided(Err(refusal)) => Err(Fault::Rejected(refusal.to_string())),
+        Reply::Decided(Ok(outcome)) => Ok(outcome.event),
+        Reply::Kept(..) | Reply::KeyReused => Ok(None),
+    }
 }

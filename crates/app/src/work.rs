@@ -4,6 +4,7 @@ use crate::nouns::{Event, IndexChange, Key, Record, Series, index_changes};
 use cartwright_domain::cart::{Cart, Event as CartEvent};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::{Checkout, Contact, Event as CheckoutEvent, SagaEvent};
+use cartwright_domain::dead_letter::{DeadLetter, Event as DeadLetterEvent, Listed};
 use cartwright_domain::inventory::{
     Level, LevelKey, Notice, Reservation, ReservationEvent, Transfer, TransferEvent,
 };
@@ -12,9 +13,11 @@ use cartwright_domain::location::Store;
 use cartwright_domain::order::{Event as OrderEvent, Order};
 use cartwright_domain::payment::{Event as PaymentEvent, Instrument, Payment};
 use cartwright_domain::wallet::{Entry as WalletEntry, EntryEvent, Wallet};
+use cartwright_domain::webhook::WebhookEndpoint;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, Refusal, ReservationId,
-    ReturnId, Sku, Slug, StoreId, Time, TransferId, WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, OrderId, PaymentId, ProductId, Refusal,
+    ReservationId, ReturnId, Sku, Slug, StoreId, Time, TransferId, WalletEntryId,
+    WebhookEndpointId,
 };
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -63,11 +66,16 @@ pub struct Work {
     slots: HashMap<Key, Slot>,
 }
 
+macro_rules! key {
+    ($key:ident) => { Key::$key };
+    ($key:ident $($arg:ident)+) => { Key::$key($($arg.clone()),+) };
+}
+
 macro_rules! reader {
     ($(#[$doc:meta])* $name:ident, $key:ident($($arg:ident: $type:ty),*), $record:ident($value:ty)) => {
         $(#[$doc])*
         pub fn $name(&self, $($arg: $type),*) -> Result<Option<&$value>, Stop> {
-            match self.get(Key::$key($($arg.clone()),*))? {
+            match self.get(key!($key $($arg)*))? {
                 Some(Record::$record(value)) => Ok(Some(value)),
                 _ => Ok(None),
             }
@@ -164,6 +172,22 @@ impl Work {
         api_key, ApiKey(id: &ApiKeyId), ApiKey(Arc<ApiKey>)
     );
     reader!(
+        /// A webhook endpoint.
+        webhook_endpoint, WebhookEndpoint(id: &WebhookEndpointId), WebhookEndpoint(Arc<WebhookEndpoint>)
+    );
+    reader!(
+        /// How many webhook endpoints there are.
+        webhook_endpoints, WebhookEndpoints(), Count(u64)
+    );
+    reader!(
+        /// A dead letter.
+        dead_letter, DeadLetter(id: &DeadLetterId), DeadLetter(Arc<DeadLetter>)
+    );
+    reader!(
+        /// The dead letters of a consumer.
+        dead_letters_of, DeadLettersOf(consumer: &SmolStr), DeadLetters(Arc<Vec<Listed>>)
+    );
+    reader!(
         /// The product that has a SKU.
         product_of, Sku(sku: &Sku), ProductId(ProductId)
     );
@@ -210,6 +234,16 @@ impl Work {
         self.slots.insert(key, slot);
     }
 
+    /// What follows from no event: how far a consumer has come.
+    pub(crate) fn set(&mut self, key: Key, value: Record) {
+        let slot = Slot {
+            now: Some(value),
+            changed: true,
+            fresh: false,
+        };
+        self.slots.insert(key, slot);
+    }
+
     /// The value of a loaded key.
     pub fn value(&self, key: &Key) -> Option<&Record> {
         self.slots.get(key).and_then(|slot| slot.now.as_ref())
@@ -229,6 +263,13 @@ impl Work {
                     Some(Record::Reservation(hold)),
                 ) => Some(Key::OpenHolds(hold.principal.clone())),
                 (Event::Level(level, _), None) => Some(Key::StoresOf(level.sku.clone())),
+                (Event::WebhookEndpoint(..), _) => Some(Key::WebhookEndpoints),
+                (Event::DeadLetter(_, DeadLetterEvent::Recorded(it)), _) => {
+                    Some(Key::DeadLettersOf(it.consumer.clone()))
+                }
+                (Event::DeadLetter(..), Some(Record::DeadLetter(letter))) => {
+                    Some(Key::DeadLettersOf(letter.about.consumer.clone()))
+                }
                 (Event::WalletEntry(_, EntryEvent::Posted(data)), _) => {
                     let accounts = data.postings.iter().map(|it| it.account);
                     let accounts = accounts.map(|it| Key::Account(it, data.amount.currency));
@@ -317,6 +358,16 @@ impl Work {
                 }
                 slot.now = Some(Record::Stores(stores));
             }
+            IndexChange::Enlist(_, listed) => {
+                let mut letters = listed_letters(slot.now.take());
+                Arc::make_mut(&mut letters).push(listed);
+                slot.now = Some(Record::DeadLetters(letters));
+            }
+            IndexChange::Strike(_, id) => {
+                let mut letters = listed_letters(slot.now.take());
+                Arc::make_mut(&mut letters).retain(|it| it.id != id);
+                slot.now = Some(Record::DeadLetters(letters)).filter(has_letters);
+            }
         }
     }
 
@@ -335,6 +386,17 @@ impl Work {
     }
 }
 
+fn listed_letters(record: Option<Record>) -> Arc<Vec<Listed>> {
+    match record {
+        Some(Record::DeadLetters(letters)) => letters,
+        _ => Arc::default(),
+    }
+}
+
+fn has_letters(record: &Record) -> bool {
+    matches!(record, Record::DeadLetters(letters) if !letters.is_empty())
+}
+
 /// Whether an event makes its thing under an id that the shop drew for it.
 fn is_birth(event: &Event) -> bool {
     matches!(
@@ -348,6 +410,7 @@ fn is_birth(event: &Event) -> bool {
             | Event::Order(_, OrderEvent::Placed(_))
             | Event::Instrument(_, _)
             | Event::WalletEntry(_, EntryEvent::Posted(_))
+            | Event::DeadLetter(_, DeadLetterEvent::Recorded(_))
     )
 }
 

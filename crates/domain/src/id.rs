@@ -211,6 +211,14 @@ made_id!(
     /// An API key (its public part).
     ApiKeyId, "key"
 );
+made_id!(
+    /// Who is told of what happens, by webhooks.
+    WebhookEndpointId, "whe"
+);
+made_id!(
+    /// An effect that could not be brought about.
+    DeadLetterId, "dle"
+);
 text_id!(
     /// A stock keeping unit: what a variant is sold and counted by.
     Sku

@@ -6,6 +6,7 @@
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+pub mod dead_letter;
 pub mod entity;
 pub mod id;
 pub mod inventory;
@@ -18,11 +19,13 @@ pub mod place;
 pub mod refusal;
 pub mod time;
 pub mod wallet;
+pub mod webhook;
 mod words;
 
 pub use id::{
-    ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
-    QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId, TransferId, WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, EventId, FulfillmentId, OrderId,
+    PaymentId, ProductId, QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId,
+    TransferId, WalletEntryId, WebhookEndpointId,
 };
 pub use money::{Currency, Money};
 pub use place::Country;

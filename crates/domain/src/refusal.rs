@@ -106,6 +106,12 @@ pub enum Refusal {
         reason: Decline,
         checkout: CheckoutId,
     },
+    /// Too many attempts at paying for one cart came to nothing.
+    #[error("{limit} attempts at paying failed within an hour")]
+    TooManyAttempts {
+        limit: usize,
+        retry_after_seconds: u32,
+    },
     /// The idempotency key belongs to another request.
     #[error("the key was used with another request")]
     KeyReused,

@@ -295,6 +295,7 @@ fn checkout_rules(config: &Config) -> checkout::Rules {
         rates: Arc::new(rates),
         quote_ttl_seconds: config.whole("quote_ttl_seconds"),
         ttl_seconds: config.whole("checkout_ttl_seconds"),
+        attempts_per_hour: config.size("checkout_attempts_per_hour"),
     }
 }
 

@@ -2,8 +2,8 @@
 
 use crate::http::{HttpClient, HttpFailure, HttpReply};
 use bytes::Bytes;
-use cartwright_app::ports::payment::GatewayError;
-use http::{Method, Request};
+use cartwright_app::ports::payment::{CORRELATION, GatewayError};
+use http::{HeaderValue, Method, Request};
 use http_body_util::Full;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use std::fmt;
@@ -74,6 +74,12 @@ impl Endpoint {
         }
         for (name, value) in ask.headers {
             request = request.header(*name, *value);
+        }
+        // Request ids are visible ASCII; one that is not would only spoil the call.
+        if let Ok(Ok(id)) = CORRELATION.try_with(|id| HeaderValue::from_str(id)) {
+            request = request
+                .header("request-id", id.clone())
+                .header("correlation-id", id);
         }
         let request = request
             .body(Full::new(Bytes::from(ask.body)))

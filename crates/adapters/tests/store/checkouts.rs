@@ -173,6 +173,7 @@ pub(crate) fn setting() -> Setting {
             rates: Arc::new(Rates::parse("standard=USD:599, express=USD:1499").unwrap()),
             quote_ttl_seconds: 900,
             ttl_seconds: 21_600,
+            attempts_per_hour: 10,
         },
         sourcing: Sourcing::Single,
     }

@@ -112,7 +112,7 @@ async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
         Decision::Decided(Err(refusal)) => Err(refusal.into()),
         Decision::Decided(Ok(outcome)) => {
             if outcome.created {
-                call.edge.saga.began(id, tenure);
+                call.edge.saga.began(id, tenure, outcome.event);
             }
             Ok(answer.position)
         }

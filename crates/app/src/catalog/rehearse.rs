@@ -6,6 +6,7 @@ use crate::ports::Random;
 use crate::shop::{Command, Moment, Outcome, Shop};
 use crate::work::{Stop, Work};
 use cartwright_domain::{Refusal, Time};
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Loads a rehearsed decision may ask for after its plan.
@@ -33,19 +34,26 @@ pub async fn rehearse(
     let mut keys = Vec::new();
     command.plan(&mut keys);
     let mut ids = Ids::new(Arc::new(Zeros));
+    let correlation = SmolStr::new_static("rehearsal");
     for _ in 0..MAX_ROUNDS {
         for key in keys.drain(..) {
             let value = shop.find(&key).await?;
             work.put(key, value, false);
         }
         let now = Time(shop.clock().now_ms());
-        let decided = command.decide(&work, &mut Moment { now, ids: &mut ids });
+        let mut moment = Moment {
+            now,
+            ids: &mut ids,
+            correlation: &correlation,
+        };
+        let decided = command.decide(&work, &mut moment);
         match decided {
             Ok(decided) => {
                 return Ok(Ok(Outcome {
                     record: work.value(&decided.answer).cloned(),
                     created: decided.created,
                     changed: !decided.events.is_empty(),
+                    event: None,
                 }));
             }
             Err(Stop::Refuse(refusal)) => return Ok(Err(refusal)),

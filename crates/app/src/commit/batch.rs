@@ -10,7 +10,7 @@ use crate::ports::Keep;
 use crate::shop::{Command, Keyed, Moment, Outcome, Reply, Submission, Waiting};
 use crate::work::{Stop, Values, Work};
 use cartwright_domain::catalog::Product;
-use cartwright_domain::{Refusal, ReservationId, Sku, Time};
+use cartwright_domain::{EventId, Refusal, ReservationId, Sku, Time};
 use cartwright_proto::events as proto;
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -25,12 +25,13 @@ pub(super) struct Prepared {
     pub(super) read: Values,
     pub(super) kept: Vec<Keep>,
     pub(super) replies: Vec<Result<Reply, Fault>>,
+    moves_cursor: bool,
     head: u64,
 }
 
 impl Prepared {
     pub(super) fn is_empty(&self) -> bool {
-        self.log.entries.is_empty() && self.kept.is_empty()
+        self.log.entries.is_empty() && self.kept.is_empty() && !self.moves_cursor
     }
 
     /// Position of the log after it.
@@ -46,11 +47,19 @@ struct Gathered {
     events: Vec<Event>,
     kept: Vec<Keep>,
     in_batch: HashMap<[u8; 16], Arc<KeptReply>>,
+    moves_cursor: bool,
 }
 
 struct Author<'a> {
     actor: &'a SmolStr,
     correlation: &'a SmolStr,
+}
+
+/// What one command's entries have in common.
+struct Header<'a> {
+    author: &'a Author<'a>,
+    command: &'a dyn Command,
+    causation_id: String,
 }
 
 impl Loop {
@@ -109,6 +118,7 @@ impl Loop {
             events: Vec::with_capacity(commands * 2),
             kept: Vec::new(),
             in_batch: HashMap::new(),
+            moves_cursor: false,
         }
     }
 
@@ -121,6 +131,7 @@ impl Loop {
             read,
             kept: gathered.kept,
             replies,
+            moves_cursor: gathered.moves_cursor,
             head: self.position,
         }
     }
@@ -276,6 +287,7 @@ impl Loop {
                 &mut Moment {
                     now,
                     ids: &mut self.ids,
+                    correlation: author.correlation,
                 },
             ) {
                 Ok(decided) => {
@@ -288,12 +300,22 @@ impl Loop {
                     }
                     if missing.is_empty() {
                         let changed = !decided.events.is_empty();
-                        self.apply(gathered, decided.events, author, now);
+                        let header = Header {
+                            author,
+                            command,
+                            causation_id: command
+                                .cause()
+                                .map_or_else(String::new, |id| id.to_string()),
+                        };
+                        self.apply(gathered, decided.events, &header, now);
+                        self.note_progress(gathered, command);
                         let record = gathered.work.value(&decided.answer).cloned();
+                        let last = gathered.log.entries.last().filter(|_| changed);
                         return Ok(Ok(Ok(Outcome {
                             record,
                             created: decided.created,
                             changed,
+                            event: last.and_then(|it| EventId::from_slice(&it.event_id)),
                         })));
                     }
                     missing
@@ -311,17 +333,29 @@ impl Loop {
         Ok(Err(Fault::Overloaded))
     }
 
+    /// Where a consumer goes on after this command.
+    fn note_progress(&self, gathered: &mut Gathered, command: &dyn Command) {
+        let Some(progress) = command.progress() else {
+            return;
+        };
+        let here = self.position + gathered.log.entries.len() as u64;
+        let through = progress.through.unwrap_or(here);
+        let key = Key::Cursor(progress.consumer);
+        gathered.work.set(key, Record::Count(through));
+        gathered.moves_cursor = true;
+    }
+
     fn apply(
         &mut self,
         gathered: &mut Gathered,
         events: Vec<Event>,
-        author: &Author<'_>,
+        header: &Header<'_>,
         now: Time,
     ) {
         let mut notices = Vec::new();
         for event in events {
             let version = gathered.work.apply(&event, now, &mut notices);
-            self.log(gathered, &event, version, author, now);
+            self.log(gathered, &event, version, header, now);
             gathered.events.push(event);
         }
         for notice in notices {
@@ -329,7 +363,7 @@ impl Loop {
                 .work
                 .value(&notice.key())
                 .map_or(0, Record::version);
-            self.log(gathered, &notice, version, author, now);
+            self.log(gathered, &notice, version, header, now);
         }
     }
 
@@ -338,9 +372,11 @@ impl Loop {
         gathered: &mut Gathered,
         event: &Event,
         version: u64,
-        author: &Author<'_>,
+        header: &Header<'_>,
         now: Time,
     ) {
+        let own = header.command.correlation(event);
+        let correlation = own.as_ref().unwrap_or(header.author.correlation);
         gathered.log.entries.push(proto::Entry {
             stream: events::stream(&event.key()),
             stream_version: version,
@@ -348,10 +384,10 @@ impl Loop {
             event_id: self.ids.fresh(now).to_be_bytes().to_vec(),
             r#type: events::type_of(event).to_owned(),
             schema_version: 0,
-            actor: author.actor.to_string(),
-            correlation_id: author.correlation.to_string(),
-            causation_id: String::new(),
-            traceparent: String::new(),
+            actor: header.author.actor.to_string(),
+            correlation_id: correlation.to_string(),
+            causation_id: header.causation_id.clone(),
+            traceparent: header.command.traceparent().unwrap_or("").to_owned(),
             payload: events::encode(event),
         });
     }

@@ -11,7 +11,7 @@ use crate::nouns::{Event, Key, Record, Series};
 use crate::shop::Shop;
 use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::wallet::EntryEvent;
-use cartwright_domain::{cart, checkout, checkout::SagaEvent, order};
+use cartwright_domain::{cart, checkout, checkout::SagaEvent, dead_letter, order};
 use cartwright_proto::events as proto;
 
 /// The consumer that follows other writers with the committed memory.
@@ -118,6 +118,16 @@ fn forget_event(committed: &Committed, event: &Event) {
                 committed.forget(&Key::Account(posting.account, data.amount.currency));
             }
         }
+        Event::WebhookEndpoint(..) => committed.forget(&Key::WebhookEndpoints),
+        Event::DeadLetter(_, dead_letter::Event::Recorded(it)) => {
+            committed.forget(&Key::DeadLettersOf(it.consumer.clone()));
+        }
+        // Whose list it leaves is no longer known.
+        Event::DeadLetter(
+            _,
+            dead_letter::Event::Settled | dead_letter::Event::Discarded { .. },
+        ) => return committed.clear(),
+        Event::DeadLetter(..) => {}
         Event::Checkout(_, checkout::Event::Updated(_) | checkout::Event::Saga(_))
         | Event::Order(..)
         | Event::Wallet(..)

@@ -1,6 +1,6 @@
 //! What follows the log: each consumer on a thread of its own, woken by every commit, never losing its place.
 //!
-//! The embedded bus is the log itself. A batch that a consumer cannot handle is tried again, later and later, and nothing
+//! They hear by the bus ([`crate::ports::Bus`]); the embedded one is the log itself. A batch that a consumer cannot handle is tried again, later and later, and nothing
 //! after it is handed over meanwhile; so a consumer must be idempotent, and may be handed the same entries twice.
 
 mod invalidation;
@@ -9,6 +9,7 @@ mod search_index;
 
 pub use invalidation::Invalidation;
 pub(crate) use invalidation::forget;
+pub(crate) use runner::entries;
 pub use runner::{Consumers, start};
 pub use search_index::SearchIndex;
 

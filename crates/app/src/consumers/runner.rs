@@ -1,8 +1,8 @@
-//! Runs a consumer: reads the log from its cursor, wakes with the head, tries again after a fault.
+//! Runs a consumer: reads the bus from its cursor, wakes with the head, tries again after a fault.
 
 use super::{Consumer, Place, Seen};
 use crate::fault::Fault;
-use crate::ports::ReadStore;
+use crate::ports::Bus;
 use crate::shop::Shop;
 use cartwright_domain::Time;
 use cartwright_proto::events as proto;
@@ -63,15 +63,23 @@ impl Consumers {
 ///
 /// # Errors
 /// [`Fault::Unavailable`] when the system gives no thread.
-pub fn start(shop: &Shop, consumers: Vec<Box<dyn Consumer>>) -> Result<Consumers, Fault> {
+pub fn start(
+    shop: &Shop,
+    bus: &Arc<dyn Bus>,
+    consumers: Vec<Box<dyn Consumer>>,
+) -> Result<Consumers, Fault> {
     let mut started = Consumers::default();
     for consumer in consumers {
-        started.running.push(start_one(shop, consumer)?);
+        started.running.push(start_one(shop, bus, consumer)?);
     }
     Ok(started)
 }
 
-fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault> {
+fn start_one(
+    shop: &Shop,
+    bus: &Arc<dyn Bus>,
+    consumer: Box<dyn Consumer>,
+) -> Result<Running, Fault> {
     let unavailable = |error: std::io::Error| Fault::Unavailable(error.to_string());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_time()
@@ -81,8 +89,8 @@ fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault>
     let runner = Runner {
         consumer,
         shop: shop.clone(),
-        store: shop.store().clone(),
-        head: shop.head(),
+        bus: bus.clone(),
+        head: bus.head(),
         runtime,
         position: position.clone(),
         is_shared: false,
@@ -101,7 +109,7 @@ fn start_one(shop: &Shop, consumer: Box<dyn Consumer>) -> Result<Running, Fault>
 struct Runner {
     consumer: Box<dyn Consumer>,
     shop: Shop,
-    store: Arc<dyn ReadStore>,
+    bus: Arc<dyn Bus>,
     head: watch::Receiver<u64>,
     runtime: Runtime,
     position: Arc<AtomicU64>,
@@ -154,7 +162,7 @@ impl Runner {
         let place = self.consumer.place();
         self.is_shared = place == Place::Shared;
         let kept = match place {
-            Place::Shared => match self.store.cursor(self.consumer.name())? {
+            Place::Shared => match self.bus.place(self.consumer.name())? {
                 Some(position) => position,
                 None => return self.begin_shared(),
             },
@@ -171,7 +179,7 @@ impl Runner {
     /// The first time that a consumer of this name runs anywhere.
     fn begin_shared(&mut self) -> Result<u64, Fault> {
         let at = self.consumer.start_over()?;
-        self.store.set_cursor(self.consumer.name(), at)?;
+        self.bus.keep_place(self.consumer.name(), at)?;
         Ok(at)
     }
 
@@ -181,7 +189,7 @@ impl Runner {
         if head <= cursor {
             return Ok(None);
         }
-        let batches = self.store.log(cursor, READ_AT_ONCE)?;
+        let batches = self.bus.read(cursor, READ_AT_ONCE)?;
         let follows = batches
             .first()
             .is_some_and(|first| first.first_position <= cursor + 1);
@@ -204,7 +212,7 @@ impl Runner {
         };
         self.consumer.handle(&seen)?;
         if self.is_shared {
-            self.store.set_cursor(self.consumer.name(), last)?;
+            self.bus.keep_place(self.consumer.name(), last)?;
         }
         Ok(Some(last))
     }
@@ -246,7 +254,8 @@ impl Runner {
     }
 }
 
-fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
+/// The entries of a batch, each where it stands.
+pub(crate) fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
     (batch.first_position..)
         .zip(&batch.entries)
         .map(|(position, entry)| Seen {

@@ -4,6 +4,7 @@ mod api_key;
 mod cart;
 mod catalog;
 mod checkout;
+mod dead_letter;
 mod inventory;
 mod location;
 mod order;
@@ -11,13 +12,16 @@ mod order_back;
 mod payment;
 mod saga;
 mod wallet;
+mod webhook_endpoint;
+
+pub use dead_letter::REPLAYING;
 
 use crate::fault::Fault;
 use crate::nouns::{Event, Key};
 use cartwright_domain::inventory::{MovementKind, ReservationEvent, State, TransferEvent};
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, OrderId, PaymentId, ProductId, ReservationId, Sku,
-    StoreId, TransferId, WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, OrderId, PaymentId, ProductId,
+    ReservationId, Sku, StoreId, TransferId, WalletEntryId, WebhookEndpointId,
 };
 use cartwright_domain::{
     cart as carts, catalog as products, checkout as checkouts, inventory::LevelKey, key as keys,
@@ -43,6 +47,8 @@ pub fn stream(key: &Key) -> String {
         Key::Wallet(customer) => format!("wallet:{customer}"),
         Key::WalletEntry(id) => format!("wallet_entry:{id}"),
         Key::ApiKey(id) => format!("api_key:{id}"),
+        Key::WebhookEndpoint(id) => format!("webhook_endpoint:{id}"),
+        Key::DeadLetter(id) => format!("dead_letter:{id}"),
         Key::Sku(..)
         | Key::Slug(..)
         | Key::Reference(..)
@@ -57,6 +63,9 @@ pub fn stream(key: &Key) -> String {
         | Key::CreditNote(..)
         | Key::Return(..)
         | Key::Last(..)
+        | Key::DeadLettersOf(..)
+        | Key::WebhookEndpoints
+        | Key::Cursor(..)
         | Key::OpenHolds(..) => String::new(),
     }
 }
@@ -85,6 +94,8 @@ pub fn key_of(stream: &str) -> Option<Key> {
         "wallet" => Key::Wallet(id.into()),
         "wallet_entry" => Key::WalletEntry(id.parse::<WalletEntryId>().ok()?),
         "api_key" => Key::ApiKey(id.parse::<ApiKeyId>().ok()?),
+        "webhook_endpoint" => Key::WebhookEndpoint(id.parse::<WebhookEndpointId>().ok()?),
+        "dead_letter" => Key::DeadLetter(id.parse::<DeadLetterId>().ok()?),
         _ => return None,
     })
 }
@@ -134,6 +145,8 @@ pub fn type_of(event: &Event) -> &'static str {
         Event::WalletEntry(..) => wallet::ENTRY_POSTED,
         Event::ApiKey(_, keys::Event::Created { .. }) => "api_key.created",
         Event::ApiKey(_, keys::Event::Deleted) => "api_key.deleted",
+        Event::WebhookEndpoint(_, event) => webhook_endpoint::type_of(event),
+        Event::DeadLetter(_, event) => dead_letter::type_of(event),
         Event::Notice(_, notice) => notice.as_str(),
     }
 }
@@ -174,6 +187,8 @@ pub fn encode(event: &Event) -> Vec<u8> {
         Event::Wallet(_, event) => wallet::encode(event),
         Event::WalletEntry(_, event) => wallet::encode_entry(event),
         Event::ApiKey(_, event) => api_key::encode(event),
+        Event::WebhookEndpoint(_, event) => webhook_endpoint::encode(event),
+        Event::DeadLetter(_, event) => dead_letter::encode(event),
         Event::Notice(level, _) => proto::StockNotice {
             available: level.available(),
             on_hand: level.on_hand,
@@ -227,6 +242,12 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
             wallet::decode_entry(kind, payload).map(|event| Event::WalletEntry(id, event))
         }
         Key::ApiKey(id) => api_key::decode(kind, payload).map(|event| Event::ApiKey(id, event)),
+        Key::WebhookEndpoint(id) => {
+            webhook_endpoint::decode(kind, payload).map(|event| Event::WebhookEndpoint(id, event))
+        }
+        Key::DeadLetter(id) => {
+            dead_letter::decode(kind, payload).map(|event| Event::DeadLetter(id, event))
+        }
         Key::Sku(..)
         | Key::Slug(..)
         | Key::Reference(..)
@@ -243,6 +264,9 @@ pub fn decode(entry: &proto::Entry) -> Result<Option<Event>, Fault> {
         | Key::CreditNote(..)
         | Key::Return(..)
         | Key::Last(..)
+        | Key::DeadLettersOf(..)
+        | Key::WebhookEndpoints
+        | Key::Cursor(..)
         | Key::OpenHolds(..) => Err(Bad("an index has no events".into())),
     };
     event.map(Some).map_err(|error| bad(&error.0))

@@ -12,6 +12,7 @@ pub(super) fn type_of(event: &Event) -> &'static str {
         Event::Started(_) => "payment.started",
         Event::Asked(_) => "payment.asked",
         Event::Unclear => "payment.unclear",
+        Event::Unsent => "payment.unsent",
         Event::Rerouted { .. } => "payment.rerouted",
         Event::Authorized { .. } => "payment.authorized",
         Event::Declined(_) => "payment.declined",
@@ -55,9 +56,12 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         }
         .encode_to_vec(),
         Event::Refunded { amount } => proto::PaymentRefunded { amount: *amount }.encode_to_vec(),
-        Event::Unclear | Event::Captured | Event::Refused | Event::Voided | Event::Verified => {
-            Vec::new()
-        }
+        Event::Unclear
+        | Event::Unsent
+        | Event::Captured
+        | Event::Refused
+        | Event::Voided
+        | Event::Verified => Vec::new(),
     }
 }
 
@@ -101,6 +105,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
             amount: proto::PaymentRefunded::decode(payload)?.amount,
         },
         "payment.unclear" => Event::Unclear,
+        "payment.unsent" => Event::Unsent,
         "payment.captured" => Event::Captured,
         "payment.refused" => Event::Refused,
         "payment.voided" => Event::Voided,

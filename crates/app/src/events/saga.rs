@@ -43,6 +43,7 @@ pub(super) fn encode(event: &SagaEvent) -> Vec<u8> {
                 .collect(),
             order_by_ms: attempt.order_by.0,
             started_at_ms: attempt.started_at.0,
+            correlation_id: attempt.correlation.to_string(),
         }
         .encode_to_vec(),
         SagaEvent::Attached { key } => proto::CheckoutAttached {
@@ -107,6 +108,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<SagaEvent, Bad> {
                 order_by: Time(message.order_by_ms),
                 failure: None,
                 cancel: false,
+                correlation: message.correlation_id.into(),
             }))
         }
         "checkout.attached" => SagaEvent::Attached {

@@ -5,6 +5,7 @@
 mod letters;
 
 use crate::consumers::{Consumer, Place, Seen};
+use crate::dead_letters::DeadLetters;
 use crate::events;
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record};
@@ -12,7 +13,8 @@ use crate::ports::mailer::{Mail, MailError, Mailer};
 use crate::shop::Shop;
 use cartwright_domain::checkout::Contact;
 use cartwright_domain::order::{Event as OrderEvent, Order};
-use cartwright_domain::{EventId, OrderId};
+use cartwright_domain::{EventId, OrderId, Time};
+use cartwright_proto::events as proto;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,15 +29,27 @@ pub struct Notifier {
     /// What the shop is called in letters, and the right half of their `Message-ID`.
     seller: String,
     domain: String,
+    dead_letters: DeadLetters,
     /// What was handed over while the cursor stood still.
     sent: u64,
 }
 
+/// Its name, in the log and among cursors and dead letters.
+pub const CONSUMER: &str = "mail";
+
 impl Notifier {
-    /// Sends by `mailer`, as `seller`; `domain` is that of the sender's address.
-    pub fn new(shop: Shop, mailer: Arc<dyn Mailer>, seller: String, domain: String) -> Self {
+    /// Sends by `mailer`, as `seller`; `domain` is that of the sender's address. What can never be sent becomes a letter of
+    /// `dead_letters`.
+    pub fn new(
+        shop: Shop,
+        mailer: Arc<dyn Mailer>,
+        seller: String,
+        domain: String,
+        dead_letters: DeadLetters,
+    ) -> Self {
         Self {
             shop,
+            dead_letters,
             mailer,
             seller,
             domain,
@@ -73,41 +87,84 @@ impl Notifier {
         }
     }
 
-    fn tell(&self, seen: &Seen<'_>) -> Result<(), Fault> {
-        let Some(Event::Order(id, event)) = events::decode(seen.entry)? else {
-            return Ok(());
+    /// The letter that an entry asks for.
+    fn mail(&self, entry: &proto::Entry) -> Result<Option<Mail>, Fault> {
+        let Some(Event::Order(id, event)) = events::decode(entry)? else {
+            return Ok(None);
         };
         let Some((contact, subject, text)) = self.letter(id, &event)? else {
-            return Ok(());
+            return Ok(None);
         };
-        let event_id = EventId::from_slice(&seen.entry.event_id)
+        let event_id = EventId::from_slice(&entry.event_id)
             .ok_or_else(|| Fault::Corrupt("an entry has no event id".into()))?;
-        let mail = Mail {
+        Ok(Some(Mail {
             message_id: format!("<{event_id}@{}>", self.domain),
+            correlation: entry.correlation_id.clone(),
             to: contact
                 .email
                 .map(|email| email.as_str().to_owned())
                 .unwrap_or_default(),
             subject,
             text,
-        };
-        match self.mailer.send(&mail) {
+        }))
+    }
+
+    /// Sends what an entry asks for; why it never can be, if so.
+    fn send(&self, mail: &Mail) -> Result<Option<String>, Fault> {
+        match self.mailer.send(mail) {
             Ok(()) => {
-                tracing::debug!(order = %id, message_id = mail.message_id, "a letter was handed over");
-                Ok(())
+                tracing::debug!(message_id = mail.message_id, "a letter was handed over");
+                Ok(None)
             }
-            Err(MailError::Refused(why)) => {
-                tracing::error!(order = %id, message_id = mail.message_id, why, "a letter can never be delivered; it is left out");
-                Ok(())
-            }
+            Err(MailError::Refused(why)) => Ok(Some(why)),
             Err(MailError::Unavailable(why)) => Err(Fault::Unavailable(why)),
         }
+    }
+
+    fn tell(&self, seen: &Seen<'_>) -> Result<(), Fault> {
+        let mail = match self.mail(seen.entry) {
+            Ok(None) => return Ok(()),
+            Ok(Some(mail)) => mail,
+            // It never can be understood, and what comes after it can.
+            Err(Fault::Corrupt(why)) => return self.bury(seen, &why, 1),
+            Err(fault) => return Err(fault),
+        };
+        if self.dead_letters.parks(&seen.entry.stream)? {
+            return self.bury(seen, "it waits behind another dead letter", 0);
+        }
+        match self.send(&mail)? {
+            None => Ok(()),
+            Some(why) => self.bury(seen, &why, 1),
+        }
+    }
+
+    fn bury(&self, seen: &Seen<'_>, cause: &str, attempts: u32) -> Result<(), Fault> {
+        let first_at = Time(self.shop.clock().now_ms());
+        let burial = self.dead_letters.burial(seen, cause, attempts, first_at);
+        self.dead_letters
+            .submit_now(&seen.entry.correlation_id, burial)
+    }
+
+    /// Tries a dead letter again, if this entry asks for that.
+    fn tell_again(&self, seen: &Seen<'_>) -> Result<(), Fault> {
+        let Some((letter, entry)) = self.dead_letters.asked_again(seen)? else {
+            return Ok(());
+        };
+        let failure = match self.mail(&entry) {
+            Ok(Some(mail)) => self.send(&mail)?,
+            Ok(None) => None,
+            Err(Fault::Corrupt(why)) => Some(why),
+            Err(fault) => return Err(fault),
+        };
+        let settlement = self.dead_letters.settlement(&letter, failure, seen);
+        self.dead_letters
+            .submit_now(&letter.about.correlation, settlement)
     }
 }
 
 impl Consumer for Notifier {
     fn name(&self) -> &'static str {
-        "mail"
+        CONSUMER
     }
 
     fn place(&self) -> Place {
@@ -115,14 +172,16 @@ impl Consumer for Notifier {
     }
 
     fn handle(&mut self, seen: &[Seen<'_>]) -> Result<(), Fault> {
-        let orders = seen
-            .iter()
-            .filter(|it| it.entry.r#type.starts_with("order."));
-        for entry in orders {
-            if entry.position > self.sent {
-                self.tell(entry)?;
-                self.sent = entry.position;
+        for it in seen {
+            if it.position <= self.sent {
+                continue;
             }
+            match it.entry.r#type.as_str() {
+                events::REPLAYING => self.tell_again(it)?,
+                kind if kind.starts_with("order.") => self.tell(it)?,
+                _ => continue,
+            }
+            self.sent = it.position;
         }
         Ok(())
     }

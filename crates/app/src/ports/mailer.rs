@@ -7,6 +7,8 @@ use std::fmt::Debug;
 pub struct Mail {
     /// The same for the same letter, however often it is handed over: who receives it twice knows by it.
     pub message_id: String,
+    /// The request that led to it, sent along as `Correlation-Id`.
+    pub correlation: String,
     /// To whom.
     pub to: String,
     /// In one line.

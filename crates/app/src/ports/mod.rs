@@ -1,6 +1,8 @@
 //! What the shop needs from outside, named by role. Adapters implement it; one contract suite a port runs on all of them.
 
+mod bus;
 mod clock;
+pub mod courier;
 mod lease;
 pub mod mailer;
 pub mod payment;
@@ -9,9 +11,11 @@ pub mod search;
 mod store;
 pub mod webhooks;
 
+pub use bus::Bus;
 pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;
 pub use store::{
-    Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, ReadStore, StoreParts, WriteStore,
+    Batch, CheckoutsWanted, Cursor, Delivery, DeliveryState, Keep, OrdersWanted, Page, ReadStore,
+    StoreParts, WriteStore, DELIVERIES_KEPT,
 };

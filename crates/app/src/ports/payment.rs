@@ -13,6 +13,11 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
+tokio::task_local! {
+    /// The request that a call belongs to. Adapters send it along as `Request-Id` and `Correlation-Id`, for whoever reads both sides' logs.
+    pub static CORRELATION: SmolStr;
+}
+
 /// An answer on its way.
 pub type Answer<'a, T> = Pin<Box<dyn Future<Output = Result<T, GatewayError>> + Send + 'a>>;
 

@@ -10,6 +10,7 @@ use cartwright_domain::order::State as OrderState;
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
     CartId, CheckoutId, Money, OrderId, PaymentId, ReservationId, ReturnId, Sku, StoreId, Time,
+    WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
 use smol_str::SmolStr;
@@ -66,6 +67,60 @@ pub struct OrdersWanted {
     pub to: Option<Time>,
     /// Whether only those whose money is on its way back, or should be.
     pub is_unsettled: bool,
+}
+
+/// Messages to a webhook endpoint that are remembered.
+pub const DELIVERIES_KEPT: usize = 1_000;
+
+/// How a message to a webhook endpoint stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DeliveryState {
+    /// It was tried in vain, and is tried again.
+    Pending,
+    /// It arrived.
+    Delivered,
+    /// It has become a dead letter.
+    Dead,
+}
+
+impl DeliveryState {
+    /// All of them, with their spelling on the wire.
+    pub const ALL: [(Self, &'static str); 3] = [
+        (Self::Pending, "pending"),
+        (Self::Delivered, "delivered"),
+        (Self::Dead, "dead"),
+    ];
+
+    /// Its spelling on the wire.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL[self as usize].1
+    }
+
+    /// From its spelling.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.iter().find(|it| it.1 == word).map(|it| it.0)
+    }
+}
+
+/// What became of a message to a webhook endpoint.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Delivery {
+    /// Position of the entry that it tells of.
+    pub position: u64,
+    /// Its id, the same however often it is sent.
+    pub id: SmolStr,
+    /// What it tells of, like `order.placed`.
+    pub name: SmolStr,
+    /// How it stands.
+    pub state: DeliveryState,
+    /// How often it was sent.
+    pub attempts: u32,
+    /// The last status, or why there was none.
+    pub last: SmolStr,
+    /// When it is sent again.
+    pub next_try: Option<Time>,
+    /// When it was last sent, or changed otherwise.
+    pub at: Time,
 }
 
 /// One page of a list, in the order of its key.
@@ -211,6 +266,41 @@ pub trait ReadStore: Send + Sync {
 
     /// API keys, oldest first.
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// Webhook endpoints, oldest first.
+    fn list_webhook_endpoints(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;
+
+    /// What became of the messages to an endpoint, the newest first, those before `before` (a position and a message's id).
+    fn list_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        before: Option<(u64, SmolStr)>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Fault>;
+
+    /// Remembers what became of messages to an endpoint, each by its position and id, and how far its consumer has come, together; nothing
+    /// when the endpoint is gone. Only the last [`DELIVERIES_KEPT`] are kept. As a cursor, it may be lost by a power failure.
+    fn keep_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        consumer: &str,
+        through: u64,
+        deliveries: &[Delivery],
+    ) -> Result<(), Fault>;
+
+    /// Dead letters, oldest first, of all consumers or of one.
+    fn list_dead_letters(
+        &self,
+        consumer: Option<&str>,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault>;
+
+    /// How many dead letters each consumer has, by name; none for those without.
+    fn count_dead_letters(&self) -> Result<Vec<(SmolStr, u64)>, Fault>;
+
+    /// How far each durable consumer has read, by name.
+    fn cursors(&self) -> Result<Vec<(SmolStr, u64)>, Fault>;
 
     /// Log entries of one level after a version, as `(position, time, entry)`.
     #[allow(

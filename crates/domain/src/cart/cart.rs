@@ -98,7 +98,15 @@ pub struct Cart {
     /// Where its lines went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<CartId>,
+    /// When attempts at paying for it came to nothing, the last [`TRIES_REMEMBERED`] of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tried_in_vain: Vec<Time>,
 }
+
+/// Attempts that a cart remembers.
+pub const TRIES_REMEMBERED: usize = 100;
+/// How long an attempt that came to nothing counts against the next.
+const TRIES_WITHIN_MS: i64 = 3_600_000;
 
 impl Cart {
     /// Whether it is the cart of a drop-in service: SKUs may be unknown, quantities only add up.
@@ -129,6 +137,23 @@ impl Cart {
                 Err(self.closed(state))
             }
         }
+    }
+
+    /// Refuses another attempt at paying when so many came to nothing within an hour: somebody is trying cards. Refused:
+    /// `TooManyAttempts`.
+    pub fn require_tries(&self, limit: usize, now: Time) -> Result<(), Refusal> {
+        let since = now.0 - TRIES_WITHIN_MS;
+        let recent = self.tried_in_vain.iter().filter(|at| at.0 > since).count();
+        if recent < limit {
+            return Ok(());
+        }
+        let freeing = self.tried_in_vain.len() - limit.min(self.tried_in_vain.len());
+        let until = self.tried_in_vain.get(freeing).map_or(now.0, |at| at.0) + TRIES_WITHIN_MS;
+        let left_ms = u32::try_from(until - now.0).unwrap_or(u32::MAX);
+        Err(Refusal::TooManyAttempts {
+            limit,
+            retry_after_seconds: left_ms.div_ceil(1_000).max(1),
+        })
     }
 
     /// Whether an addition finds it expired and, as it is a drop-in cart, begins it afresh: its user has no other name for
@@ -265,6 +290,10 @@ impl Entity for Cart {
             Event::Reopened { expires_at } => write(state, at, |cart| {
                 cart.state = State::Open;
                 cart.expires_at = *expires_at;
+                if cart.tried_in_vain.len() == TRIES_REMEMBERED {
+                    cart.tried_in_vain.remove(0);
+                }
+                cart.tried_in_vain.push(at);
             }),
             Event::Ordered => write(state, at, |cart| cart.state = State::Ordered),
             Event::Deleted => *state = None,
@@ -296,6 +325,7 @@ pub(super) fn begin(id: CartId, created: &Created, at: Time) -> Cart {
         updated_at: at,
         expires_at: created.expires_at,
         merged_into: None,
+        tried_in_vain: Vec::new(),
     }
 }
 

@@ -127,6 +127,9 @@ pub struct Attempt {
     /// Whether the buyer wants the whole checkout given up.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel: bool,
+    /// The request that began it; everything that it leads to carries it.
+    #[serde(default, skip_serializing_if = "SmolStr::is_empty")]
+    pub correlation: SmolStr,
 }
 
 /// Changes of a checkout that it remembers.

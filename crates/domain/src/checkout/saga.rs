@@ -12,6 +12,8 @@ use crate::payment::{Decline, Method, Payment, Question, State};
 pub enum Next {
     /// This question about the payment of this place is to be recorded, then sent.
     Ask(usize, Question),
+    /// No provider of the payment of this place could be reached: it waits for a while.
+    Wait(usize),
     /// The provider of the payment of this place still owes an answer to this recorded question.
     Asked(usize, Question),
     /// All money is held: the order is made.
@@ -38,7 +40,7 @@ pub fn next(attempt: &Attempt, payments: &[&Payment], now: Time) -> Next {
         if let Some(failure) = fails(attempt, payments, now) {
             return Next::GoBack(failure);
         }
-        return hold(payments);
+        return hold(payments, now);
     }
     take(payments)
 }
@@ -64,10 +66,13 @@ fn fails(attempt: &Attempt, payments: &[&Payment], now: Time) -> Option<Failure>
     (now >= attempt.order_by).then(|| declined(Decline::Unavailable))
 }
 
-fn hold(payments: &[&Payment]) -> Next {
+fn hold(payments: &[&Payment], now: Time) -> Next {
     for (place, payment) in payments.iter().enumerate() {
         match (payment.asked, payment.state) {
             (Some(question), _) => return Next::Asked(place, question),
+            (None, State::Pending) if payment.parked_until().is_some_and(|until| now < until) => {
+                return Next::Wait(place);
+            }
             (None, State::Pending) => return Next::Ask(place, Question::Authorize),
             (None, _) => {}
         }

@@ -14,6 +14,7 @@ pub(crate) fn rules() -> Rules {
         rates: Arc::new(rates),
         quote_ttl_seconds: 900,
         ttl_seconds: 21_600,
+        attempts_per_hour: 10,
     }
 }
 

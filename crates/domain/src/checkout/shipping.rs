@@ -97,6 +97,8 @@ pub struct Rules {
     pub quote_ttl_seconds: i64,
     /// From the last write to the expiry of an open checkout.
     pub ttl_seconds: i64,
+    /// How many attempts at paying for one cart may fail within an hour.
+    pub attempts_per_hour: usize,
 }
 
 #[cfg(test)]

@@ -7,6 +7,11 @@ use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
+/// The first pause of a payment whose provider cannot be reached, in milliseconds; doubled each time.
+const PARKED_FIRST_MS: i64 = 500;
+/// The longest one.
+const PARKED_LAST_MS: i64 = 5_000;
+
 /// How it is paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +144,9 @@ pub struct Payment {
     pub tries: u32,
     /// When that question was first put.
     pub asked_at: Time,
+    /// How often it surely reached no provider, one time after the other.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub parked: u32,
     /// Whether the provider was ever asked: then something may be held there.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub was_asked: bool,
@@ -196,6 +204,8 @@ pub enum Event {
     Asked(Question),
     /// The answer to it was lost; money may have moved. It is asked again.
     Unclear,
+    /// The first question surely reached no provider, so it is open again: it waits, and may then go to any of them.
+    Unsent,
     /// Nobody could be asked and nothing happened: another provider is.
     Rerouted {
         /// Which.
@@ -246,7 +256,13 @@ impl Entity for Payment {
                 payment.state = State::Unknown;
                 payment.tries += 1;
             }
+            Event::Unsent => {
+                payment.asked = None;
+                payment.was_asked = false;
+                payment.parked += 1;
+            }
             Event::Rerouted { provider } => {
+                payment.parked = 0;
                 payment.provider = Some(provider.clone());
                 payment.state = State::Pending;
             }
@@ -307,6 +323,7 @@ impl Payment {
             asked: None,
             tries: 0,
             asked_at: at,
+            parked: 0,
             was_asked: false,
             is_refused: false,
             is_released: false,
@@ -333,6 +350,15 @@ impl Payment {
         self.state = state;
         self.asked = None;
         self.tries = 0;
+        self.parked = 0;
+    }
+
+    /// Until when it waits before its first question is put again; `None` for one that waits for nothing.
+    pub fn parked_until(&self) -> Option<Time> {
+        let doubled = PARKED_FIRST_MS << (self.parked.min(10).max(1) - 1);
+        let pause = doubled.min(PARKED_LAST_MS);
+        let is_parked = self.parked > 0 && self.asked.is_none();
+        is_parked.then_some(Time(self.updated_at.0 + pause))
     }
 
     /// Whether something may be held or was taken under it at its provider.

@@ -46,6 +46,9 @@ pub fn tell(payment: &Payment, question: Question, answer: &Answer) -> Vec<Event
     }
     match (question, answer) {
         (_, Answer::Unclear) => vec![Event::Unclear],
+        (Question::Authorize, Answer::Unsent) if payment.state == State::Pending => {
+            vec![Event::Unsent]
+        }
         (_, Answer::Unsent) => Vec::new(),
         (Question::Refund, Answer::Seen(seen)) if seen.refunded >= payment.captured => {
             vec![Event::Refunded {

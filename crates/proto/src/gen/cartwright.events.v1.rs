@@ -356,6 +356,9 @@ pub struct CheckoutBegan {
     pub order_by_ms: i64,
     #[prost(int64, tag = "8")]
     pub started_at_ms: i64,
+    /// The request that began it; everything that it leads to carries it.
+    #[prost(string, tag = "9")]
+    pub correlation_id: ::prost::alloc::string::String,
 }
 /// Another idempotency key answers to the running attempt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -411,6 +414,52 @@ pub struct CheckoutResolved {
     pub action: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
     pub note: ::prost::alloc::string::String,
+}
+/// An effect of the log that a consumer could not bring about. `attempts` 0: it was not tried, another one of its key stands before it.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterRecorded {
+    #[prost(string, tag = "1")]
+    pub consumer: ::prost::alloc::string::String,
+    #[prost(bytes = "vec", tag = "2")]
+    pub event_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(string, tag = "3")]
+    pub event_type: ::prost::alloc::string::String,
+    /// The stream that it parks.
+    #[prost(string, tag = "4")]
+    pub key: ::prost::alloc::string::String,
+    #[prost(uint64, tag = "5")]
+    pub position: u64,
+    #[prost(int64, tag = "6")]
+    pub occurred_at_ms: i64,
+    #[prost(string, tag = "7")]
+    pub correlation_id: ::prost::alloc::string::String,
+    /// The entry of the log, as base64 of `Entry`.
+    #[prost(string, tag = "8")]
+    pub entry: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub cause: ::prost::alloc::string::String,
+    #[prost(uint32, tag = "10")]
+    pub attempts: u32,
+    #[prost(int64, tag = "11")]
+    pub first_at_ms: i64,
+}
+/// It is to be tried again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterReplaying {}
+/// That was in vain.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterFailed {
+    #[prost(string, tag = "1")]
+    pub cause: ::prost::alloc::string::String,
+}
+/// It was brought about.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterSettled {}
+/// Nobody will try it again.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct DeadLetterDiscarded {
+    #[prost(string, tag = "1")]
+    pub reason: ::prost::alloc::string::String,
 }
 /// A stock level changed; the kind is in the entry's type (`level.adjusted`).
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -988,6 +1037,9 @@ pub struct PaymentAsked {
 /// The answer was lost.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentUnclear {}
+/// The question surely reached no provider: it is open again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentUnsent {}
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentRerouted {
     #[prost(string, tag = "1")]
@@ -1093,3 +1145,13 @@ pub struct WalletPosting {
     #[prost(sint64, tag = "2")]
     pub amount: i64,
 }
+/// Somebody wants to hear of what happens. The secret stands nowhere: it is derived from the id.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebhookEndpointCreated {
+    #[prost(string, tag = "1")]
+    pub url: ::prost::alloc::string::String,
+    #[prost(string, repeated, tag = "2")]
+    pub events: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WebhookEndpointDeleted {}

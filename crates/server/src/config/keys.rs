@@ -412,6 +412,12 @@ pub const KEYS: &[Key] = &[
         "From the beginning of an attempt to complete a checkout, how long until no order is made any more and all is undone.",
     ),
     key(
+        "checkout_attempts_per_hour",
+        whole(1, 100),
+        "10",
+        "Attempts at paying for one cart that may fail within an hour; the next is answered 429, because somebody is trying cards.",
+    ),
+    key(
         "give_up_seconds",
         whole(1, 7 * 86_400),
         "900",

@@ -50,7 +50,7 @@ pub struct Pay {
 }
 
 /// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
-/// `InvalidState`, what [`accept`] refuses, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts),
+/// `InvalidState`, what [`accept`] refuses, `TooManyAttempts`, `InsufficientStock`, `Invalid` and `CurrencyMismatch` (the parts),
 /// `PaymentDeclined` (a wallet has too little).
 #[derive(Debug)]
 pub struct Complete {
@@ -143,6 +143,7 @@ impl Complete {
             now: moment.now,
         };
         let quote = *accept(checkout, cart, self.quote, against)?;
+        cart.require_tries(self.setting.rules.attempts_per_hour, moment.now)?;
         let amounts = self.amounts(checkout)?;
         if cart.customer_id.is_none() {
             require_no_wallet(&amounts)?;
@@ -167,6 +168,7 @@ impl Complete {
             order_by: moment.now.plus_seconds(self.deadline_seconds),
             failure: None,
             cancel: false,
+            correlation: moment.correlation.clone(),
         };
         let mut desk = Desk::bare(work, checkout, moment.now);
         desk.push(held);

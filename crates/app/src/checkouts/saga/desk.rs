@@ -126,7 +126,7 @@ impl<'a> Desk<'a> {
             };
             let payments: Vec<_> = self.payments.iter().map(AsRef::as_ref).collect();
             match next(attempt, &payments, self.now) {
-                Next::Asked(..) | Next::Nothing => return Ok(()),
+                Next::Asked(..) | Next::Wait(_) | Next::Nothing => return Ok(()),
                 Next::Ask(place, question) => self.ask(place, question, moment)?,
                 Next::GoBack(failure) => self.go_back(failure),
                 Next::Order => self.place_order(moment)?,

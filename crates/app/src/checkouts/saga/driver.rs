@@ -9,11 +9,12 @@ use super::verify::Difference;
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::CheckoutsWanted;
+use crate::ports::payment::CORRELATION;
 use crate::shop::{Command, Shop};
 use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
 use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
-use cartwright_domain::{CheckoutId, PaymentId, Time};
+use cartwright_domain::{CheckoutId, EventId, PaymentId, Time};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use smol_str::SmolStr;
@@ -30,8 +31,9 @@ const FOUND_AT_ONCE: usize = 1_000;
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 /// The longest pause.
 const LAST_PAUSE: Duration = Duration::from_secs(5);
-/// The pause before a provider that could not be reached is tried again.
-const PARKED: Duration = Duration::from_millis(500);
+/// The first pause before a provider that could not be reached is asked again for what it alone can do; doubled each time.
+const UNREACHED: Duration = Duration::from_millis(500);
+
 /// How attempts are driven.
 #[derive(Debug, Clone, Copy)]
 pub struct Saga {
@@ -44,9 +46,14 @@ pub struct Saga {
 #[allow(missing_debug_implementations, reason = "holds the shop")]
 pub struct Driver(Arc<Inner>);
 
-/// The tenure of this process in which the attempt that is driven began, plus 1; 0: in another one's, or nobody knows.
+/// What is known of how the attempt that is driven began.
 #[derive(Debug, Default)]
-struct Began(AtomicU64);
+struct Began {
+    /// The tenure of this process in which it did, plus 1; 0: in another one's, or nobody knows.
+    tenure: AtomicU64,
+    /// The entry of the log with which it did.
+    entry: Mutex<Option<EventId>>,
+}
 
 type Task = tasks::Task<Began>;
 
@@ -59,8 +66,15 @@ pub struct Tenure(u64);
 struct Known {
     /// Payments whose authorization was tried in vain, and reached no provider by any of the tries.
     unreached: HashSet<PaymentId>,
+    /// Payments that were seen while no question of theirs was open, and the tenure in which: whatever is asked after that in the same
+    /// tenure, nobody else has sent.
+    unasked: HashMap<PaymentId, u64>,
     /// An answer came and could not be recorded.
     lost: bool,
+    /// How often a provider could not be reached, one time after the other.
+    in_vain: u32,
+    /// The last entry of the log that this driver wrote.
+    last: Option<EventId>,
 }
 
 struct Inner {
@@ -97,7 +111,7 @@ impl Driver {
     }
 
     pub(super) async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
-        self.0.submit(command).await
+        tasks::submit(&self.0.shop, ACTOR, command).await
     }
 
     /// Looks for unfinished checkouts for ever, as long as this process writes. Meant to be spawned.
@@ -145,19 +159,22 @@ impl Driver {
     }
 
     /// An attempt has begun by a command that was submitted in this tenure: while that lasts, nobody else can have sent a question
-    /// of it.
-    pub fn began(&self, id: CheckoutId, tenure: Tenure) {
-        self.take(id, tenure.0 + 1);
+    /// of it. `entry`: the last one that the command wrote to the log.
+    pub fn began(&self, id: CheckoutId, tenure: Tenure, entry: Option<EventId>) {
+        self.take(id, tenure.0 + 1, entry);
     }
 
     /// An unfinished checkout: somebody drives it from now on.
     fn found(&self, id: CheckoutId) {
-        self.take(id, 0);
+        self.take(id, 0, None);
     }
 
-    fn take(&self, id: CheckoutId, began: u64) {
+    fn take(&self, id: CheckoutId, began: u64, entry: Option<EventId>) {
         let note = |known: &Began| {
-            known.0.fetch_max(began, Ordering::SeqCst);
+            known.tenure.fetch_max(began, Ordering::SeqCst);
+            if entry.is_some() {
+                *known.entry.lock() = entry;
+            }
         };
         let (task, is_new) = self.0.tasks.take(id, note);
         if is_new {
@@ -226,24 +243,45 @@ impl Inner {
         }
         let now = Time(self.shop.clock().now_ms());
         let borrowed: Vec<&Payment> = payments.iter().map(AsRef::as_ref).collect();
+        self.note_unasked(&borrowed, known);
+        if let Some(entry) = task.about.entry.lock().take() {
+            known.last = Some(entry);
+        }
         match next(attempt, &borrowed, now) {
             Next::Nothing => return Ok(false),
+            Next::Wait(place) => {
+                let due = borrowed[place].parked_until().unwrap_or(now);
+                let left = u64::try_from(due.0 - now.0).unwrap_or(0);
+                self.pause(&task.woken, Duration::from_millis(left)).await;
+            }
             Next::Asked(place, question) => {
                 let give_up = attempt
                     .started_at
                     .plus_seconds(self.options.give_up_seconds);
                 if checkout.state == State::Processing && now >= give_up {
-                    self.nudge(id).await?;
+                    self.nudge(&checkout, known).await?;
                 }
                 let payment = &payments[place];
                 self.wait(payment, &task.woken, now).await;
                 self.send(&checkout, payment, question, task, known).await?;
             }
             Next::Ask(..) | Next::Order | Next::Succeed | Next::GoBack(_) | Next::Undo => {
-                self.nudge(id).await?;
+                self.nudge(&checkout, known).await?;
             }
         }
         Ok(true)
+    }
+
+    /// Remembers whose first question is not open: if it is asked after this, nobody else has sent it.
+    fn note_unasked(&self, payments: &[&Payment], known: &mut Known) {
+        if self.shop.health().is_reader() {
+            return known.unasked.clear();
+        }
+        let tenure = self.tenure();
+        let unasked = payments
+            .iter()
+            .filter(|it| it.asked.is_none() && it.state == PaymentState::Pending);
+        known.unasked.extend(unasked.map(|it| (it.id, tenure)));
     }
 
     /// Sends a recorded question and hands in what came of it.
@@ -256,7 +294,7 @@ impl Inner {
         known: &mut Known,
     ) -> Result<(), Fault> {
         let first = question == Question::Authorize && payment.state == PaymentState::Pending;
-        let told = if first && !self.is_alone(task, known) {
+        let told = if first && !self.is_alone(payment.id, task, known) {
             // Whoever recorded it may have sent it, and died before the answer: then it must not be asked elsewhere.
             Told::plain(Answer::Unclear)
         } else if question == Question::Void && known.unreached.contains(&payment.id) {
@@ -270,33 +308,34 @@ impl Inner {
         } else if question == Question::Authorize && !unsent {
             known.unreached.remove(&payment.id);
         }
-        if told.answer == Answer::Unsent
-            && told.message.as_ref().is_none_or(|it| knows(checkout, it))
-        {
-            self.pause(&task.woken, PARKED).await;
-            return Ok(());
+        let unreached = told.answer == Answer::Unsent && !first;
+        known.in_vain = if unreached { known.in_vain + 1 } else { 0 };
+        if !unreached || told.message.as_ref().is_some_and(|it| !knows(checkout, it)) {
+            let heard = Hear {
+                checkout: checkout.id,
+                payment: payment.id,
+                question,
+                answer: told.answer,
+                message: told.message,
+                cause: known.last,
+            };
+            if let Err(fault) = self.submit(checkout, heard, known).await {
+                known.lost |= !unsent;
+                return Err(fault);
+            }
         }
-        let parked = told.answer == Answer::Unsent;
-        let heard = Hear {
-            checkout: checkout.id,
-            payment: payment.id,
-            question,
-            answer: told.answer,
-            message: told.message,
-        };
-        if let Err(fault) = self.submit(heard).await {
-            known.lost |= !unsent;
-            return Err(fault);
-        }
-        if parked {
-            self.pause(&task.woken, PARKED).await;
+        if unreached {
+            let doubled = UNREACHED * 2_u32.pow(known.in_vain.min(10) - 1);
+            self.pause(&task.woken, doubled.min(LAST_PAUSE)).await;
         }
         Ok(())
     }
 
     /// Whether nobody but this driver can have sent a question that is recorded and was not answered yet.
-    fn is_alone(&self, task: &Task, known: &Known) -> bool {
-        let here = task.about.0.load(Ordering::SeqCst) == self.tenure() + 1;
+    fn is_alone(&self, payment: PaymentId, task: &Task, known: &Known) -> bool {
+        let tenure = self.tenure();
+        let here = task.about.tenure.load(Ordering::SeqCst) == tenure + 1
+            || known.unasked.get(&payment) == Some(&tenure);
         here && !known.lost && !self.shop.health().is_reader()
     }
 
@@ -314,18 +353,17 @@ impl Inner {
         let cart = checkout.cart_id.to_string();
         let clock = self.shop.clock();
         let now_ns = || clock.monotonic_ns();
-        Ok(self
-            .providers
-            .ask(payment, question, token, &cart, now_ns)
-            .await)
+        let asked = self.providers.ask(payment, question, token, &cart, now_ns);
+        Ok(CORRELATION.scope(correlation(checkout), asked).await)
     }
 
-    async fn nudge(&self, id: CheckoutId) -> Result<(), Fault> {
-        self.submit(Nudge {
-            checkout: id,
+    async fn nudge(&self, checkout: &Checkout, known: &mut Known) -> Result<(), Fault> {
+        let nudge = Nudge {
+            checkout: checkout.id,
             give_up_seconds: self.options.give_up_seconds,
-        })
-        .await
+            cause: known.last,
+        };
+        self.submit(checkout, nudge, known).await
     }
 
     /// Before a question is sent again.
@@ -352,9 +390,30 @@ impl Inner {
         })
     }
 
-    async fn submit(&self, command: impl Command + 'static) -> Result<(), Fault> {
-        tasks::submit(&self.shop, "saga", command).await
+    /// What the driver does belongs to the request that began the attempt.
+    async fn submit(
+        &self,
+        checkout: &Checkout,
+        command: impl Command + 'static,
+        known: &mut Known,
+    ) -> Result<(), Fault> {
+        let correlation = correlation(checkout);
+        let written = tasks::submit_for(&self.shop, ACTOR, &correlation, command).await?;
+        known.last = written.or(known.last);
+        Ok(())
     }
+}
+
+/// Who the driver is in the log.
+const ACTOR: &str = "saga";
+
+/// The request that began the attempt that runs.
+fn correlation(checkout: &Checkout) -> SmolStr {
+    let begun = checkout.attempt().map(|it| &it.correlation);
+    begun
+        .filter(|it| !it.is_empty())
+        .cloned()
+        .unwrap_or(SmolStr::new_static(ACTOR))
 }
 
 /// Whether the buyer was told this in the last attempt.

@@ -9,7 +9,7 @@ use cartwright_domain::checkout::{
     Attempt, AttemptState, Checkout, SagaEvent, State, Step, StepState,
 };
 use cartwright_domain::payment::{Answer, Event as PaymentEvent, Question, tell};
-use cartwright_domain::{CheckoutId, PaymentId, Time};
+use cartwright_domain::{CheckoutId, EventId, PaymentId, Time};
 use smol_str::SmolStr;
 
 /// Hands in what came of a recorded question. A late or a second answer changes nothing, nor does one after
@@ -26,9 +26,15 @@ pub struct Hear {
     pub answer: Answer,
     /// What the buyer is told: a stable word, and a sentence.
     pub message: Option<(&'static str, SmolStr)>,
+    /// What led to the question, if that is known.
+    pub cause: Option<EventId>,
 }
 
 impl Command for Hear {
+    fn cause(&self) -> Option<EventId> {
+        self.cause
+    }
+
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Checkout(self.checkout));
         keys.push(Key::Payment(self.payment));
@@ -83,9 +89,15 @@ pub struct Nudge {
     pub checkout: CheckoutId,
     /// How long money may stay undecided, in seconds.
     pub give_up_seconds: i64,
+    /// What went before, if that is known.
+    pub cause: Option<EventId>,
 }
 
 impl Command for Nudge {
+    fn cause(&self) -> Option<EventId> {
+        self.cause
+    }
+
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.push(Key::Checkout(self.checkout));
     }

@@ -70,9 +70,18 @@ impl Difference {
 #[derive(Debug)]
 struct Verified {
     payments: Vec<(PaymentId, u64)>,
+    /// Which request each payment belongs to, where that is known.
+    correlations: HashMap<PaymentId, SmolStr>,
 }
 
 impl Command for Verified {
+    fn correlation(&self, event: &Event) -> Option<SmolStr> {
+        match event {
+            Event::Payment(id, _) => self.correlations.get(id).cloned(),
+            _ => None,
+        }
+    }
+
     fn plan(&self, keys: &mut Vec<Key>) {
         keys.extend(self.payments.iter().map(|(id, _)| Key::Payment(*id)));
     }
@@ -122,8 +131,8 @@ impl Driver {
     /// Errors: [`Fault`] when the loop fails.
     pub async fn close_difference(&self, id: PaymentId) -> Result<(), Fault> {
         if let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await? {
-            let payments = vec![(id, payment.version)];
-            self.submit(Verified { payments }).await?;
+            let verified = self.verified(vec![(id, payment.version)]).await?;
+            self.submit(verified).await?;
         }
         self.differences().lock().remove(&id);
         Ok(())
@@ -145,9 +154,39 @@ impl Driver {
                 agreed.extend(self.verify_some(abreast, &mut failed).await?);
             }
             if !agreed.is_empty() {
-                self.submit(Verified { payments: agreed }).await?;
+                let verified = self.verified(agreed).await?;
+                self.submit(verified).await?;
             }
         }
+    }
+
+    async fn verified(&self, payments: Vec<(PaymentId, u64)>) -> Result<Verified, Fault> {
+        let mut correlations = HashMap::with_capacity(payments.len());
+        for (id, _) in &payments {
+            if let Some(correlation) = self.correlation(*id).await? {
+                correlations.insert(*id, correlation);
+            }
+        }
+        Ok(Verified {
+            payments,
+            correlations,
+        })
+    }
+
+    /// The request that began the attempt of a payment.
+    async fn correlation(&self, id: PaymentId) -> Result<Option<SmolStr>, Fault> {
+        let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await? else {
+            return Ok(None);
+        };
+        let Some(Record::Checkout(checkout)) =
+            self.shop().find(&Key::Checkout(payment.checkout)).await?
+        else {
+            return Ok(None);
+        };
+        let attempt = checkout.attempts.iter().find(|it| it.n == payment.attempt);
+        Ok(attempt
+            .map(|it| it.correlation.clone())
+            .filter(|it| !it.is_empty()))
     }
 
     /// Compares some payments at the same moment, so that one slow lookup keeps few others waiting; which of them agree.

@@ -35,6 +35,7 @@ impl Run {
             order_by: Time(NOW.0 + 120_000),
             failure: None,
             cancel: false,
+            correlation: "request".into(),
         };
         let mut run = Self {
             attempt,

@@ -1,0 +1,5 @@
+//! The bus's technologies.
+
+mod embedded;
+
+pub use embedded::EmbeddedBus;
