@@ -72,7 +72,11 @@ impl Mailer for SmtpMailer {
             .map_err(|error| refused(&error))?;
         match self.transport.send(&message) {
             Ok(_) => Ok(()),
-            Err(error) if error.is_permanent() => Err(refused(&error)),
+            // What the server says may name the buyer, and a cause is kept.
+            Err(error) if error.is_permanent() => Err(MailError::Refused(match error.status() {
+                Some(code) => format!("the mail server answers {code}"),
+                None => "the mail server refuses it".to_owned(),
+            })),
             Err(error) => Err(MailError::Unavailable(error.to_string())),
         }
     }

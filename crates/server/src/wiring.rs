@@ -3,6 +3,8 @@
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
+use cartwright_adapters::bus::EmbeddedBus;
+use cartwright_adapters::courier::HttpCourier;
 use cartwright_adapters::http::HttpClient;
 use cartwright_adapters::mail::SmtpMailer;
 use cartwright_adapters::payment::webhook::ProviderWebhooks;
@@ -19,10 +21,12 @@ use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
-use cartwright_app::notify::Notifier;
+use cartwright_app::dead_letters::DeadLetters;
+use cartwright_app::notify::{self, Notifier};
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
-use cartwright_app::ports::{Clock, Random, StoreParts};
+use cartwright_app::ports::{Bus, Clock, Random, StoreParts};
+use cartwright_app::webhooks::{self, Webhooks};
 use cartwright_domain::cart::Rules;
 use cartwright_domain::checkout::{self, Rates};
 use cartwright_domain::inventory::Sourcing;
@@ -51,6 +55,8 @@ pub struct Core {
     pub saga: Driver,
     /// Brings money back.
     pub refunds: Refunds,
+    /// Tells webhook endpoints what happens.
+    pub webhooks: Webhooks,
     /// The configured payment providers.
     pub providers: Vec<Provider>,
     /// The machine's randomness.
@@ -133,7 +139,39 @@ fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStar
     let domain = mailer.domain().to_owned();
     let seller = config.text("shop_name").to_owned();
     let mailer = Arc::new(mailer);
-    Ok(Some(Notifier::new(shop.clone(), mailer, seller, domain)))
+    let letters = DeadLetters::new(
+        shop.clone(),
+        notify::CONSUMER,
+        config.size("dead_letters_max"),
+    );
+    Ok(Some(Notifier::new(
+        shop.clone(),
+        mailer,
+        seller,
+        domain,
+        letters,
+    )))
+}
+
+/// Who tells webhook endpoints what happens.
+fn webhooks(
+    shop: &Shop,
+    bus: Arc<dyn Bus>,
+    random: Arc<dyn Random>,
+    config: &Config,
+) -> Webhooks {
+    let millis = |name| Duration::from_millis(config.whole(name) as u64);
+    let courier = HttpCourier::new(
+        millis("webhook_timeout_ms"),
+        config.flag("webhooks_allow_private"),
+    );
+    let options = webhooks::Options {
+        tries: u32::try_from(config.whole("webhook_tries")).unwrap_or(u32::MAX),
+        first_pause: millis("webhook_retry_base_ms"),
+        last_pause: millis("webhook_retry_max_ms"),
+        max_dead_letters: config.size("dead_letters_max"),
+    };
+    Webhooks::new(shop.clone(), bus, Arc::new(courier), random, options)
 }
 
 /// The configured payment providers, in order of preference.
@@ -200,8 +238,10 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
     if let Some(notifier) = notifier(&shop, config)? {
         followers.push(Box::new(notifier));
     }
-    let consumers = consumers::start(&shop, followers).map_err(CannotStart::because)?;
+    let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(&shop));
+    let consumers = consumers::start(&shop, &bus, followers).map_err(CannotStart::because)?;
     Ok(Core {
+        webhooks: webhooks(&shop, bus, random.clone(), config),
         shop,
         running,
         saga,
@@ -285,6 +325,8 @@ fn edge_options(config: &Config) -> Options {
         legacy_open: config.flag("legacy_open"),
         lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
         lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,
+        webhooks_allow_private: config.flag("webhooks_allow_private"),
+        max_webhook_endpoints: config.whole("webhook_endpoints_max") as u64,
     }
 }
 

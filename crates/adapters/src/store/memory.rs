@@ -5,21 +5,23 @@ use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{
-    Batch, CheckoutsWanted, Cursor, Keep, OrdersWanted, Page, Random, ReadStore, StoreParts,
-    WriteStore,
+    Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, Keep, OrdersWanted, Page, Random,
+    ReadStore, StoreParts, WriteStore,
 };
+use cartwright_app::webhooks::consumer_of;
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::State as CheckoutState;
 use cartwright_domain::inventory::{LevelKey, State};
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, ContactId, Money, OrderId, PaymentId, ReservationId, ReturnId,
-    Sku, StoreId, Time, WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, Money, OrderId, PaymentId,
+    ReservationId, ReturnId, Sku, StoreId, Time, WalletEntryId, WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use prost::Message;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -55,6 +57,8 @@ struct Tables {
     /// By place.
     kept: BTreeMap<u64, Vec<Keep>>,
     cursors: BTreeMap<String, u64>,
+    /// By endpoint, then by position and id.
+    deliveries: BTreeMap<WebhookEndpointId, BTreeMap<(u64, SmolStr), Delivery>>,
 }
 
 impl Tables {
@@ -72,8 +76,20 @@ impl Tables {
 
     fn find(&self, key: &Key) -> Option<Record> {
         match (key, self.records.get(key)) {
-            (Key::OpenHolds(_), None) => Some(Record::Count(0)),
+            (Key::OpenHolds(_) | Key::WebhookEndpoints, None) => Some(Record::Count(0)),
+            (Key::Cursor(consumer), _) => {
+                let position = self.cursors.get(consumer.as_str());
+                position.map(|position| Record::Count(*position))
+            }
             (_, found) => found.cloned(),
+        }
+    }
+
+    fn remove(&mut self, key: &Key) {
+        self.records.remove(key);
+        if let Key::WebhookEndpoint(id) = key {
+            self.deliveries.remove(id);
+            self.cursors.remove(consumer_of(*id).as_str());
         }
     }
 
@@ -166,10 +182,15 @@ impl WriteStore for Writer {
             tables.log.push(batch.log.clone());
         }
         for (key, value) in batch.changed {
-            match value {
-                Some(value) => tables.records.insert(key.clone(), value.clone()),
-                None => tables.records.remove(key),
-            };
+            match (key, value) {
+                (Key::Cursor(consumer), Some(Record::Count(position))) => {
+                    tables.cursors.insert(consumer.to_string(), *position);
+                }
+                (_, Some(value)) => {
+                    tables.records.insert(key.clone(), value.clone());
+                }
+                (_, None) => tables.remove(key),
+            }
         }
         if !batch.kept.is_empty() {
             let place = tables.next_place();
@@ -459,6 +480,77 @@ impl ReadStore for Memory {
             .state
             .lock()
             .page(Key::ApiKey(ApiKeyId(0)), after, limit, wanted))
+    }
+
+    fn list_webhook_endpoints(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let wanted = |record: &Record| matches!(record, Record::WebhookEndpoint(_)).then_some(true);
+        let from = Key::WebhookEndpoint(WebhookEndpointId(0));
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn list_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        before: Option<(u64, SmolStr)>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Fault> {
+        let tables = self.state.lock();
+        let all = tables.deliveries.get(&endpoint).into_iter().flatten().rev();
+        let wanted = all.filter(|(at, _)| before.as_ref().is_none_or(|before| *at < before));
+        Ok(wanted.map(|(_, it)| it.clone()).take(limit).collect())
+    }
+
+    fn keep_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        consumer: &str,
+        through: u64,
+        deliveries: &[Delivery],
+    ) -> Result<(), Fault> {
+        let mut tables = self.state.lock();
+        if !tables.records.contains_key(&Key::WebhookEndpoint(endpoint)) {
+            return Ok(());
+        }
+        let kept = tables.deliveries.entry(endpoint).or_default();
+        for it in deliveries {
+            kept.insert((it.position, it.id.clone()), it.clone());
+        }
+        while kept.len() > DELIVERIES_KEPT {
+            kept.pop_first();
+        }
+        tables.cursors.insert(consumer.to_owned(), through);
+        Ok(())
+    }
+
+    fn list_dead_letters(
+        &self,
+        consumer: Option<&str>,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let wanted = |record: &Record| match record {
+            Record::DeadLetter(it) => Some(consumer.is_none_or(|name| it.about.consumer == name)),
+            _ => None,
+        };
+        let from = Key::DeadLetter(DeadLetterId(0));
+        Ok(self.state.lock().page(from, after, limit, wanted))
+    }
+
+    fn count_dead_letters(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {
+        let tables = self.state.lock();
+        let mut counts = BTreeMap::new();
+        for record in tables.records.values() {
+            if let Record::DeadLetter(it) = record {
+                *counts.entry(it.about.consumer.clone()).or_default() += 1;
+            }
+        }
+        Ok(counts.into_iter().collect())
+    }
+
+    fn cursors(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {
+        let tables = self.state.lock();
+        let all = tables.cursors.iter();
+        Ok(all.map(|(name, at)| (name.into(), *at)).collect())
     }
 
     fn movements(

@@ -1,5 +1,6 @@
 //! A shop in memory to try commands on.
 
+use cartwright_adapters::bus::EmbeddedBus;
 use cartwright_adapters::search::MemorySearch;
 use cartwright_adapters::store::memory;
 use cartwright_adapters::system::{SystemClock, SystemRandom};
@@ -7,7 +8,7 @@ use cartwright_app::catalog::{CreateProduct, ImportProduct};
 use cartwright_app::commit::{Options, Running, start};
 use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::inventory::Adjust;
-use cartwright_app::ports::StoreParts;
+use cartwright_app::ports::{Bus, StoreParts};
 use cartwright_app::ports::search::Search;
 use cartwright_app::shop::{Command, Outcome, Reply, Submission};
 use cartwright_app::stores::PutStore;
@@ -144,7 +145,8 @@ impl Floor {
     }
 
     pub(crate) fn followed(&self, consumer: Box<dyn Consumer>) -> Consumers {
-        consumers::start(&self.shop, vec![consumer]).unwrap()
+        let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(&self.shop));
+        consumers::start(&self.shop, &bus, vec![consumer]).unwrap()
     }
 
     /// Ends the shop; then what followed it has seen all of it.

@@ -8,6 +8,7 @@ use cartwright_app::nouns::{IndexChange, index_changes};
 use cartwright_app::ports::{Batch, Keep, StoreParts};
 use cartwright_app::{Event, Fault, Key, Record, events};
 use cartwright_domain::Time;
+use cartwright_domain::dead_letter::Listed;
 use cartwright_proto::events as proto;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -158,6 +159,23 @@ fn indexed(current: Option<&Record>, change: &IndexChange) -> Option<Record> {
             stores.sort();
             Some(Record::Stores(Arc::new(stores)))
         }
+        (IndexChange::Enlist(_, listed), current) => {
+            let mut letters = listed_in(current);
+            letters.push(listed.clone());
+            Some(Record::DeadLetters(Arc::new(letters)))
+        }
+        (IndexChange::Strike(_, id), current) => {
+            let mut letters = listed_in(current);
+            letters.retain(|it| it.id != *id);
+            (!letters.is_empty()).then(|| Record::DeadLetters(Arc::new(letters)))
+        }
+    }
+}
+
+fn listed_in(current: Option<&Record>) -> Vec<Listed> {
+    match current {
+        Some(Record::DeadLetters(letters)) => letters.to_vec(),
+        _ => Vec::new(),
     }
 }
 

@@ -13,3 +13,4 @@ mod replies;
 mod saga;
 mod samples;
 mod wallets;
+mod webhooks;

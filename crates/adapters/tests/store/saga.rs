@@ -132,6 +132,7 @@ impl Scene<'_> {
             question,
             answer,
             message: None,
+            cause: None,
         };
         self.0.done(hear(answer.clone()));
         let settled = self.payments()[place].asked != Some(question);
@@ -156,6 +157,7 @@ impl Scene<'_> {
         self.0.done(Nudge {
             checkout: CheckoutId(1),
             give_up_seconds: GIVE_UP,
+            cause: None,
         });
     }
 
@@ -374,7 +376,7 @@ fn each_way_back_ends_with_nothing_held() {
 
 #[test]
 fn giving_up_stops_it_at_each_question_before_the_order() {
-    for answers in [vec![], vec![Answer::Unclear], vec![Answer::Unsent]] {
+    for answers in [vec![], vec![Answer::Unclear]] {
         on_each(|name, floor| {
             begin(floor);
             floor.done(complete("k1", "b", vec![card(None)]));
@@ -400,6 +402,57 @@ fn giving_up_stops_it_at_each_question_before_the_order() {
         floor.done(GiveUp { checkout: at(1) });
         scene.answer(0, Question::Void, Answer::Nothing);
         scene.is_undone(name, State::Cancelled, FailureCode::PaymentDeclined);
+    });
+}
+
+#[test]
+fn what_reached_nobody_waits_longer_each_time_and_is_asked_again() {
+    on_each(|name, floor| {
+        begin(floor);
+        floor.done(complete("k1", "b", vec![card(None)]));
+        let scene = Scene(floor);
+        for (pause, round) in [1, 1, 2, 4, 5, 5].into_iter().zip(1..) {
+            scene.answer(0, Question::Authorize, Answer::Unsent);
+            let payment = &scene.payments()[0];
+            assert_eq!((payment.asked, payment.parked), (None, round), "{name}");
+            assert!(!payment.was_asked, "{name}: nothing can be held");
+            scene.nudge();
+            assert_eq!(scene.payments()[0].asked, None, "{name}: it waits");
+            floor.pass_seconds(pause);
+            scene.nudge();
+        }
+        assert_eq!(scene.asked(), (0, Question::Authorize), "{name}");
+        scene.answer(0, Question::Authorize, Answer::Unsent);
+        // Nobody was ever asked, so nobody has to be asked to release anything.
+        floor.done(GiveUp { checkout: at(1) });
+        scene.is_undone(name, State::Cancelled, FailureCode::Cancelled);
+    });
+}
+
+#[test]
+fn too_many_attempts_within_an_hour_are_refused_until_the_first_is_an_hour_old() {
+    on_each(|name, floor| {
+        begin(floor);
+        let scene = Scene(floor);
+        let limit = setting().rules.attempts_per_hour;
+        for n in 0..limit {
+            let (key, body) = (format!("k{n}"), format!("b{n}"));
+            floor.done(complete(&key, &body, vec![card(None)]));
+            scene.answer(0, Question::Authorize, Answer::Declined(Decline::Declined));
+            scene.answer(0, Question::Void, Answer::Nothing);
+            floor.pass_seconds(1);
+        }
+        let again = || complete("last", "b", vec![card(None)]);
+        let refused = refusal(floor.submit(again(), None));
+        let Refusal::TooManyAttempts {
+            retry_after_seconds,
+            ..
+        } = refused
+        else {
+            panic!("{name}: {refused:?}");
+        };
+        assert_eq!(retry_after_seconds, 3_600 - limit as u32, "{name}");
+        floor.done(complete("k0", "b0", vec![card(None)]));
     });
 }
 
@@ -471,6 +524,7 @@ fn what_was_closed_by_hand_hears_no_more() {
             question: Question::Authorize,
             answer: seen(Paid::Authorized, 0),
             message: Some(("parked", "too late".into())),
+            cause: None,
         });
         assert_eq!((scene.checkout(), scene.payments()), closed, "{name}");
     });

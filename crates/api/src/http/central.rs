@@ -1,9 +1,8 @@
 //! The centre's view of all stores, and what a sync comes to.
 
 use super::endpoint::{
-    Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, QueryParam, Reply, Verb, schema,
+    Access, BodyKind, CURSOR, Call, Endpoint, QueryParam, Reply, Verb, schema,
 };
-use super::page::{PageOf, page};
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use cartwright_app::ports::{Cursor, ReadStore};
@@ -54,21 +53,6 @@ struct Synced {
     pulled: u64,
     /// Every store, by id.
     stores: Vec<SyncedStore>,
-}
-
-/// An event that a consumer could not take and put aside.
-#[derive(Debug, Serialize, JsonSchema)]
-struct DeadLetter {
-    /// Of the event in the log.
-    position: u64,
-    /// Who could not take it.
-    consumer: String,
-    /// Why.
-    cause: String,
-    /// How often it was tried.
-    attempts: u32,
-    /// When it was put aside.
-    at: Timestamp,
 }
 
 /// `POST .../sync` at a path.
@@ -123,20 +107,6 @@ pub(super) const ROUTES: &[Endpoint] = &[
         produces: "application/json",
         handler: |call| Box::pin(model(call)),
     },
-    Endpoint {
-        method: Verb::Get,
-        path: "/v1/dead-letters",
-        name: "listDeadLetters",
-        summary: "Lists events that a consumer put aside. The consumers of this process repeat and put none aside.",
-        access: Access::Scope(Scope::Ops),
-        query: &[LIMIT, CURSOR],
-        body: BodyKind::None,
-        request: None,
-        replies: &[(200, Some(schema::<PageOf<DeadLetter>>))],
-        refusals: &[],
-        produces: "application/json",
-        handler: |call| Box::pin(dead_letters(call)),
-    },
 ];
 
 async fn sync(call: Call) -> Result<Reply, Problem> {
@@ -153,12 +123,6 @@ async fn sync(call: Call) -> Result<Reply, Problem> {
         pulled: 0,
         stores: stores.collect(),
     }))
-}
-
-async fn dead_letters(call: Call) -> Result<Reply, Problem> {
-    call.limit()?;
-    call.cursor()?;
-    Ok(page::<DeadLetter>(&call, Vec::new(), &None))
 }
 
 async fn model(call: Call) -> Result<Reply, Problem> {

@@ -50,6 +50,7 @@ pub(super) const ROUTES: &[Endpoint] = &[Endpoint {
         "insufficient_stock",
         "payment_declined",
         "currency_mismatch",
+        "rate_limited",
     ],
     produces: "application/json",
     handler: |call| Box::pin(complete(call)),
@@ -101,7 +102,7 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
 async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
     let (id, tenure) = (command.checkout.id, call.edge.saga.tenure());
     let submission = Submission {
-        command: Box::new(command),
+        command: call.traced(command),
         keyed: None,
         actor: call.who.principal.clone(),
         correlation: call.request_id.clone(),

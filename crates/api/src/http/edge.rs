@@ -92,6 +92,10 @@ pub struct Options {
     pub lease_reject_status: u16,
     /// When to try that again, in milliseconds.
     pub lease_retry_after_ms: u64,
+    /// Whether webhooks may go to private addresses.
+    pub webhooks_allow_private: bool,
+    /// How many webhook endpoints there may be.
+    pub max_webhook_endpoints: u64,
 }
 
 /// Everything the surfaces share.

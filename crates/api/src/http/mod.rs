@@ -29,6 +29,7 @@ mod central;
 mod checkout_reply;
 mod checkouts;
 mod complete;
+mod dead_letters;
 mod docs;
 mod imports;
 mod invoices;
@@ -49,6 +50,7 @@ mod stores;
 mod transfers;
 mod variants;
 mod wallets;
+mod webhook_endpoints;
 
 pub use auth::{ROOT_NAME, Who, identify};
 pub use edge::{Buying, Edge, Options};

@@ -293,6 +293,7 @@ fn tag(endpoint: &Endpoint) -> &'static str {
     match path.split('/').next().unwrap_or(path) {
         "stores" if path.contains("/inventory") => "stock",
         "inventory" | "sync" | "dead-letters" => "operation",
+        "webhook-endpoints" => "webhooks",
         "products" | "variants" | "search" | "imports" => "catalog",
         "carts" | "customers" => "carts",
         "ledger" => "wallets",

@@ -3,11 +3,13 @@
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::write_histogram;
 use crate::problem::Problem;
+use cartwright_app::ports::ReadStore;
 use cartwright_domain::key::Scope;
 
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use smol_str::SmolStr;
 use std::fmt::Write;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -141,7 +143,8 @@ async fn metrics(call: Call) -> Result<Reply, Problem> {
     if accept.contains("application/json") {
         return Ok(Reply::of(&json_counters(&call)));
     }
-    let text = prometheus(&call);
+    let following = following(&call).await?;
+    let text = prometheus(&call, &following);
     Ok(Reply::json(text).with("content-type", "text/plain; version=0.0.4; charset=utf-8"))
 }
 
@@ -171,10 +174,53 @@ fn json_counters(call: &Call) -> serde_json::Value {
     })
 }
 
-fn prometheus(call: &Call) -> String {
+/// How those who follow the log are doing, whichever process they run in.
+struct Following {
+    cursors: Vec<(SmolStr, u64)>,
+    dead_letters: Vec<(SmolStr, u64)>,
+}
+
+async fn following(call: &Call) -> Result<Following, Problem> {
+    let read = |store: &dyn ReadStore| {
+        Ok(Following {
+            cursors: store.cursors()?,
+            dead_letters: store.count_dead_letters()?,
+        })
+    };
+    Ok(call.edge.shop.read(read).await?)
+}
+
+fn prometheus(call: &Call, following: &Following) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    write_all(call, &mut out).unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
+    let written = write_all(call, &mut out).and_then(|()| write_following(call, following, &mut out));
+    written.unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
     out
+}
+
+fn write_following(call: &Call, following: &Following, out: &mut String) -> std::fmt::Result {
+    let position = *call.edge.shop.head().borrow();
+    writeln!(
+        out,
+        "# HELP cartwright_consumer_lag Entries of the log that a consumer has not handled yet."
+    )?;
+    writeln!(out, "# TYPE cartwright_consumer_lag gauge")?;
+    for (consumer, at) in &following.cursors {
+        let lag = position.saturating_sub(*at);
+        writeln!(out, "cartwright_consumer_lag{{consumer=\"{consumer}\"}} {lag}")?;
+    }
+    writeln!(
+        out,
+        "# HELP cartwright_dead_letters Effects that a consumer could not bring about and that wait for somebody."
+    )?;
+    writeln!(out, "# TYPE cartwright_dead_letters gauge")?;
+    let all: u64 = following.dead_letters.iter().map(|(_, count)| count).sum();
+    if all == 0 {
+        return writeln!(out, "cartwright_dead_letters 0");
+    }
+    for (consumer, count) in &following.dead_letters {
+        writeln!(out, "cartwright_dead_letters{{consumer=\"{consumer}\"}} {count}")?;
+    }
+    Ok(())
 }
 
 fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {

@@ -2,9 +2,10 @@
 
 use super::Endpoint;
 use super::{
-    attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
-    imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
-    returns, search, storefront, stores, transfers, variants, wallets, watch, webhooks_in,
+    attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete,
+    dead_letters, docs, imports, invoices, keys, legacy, levels, operation, orders, products,
+    refunds, reservations, returns, search, storefront, stores, transfers, variants, wallets, watch,
+    webhook_endpoints, webhooks_in,
 };
 
 /// All routes.
@@ -31,6 +32,8 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         watch::ROUTES,
         attention::ROUTES,
         webhooks_in::ROUTES,
+        webhook_endpoints::ROUTES,
+        dead_letters::ROUTES,
         wallets::ROUTES,
         keys::ROUTES,
         central::ROUTES,

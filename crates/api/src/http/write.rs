@@ -5,13 +5,16 @@ use crate::problem::Problem;
 use crate::wire::checkout::person;
 use bytes::{Bytes, BytesMut};
 use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
-use cartwright_app::shop::{Answer, Command, Keyed, Outcome, Shelf, Submission};
-use cartwright_app::{Key, Record, Reply as Decision};
+use cartwright_app::shop::{
+    Answer, Command, Decided, Keyed, Moment, Outcome, Progress, Shelf, Submission,
+};
+use cartwright_app::work::{Stop, Work};
+use cartwright_app::{Event, Key, Record, Reply as Decision};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::checkout::Contact;
 use cartwright_domain::order::PaymentState;
 use cartwright_domain::payment::Payment;
-use cartwright_domain::{ContactId, PaymentId, Refusal, Sku};
+use cartwright_domain::{ContactId, EventId, PaymentId, Refusal, Sku};
 use smol_str::SmolStr;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +53,7 @@ impl Call {
         let keyed = self.keyed(render.clone())?;
         let deadline_ns = self.edge.shop.clock().monotonic_ns() + self.edge.options.wait_ns;
         let submission = Submission {
-            command: Box::new(command),
+            command: self.traced(command),
             keyed,
             actor: self.who.principal.clone(),
             correlation: self.request_id.clone(),
@@ -73,6 +76,19 @@ impl Call {
         };
         reply.position = Some(position);
         Ok(reply)
+    }
+
+    /// A command with the trace context that the caller sent, for the log.
+    pub(super) fn traced(&self, command: impl Command + 'static) -> Box<dyn Command> {
+        let sent = self.headers().get("traceparent");
+        let sent = sent.and_then(|value| value.to_str().ok());
+        match sent.filter(|text| is_traceparent(text)) {
+            Some(traceparent) => Box::new(Traced {
+                command,
+                traceparent: traceparent.to_owned(),
+            }),
+            None => Box::new(command),
+        }
     }
 
     /// The products of some SKUs, from committed state.
@@ -219,6 +235,50 @@ impl Call {
         }
         Ok(Some(key.into()))
     }
+}
+
+/// A command that came with a trace context.
+#[derive(Debug)]
+struct Traced<C> {
+    command: C,
+    traceparent: String,
+}
+
+impl<C: Command> Command for Traced<C> {
+    fn plan(&self, keys: &mut Vec<Key>) {
+        self.command.plan(keys);
+    }
+
+    fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
+        self.command.decide(work, moment)
+    }
+
+    fn cause(&self) -> Option<EventId> {
+        self.command.cause()
+    }
+
+    fn correlation(&self, event: &Event) -> Option<SmolStr> {
+        self.command.correlation(event)
+    }
+
+    fn traceparent(&self) -> Option<&str> {
+        Some(&self.traceparent)
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        self.command.progress()
+    }
+}
+
+/// `00-<trace>-<span>-<flags>`, as W3C Trace Context spells it.
+fn is_traceparent(text: &str) -> bool {
+    let hex = |part: &str| part.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    let lengths = [2, 32, 16, 2];
+    let parts: Vec<_> = text.split('-').collect();
+    parts.len() == lengths.len()
+        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && hex(part))
+        && parts[0] != "ff"
+        && parts[1..3].iter().all(|part| part.bytes().any(|b| b != b'0'))
 }
 
 /// A kept refusal: the same problem every time.

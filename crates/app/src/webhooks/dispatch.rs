@@ -34,7 +34,8 @@ pub struct Options {
     pub max_dead_letters: usize,
 }
 
-/// Tells the endpoints.
+/// Tells the endpoints. Cheap to clone.
+#[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds the shop")]
 pub struct Webhooks {
     shop: Shop,

@@ -123,6 +123,9 @@ fn print(checkout: &Value, holds: &[Value]) -> anyhow::Result<()> {
             text(&attempt["state"]),
             text(&attempt["started_at"])
         );
+        if let Some(request) = attempt["correlation_id"].as_str() {
+            println!("  request  {request}");
+        }
         if let Some(failure) = attempt["failure"].as_object() {
             let reason = failure.get("reason").map_or("", text);
             let code = failure.get("code").map_or("-", text);

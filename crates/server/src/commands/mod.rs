@@ -8,6 +8,7 @@ mod checkout;
 mod completions;
 mod config;
 mod data_dir;
+mod dead_letters;
 mod demo;
 mod doctor;
 mod export;
@@ -52,6 +53,8 @@ enum Command {
     Serve(Flags),
     Demo(demo::DemoArgs),
     Checkout(checkout::CheckoutArgs),
+    #[command(name = "dead-letters")]
+    DeadLetters(dead_letters::DeadLettersArgs),
     Import(Box<import::ImportArgs>),
     Export(export::ExportArgs),
     Migrate(migrate::MigrateArgs),
@@ -79,6 +82,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Serve(flags)) => serve::run(flags),
         Some(Command::Demo(args)) => demo::run(&args),
         Some(Command::Checkout(args)) => checkout::run(&args),
+        Some(Command::DeadLetters(args)) => dead_letters::run(&args),
         Some(Command::Import(args)) => import::run(&args),
         Some(Command::Export(args)) => export::run(&args),
         Some(Command::Migrate(args)) => migrate::run(&args),

@@ -92,6 +92,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     let refunding = tokio::spawn(core.refunds.clone().watch());
     let driving = tokio::spawn(core.saga.clone().watch());
     let verifying = tokio::spawn(core.saga.clone().verify());
+    let telling = tokio::spawn(core.webhooks.clone().watch());
     let me = leading::Me {
         node: config.text("node_name").to_owned(),
         url: url.clone(),
@@ -127,6 +128,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     refunding.abort();
     driving.abort();
     verifying.abort();
+    telling.abort();
     tidying.abort();
     leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;

@@ -448,6 +448,49 @@ pub const KEYS: &[Key] = &[
         "",
         "Sender of letters, like `My Shop <shop@example.com>`; needed with `smtp`.",
     ),
+    // Webhooks out
+    key(
+        "webhooks_allow_private",
+        Kind::Flag,
+        "false",
+        "Whether webhooks may go to loopback, private and other addresses that are not public. Only where who may make endpoints may also reach those.",
+    ),
+    key(
+        "webhook_endpoints_max",
+        whole(0, 1_000),
+        "16",
+        "Webhook endpoints at most.",
+    ),
+    key(
+        "webhook_timeout_ms",
+        whole(10, 120_000),
+        "5000",
+        "How long an endpoint may take to answer a message.",
+    ),
+    key(
+        "webhook_tries",
+        whole(1, 100),
+        "12",
+        "How often a message is sent before it becomes a dead letter; the endpoint's later messages wait for that.",
+    ),
+    key(
+        "webhook_retry_base_ms",
+        whole(10, DAY_MS),
+        "1000",
+        "The first pause between tries; doubled each time, give or take a fifth.",
+    ),
+    key(
+        "webhook_retry_max_ms",
+        whole(10, DAY_MS),
+        "900000",
+        "The longest pause between tries.",
+    ),
+    key(
+        "dead_letters_max",
+        whole(1, 100_000),
+        "1000",
+        "Dead letters of one consumer at most; beyond it the oldest is discarded, and the log says so.",
+    ),
     // Store
     key(
         "cache_mib",

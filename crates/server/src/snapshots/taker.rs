@@ -78,7 +78,10 @@ fn compact(
     let Some(older) = snapshot::list(data_dir)?.into_iter().nth(1) else {
         return Ok(());
     };
+    let cursors = store.cursors()?;
+    let slowest = cursors.iter().map(|(_, position)| *position).min();
     let through = older.position.min(search.cursor());
+    let through = through.min(slowest.unwrap_or(through));
     let archived = archive::compact(data_dir, store, through)?;
     tracing::info!(
         through = archived,

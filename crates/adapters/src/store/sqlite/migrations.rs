@@ -48,6 +48,11 @@ const MIGRATIONS: &[Migration] = &[
         up: WALLETS_UP,
         down: WALLETS_DOWN,
     },
+    Migration {
+        name: "webhooks and dead letters",
+        up: WEBHOOKS_UP,
+        down: WEBHOOKS_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -155,6 +160,39 @@ const WALLETS_DOWN: &str = "
 DROP TABLE ledger_accounts;
 DROP TABLE wallet_entries;
 DROP TABLE wallets;
+";
+
+const WEBHOOKS_UP: &str = "
+CREATE TABLE webhook_endpoints (id BLOB PRIMARY KEY, version INTEGER NOT NULL, body TEXT NOT NULL) WITHOUT ROWID;
+-- What became of messages, for people; written beside the loop.
+CREATE TABLE webhook_deliveries (
+    endpoint BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    state TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    last TEXT NOT NULL,
+    next_try INTEGER,
+    at INTEGER NOT NULL,
+    PRIMARY KEY (endpoint, position, id)
+) WITHOUT ROWID;
+CREATE TABLE dead_letters (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL,
+    consumer TEXT NOT NULL,
+    event_id BLOB NOT NULL,
+    key TEXT NOT NULL,
+    body TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX dead_letters_by_consumer ON dead_letters (consumer, id);
+";
+
+const WEBHOOKS_DOWN: &str = "
+DROP TABLE dead_letters;
+DROP TABLE webhook_deliveries;
+DROP TABLE webhook_endpoints;
+DELETE FROM cursors WHERE consumer LIKE 'webhook:%';
 ";
 
 const CHECKOUTS_DOWN: &str = "

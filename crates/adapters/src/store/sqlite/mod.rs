@@ -18,6 +18,7 @@ mod puts;
 mod read;
 mod rows;
 mod wallets;
+mod webhooks;
 mod write;
 
 pub(in crate::store) use log::{last_position, take_movements};

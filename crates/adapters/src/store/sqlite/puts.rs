@@ -1,7 +1,7 @@
 //! What is put under a key: one statement a table, each prepared once.
 
 use super::fault::fault;
-use super::{checkouts, holds};
+use super::{checkouts, holds, webhooks};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_domain::cart::{Cart, State as CartState};
@@ -38,10 +38,12 @@ enum Put {
     Wallet,
     WalletEntry,
     Account,
+    WebhookEndpoint,
+    DeadLetter,
 }
 
 /// In the order of [`Put`].
-const PUTS: [&str; 21] = [
+const PUTS: [&str; 23] = [
     "INSERT INTO products (id, version, body) VALUES (?1, ?2, ?3) \
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
     "INSERT INTO stores (id, version, body) VALUES (?1, ?2, ?3) \
@@ -82,6 +84,10 @@ const PUTS: [&str; 21] = [
     "INSERT INTO wallet_entries (id, customer_id, reference, body) VALUES (?1, ?2, ?3, ?4)",
     "INSERT INTO ledger_accounts (account, currency, amount) VALUES (?1, ?2, ?3) \
      ON CONFLICT (account, currency) DO UPDATE SET amount = excluded.amount",
+    "INSERT INTO webhook_endpoints (id, version, body) VALUES (?1, ?2, ?3) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
+    "INSERT INTO dead_letters (id, version, consumer, event_id, key, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6) \
+     ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
 ];
 
 /// What of a level has no column.
@@ -170,6 +176,25 @@ impl<'c> Puts<'c> {
                 let row = params![&id.to_bytes()[..], it.version as i64, &it.hash[..], body];
                 execute(&mut self.statements, self.connection, Put::ApiKey, row)
             }
+            (Key::WebhookEndpoint(id), Record::WebhookEndpoint(it)) => {
+                let id = id.to_bytes();
+                self.body(Put::WebhookEndpoint, &&id[..], it.version, &**it)
+            }
+            (Key::DeadLetter(id), Record::DeadLetter(it)) => {
+                let (id, event) = (id.to_bytes(), it.about.event.to_bytes());
+                let row = params![
+                    &id[..],
+                    it.version as i64,
+                    it.about.consumer.as_str(),
+                    &event[..],
+                    it.about.key.as_str(),
+                    encode(self.json, &**it)?
+                ];
+                execute(&mut self.statements, self.connection, Put::DeadLetter, row)
+            }
+            (Key::Cursor(consumer), Record::Count(position)) => {
+                webhooks::set_cursor(self.connection, consumer, *position)
+            }
             (Key::Sku(sku), Record::ProductId(id)) => {
                 self.pair(Put::Sku, &sku.as_str(), &id.as_str())
             }
@@ -190,14 +215,15 @@ impl<'c> Puts<'c> {
             (Key::Return(id), Record::OrderId(order)) => {
                 self.pair(Put::Return, &&id.to_bytes()[..], &&order.to_bytes()[..])
             }
-            // They follow from the rows of levels, API keys, reservations, checkouts, orders and entries.
+            // They follow from the rows of levels, API keys, reservations, checkouts, orders, entries, endpoints and letters.
             (Key::WalletReference(..), Record::WalletEntryId(_))
             | (Key::OrderNumber(_) | Key::Invoice(_), Record::OrderId(_))
             | (Key::Last(_), Record::Count(_))
             | (Key::StoresOf(_), Record::Stores(_))
             | (Key::KeyHash(_), Record::ApiKeyId(_))
             | (Key::CheckoutOf(_), Record::CheckoutId(_))
-            | (Key::OpenHolds(_), Record::Count(_)) => Ok(()),
+            | (Key::DeadLettersOf(_), Record::DeadLetters(_))
+            | (Key::OpenHolds(_) | Key::WebhookEndpoints, Record::Count(_)) => Ok(()),
             (key, value) => Err(Fault::Rejected(format!(
                 "{value:?} cannot be kept under {key:?}"
             ))),
@@ -427,7 +453,18 @@ fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {
             "DELETE FROM user_carts WHERE package = ?1 AND user = ?2",
             params![package.as_str(), user.as_str()],
         ),
+        Key::WebhookEndpoint(id) => webhooks::remove_endpoint(connection, *id),
+        Key::DeadLetter(id) => run(
+            "DELETE FROM dead_letters WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+        ),
+        Key::Cursor(consumer) => run(
+            "DELETE FROM cursors WHERE consumer = ?1",
+            params![consumer.as_str()],
+        ),
         Key::StoresOf(_)
+        | Key::DeadLettersOf(_)
+        | Key::WebhookEndpoints
         | Key::KeyHash(_)
         | Key::CheckoutOf(_)
         | Key::WalletReference(..)

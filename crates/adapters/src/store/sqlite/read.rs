@@ -3,19 +3,20 @@
 use super::fault::fault;
 use super::lease::Fence;
 use super::open::{Locked, Secrets, SqliteOptions, connect_more};
-use super::{checkouts, holds, log, orders, puts, rows, wallets};
+use super::{checkouts, holds, log, orders, puts, rows, wallets, webhooks};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
-use cartwright_app::ports::{CheckoutsWanted, Cursor, OrdersWanted, Page, ReadStore};
+use cartwright_app::ports::{CheckoutsWanted, Cursor, Delivery, OrdersWanted, Page, ReadStore};
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, Money, OrderId, PaymentId, ReturnId, Sku, StoreId, Time,
-    WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, DeadLetterId, Money, OrderId, PaymentId, ReturnId, Sku, StoreId,
+    Time, WalletEntryId, WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
 use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
+use smol_str::SmolStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -182,6 +183,8 @@ pub(in crate::store) fn place(record: &Record) -> String {
         Record::Wallet(it) => it.customer.to_string(),
         Record::WalletEntry(it) => it.id.to_string(),
         Record::ApiKey(it) => it.id.to_string(),
+        Record::WebhookEndpoint(it) => it.id.to_string(),
+        Record::DeadLetter(it) => it.id.to_string(),
         Record::Reservation(it) => it.id.to_string(),
         Record::Transfer(it) => it.id.to_string(),
         Record::ProductId(_)
@@ -195,6 +198,7 @@ pub(in crate::store) fn place(record: &Record) -> String {
         | Record::OrderId(_)
         | Record::WalletEntryId(_)
         | Record::Amount(_)
+        | Record::DeadLetters(_)
         | Record::Count(_) => String::new(),
     }
 }
@@ -382,6 +386,54 @@ impl ReadStore for Reader {
         )
     }
 
+    fn list_webhook_endpoints(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
+        let sql = "SELECT body FROM webhook_endpoints WHERE id > ?1 ORDER BY id LIMIT ?2";
+        let after = after_id(after, |id: WebhookEndpointId| id.0);
+        self.page(sql, vec![&after], limit, rows::webhook_endpoint)
+    }
+
+    fn list_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        before: Option<(u64, SmolStr)>,
+        limit: usize,
+    ) -> Result<Vec<Delivery>, Fault> {
+        self.with(|connection| webhooks::deliveries(connection, endpoint, before, limit))
+    }
+
+    fn keep_deliveries(
+        &self,
+        endpoint: WebhookEndpointId,
+        consumer: &str,
+        through: u64,
+        deliveries: &[Delivery],
+    ) -> Result<(), Fault> {
+        self.beside(|connection| {
+            webhooks::keep(connection, endpoint, consumer, through, deliveries)
+        })
+    }
+
+    fn list_dead_letters(
+        &self,
+        consumer: Option<&str>,
+        after: &Cursor,
+        limit: usize,
+    ) -> Result<Page<Record>, Fault> {
+        let after = after_id(after, |id: DeadLetterId| id.0);
+        let mut key: Vec<&dyn ToSql> = vec![&after];
+        key.extend(consumer.as_ref().map(|consumer| consumer as &dyn ToSql));
+        let sql = webhooks::dead_letters(consumer);
+        self.page(sql, key, limit, rows::dead_letter)
+    }
+
+    fn count_dead_letters(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {
+        self.with(|connection| webhooks::numbers(connection, webhooks::LETTERS_BY_CONSUMER))
+    }
+
+    fn cursors(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {
+        self.with(|connection| webhooks::numbers(connection, webhooks::CURSORS))
+    }
+
     fn movements(
         &self,
         sku: &Sku,
@@ -431,6 +483,14 @@ impl ReadStore for Reader {
             rows::wallet_entry,
         )?;
         all("SELECT body FROM api_keys ORDER BY id", rows::api_key)?;
+        all(
+            "SELECT body FROM webhook_endpoints ORDER BY id",
+            rows::webhook_endpoint,
+        )?;
+        all(
+            "SELECT body FROM dead_letters ORDER BY id",
+            rows::dead_letter,
+        )?;
         Ok(position)
     }
 
@@ -447,15 +507,7 @@ impl ReadStore for Reader {
     }
 
     fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {
-        self.beside(|connection| {
-            let sql = "INSERT INTO cursors (consumer, position) VALUES (?1, ?2) \
-                       ON CONFLICT (consumer) DO UPDATE SET position = excluded.position";
-            let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-            statement
-                .execute(params![consumer, position as i64])
-                .map_err(fault)
-                .map(drop)
-        })
+        self.beside(|connection| webhooks::set_cursor(connection, consumer, position))
     }
 
     fn truncate_log(&self, through: u64) -> Result<(), Fault> {
@@ -487,6 +539,8 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         Record::Wallet(it) => Key::Wallet(it.customer.clone()),
         Record::WalletEntry(it) => Key::WalletEntry(it.id),
         Record::ApiKey(it) => Key::ApiKey(it.id),
+        Record::WebhookEndpoint(it) => Key::WebhookEndpoint(it.id),
+        Record::DeadLetter(it) => Key::DeadLetter(it.id),
         Record::ProductId(_)
         | Record::ReservationId(_)
         | Record::Stores(_)
@@ -498,6 +552,7 @@ fn key_of(record: &Record) -> Result<Key, Fault> {
         | Record::OrderId(_)
         | Record::WalletEntryId(_)
         | Record::Amount(_)
+        | Record::DeadLetters(_)
         | Record::Count(_) => {
             return Err(Fault::corrupt("an index entry stands where a noun should"));
         }

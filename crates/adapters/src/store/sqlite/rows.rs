@@ -2,7 +2,7 @@
 
 use super::fault::fault;
 use super::puts::More;
-use super::{checkouts, holds, wallets};
+use super::{checkouts, holds, wallets, webhooks};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record, Series};
 use cartwright_domain::inventory::{Level, LevelKey, Settings};
@@ -160,6 +160,31 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
             params![&id.to_bytes()[..]],
             api_key,
         ),
+        Key::WebhookEndpoint(id) => one(
+            connection,
+            "SELECT body FROM webhook_endpoints WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            webhook_endpoint,
+        ),
+        Key::WebhookEndpoints => one(
+            connection,
+            "SELECT count(*) FROM webhook_endpoints",
+            params![],
+            count,
+        ),
+        Key::DeadLetter(id) => one(
+            connection,
+            "SELECT body FROM dead_letters WHERE id = ?1",
+            params![&id.to_bytes()[..]],
+            dead_letter,
+        ),
+        Key::DeadLettersOf(consumer) => webhooks::listed(connection, consumer),
+        Key::Cursor(consumer) => one(
+            connection,
+            "SELECT position FROM cursors WHERE consumer = ?1",
+            params![consumer.as_str()],
+            count,
+        ),
         Key::Sku(sku) => one(
             connection,
             "SELECT product_id FROM skus WHERE sku = ?1",
@@ -200,9 +225,7 @@ pub(super) fn load(connection: &Connection, key: &Key) -> Result<Option<Record>,
         Key::StoresOf(sku) => stores_of(connection, sku),
         Key::OpenHolds(principal) => {
             let sql = "SELECT count(*) FROM reservations WHERE principal = ?1 AND state = 0";
-            one(connection, sql, params![principal.as_str()], |row| {
-                Ok(Record::Count(row.get::<_, i64>(0)? as u64))
-            })
+            one(connection, sql, params![principal.as_str()], count)
         }
     }
 }
@@ -296,6 +319,18 @@ pub(super) fn wallet_entry(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 pub(super) fn api_key(row: &Row<'_>) -> rusqlite::Result<Record> {
     body(row, 0).map(Record::ApiKey)
+}
+
+pub(super) fn webhook_endpoint(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::WebhookEndpoint)
+}
+
+pub(super) fn dead_letter(row: &Row<'_>) -> rusqlite::Result<Record> {
+    body(row, 0).map(Record::DeadLetter)
+}
+
+fn count(row: &Row<'_>) -> rusqlite::Result<Record> {
+    Ok(Record::Count(row.get::<_, i64>(0)?.unsigned_abs()))
 }
 
 fn order_id(row: &Row<'_>) -> rusqlite::Result<Record> {

@@ -139,11 +139,15 @@ pub struct Attempt {
     reservation_id: ReservationId,
     /// When it began.
     started_at: Timestamp,
+    /// The `Request-Id` of the request that began it: the log, calls to providers, letters and webhooks carry it.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    correlation_id: String,
 }
 
 impl Attempt {
     pub(super) fn of(attempt: &domain::Attempt) -> Self {
         Self {
+            correlation_id: attempt.correlation.to_string(),
             n: attempt.n,
             state: attempt.state.as_str(),
             failure: attempt.failure.map(Failure::of),
