@@ -87,7 +87,11 @@ impl HttpCourier {
         let response = self.client.request(request).await.map_err(why)?;
         let status = response.status().as_u16();
         // The status has said all; a connection whose rest is too long or breaks is not used again.
-        drop(Limited::new(response.into_body(), REPLY_BYTES).collect().await);
+        drop(
+            Limited::new(response.into_body(), REPLY_BYTES)
+                .collect()
+                .await,
+        );
         Ok(status)
     }
 }
@@ -98,7 +102,9 @@ impl Courier for HttpCourier {
             let answered = tokio::time::timeout(self.timeout, self.post(message)).await;
             answered.unwrap_or_else(|_| {
                 let waited = self.timeout.as_millis();
-                Err(CourierError::Failed(format!("no answer within {waited} ms")))
+                Err(CourierError::Failed(format!(
+                    "no answer within {waited} ms"
+                )))
             })
         })
     }

@@ -20,8 +20,8 @@ use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
-use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::dead_letters::DeadLetters;
+use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::notify::{self, Notifier};
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
@@ -154,12 +154,7 @@ fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStar
 }
 
 /// Who tells webhook endpoints what happens.
-fn webhooks(
-    shop: &Shop,
-    bus: Arc<dyn Bus>,
-    random: Arc<dyn Random>,
-    config: &Config,
-) -> Webhooks {
+fn webhooks(shop: &Shop, bus: Arc<dyn Bus>, random: Arc<dyn Random>, config: &Config) -> Webhooks {
     let millis = |name| Duration::from_millis(config.whole(name) as u64);
     let courier = HttpCourier::new(
         millis("webhook_timeout_ms"),

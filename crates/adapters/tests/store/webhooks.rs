@@ -88,7 +88,9 @@ fn every_event_of_them_reads_back_from_the_log() {
     let cause = SmolStr::new_static("why");
     let letter = |event| Event::DeadLetter(DeadLetterId(9), event);
     let all = [
-        letter(LetterEvent::Recorded(Box::new(about("mail", 1, "order:a", 3)))),
+        letter(LetterEvent::Recorded(Box::new(about(
+            "mail", 1, "order:a", 3,
+        )))),
         letter(LetterEvent::Replaying),
         letter(LetterEvent::Failed {
             cause: cause.clone(),
@@ -150,7 +152,11 @@ fn only_the_last_messages_are_remembered_and_none_of_an_endpoint_that_is_gone() 
         keep(desk, &[delivery(3, DeliveryState::Delivered)], 3);
         let one = desk.parts.read.list_deliveries(id, None, 10).unwrap();
         assert_eq!(one, [delivery(3, DeliveryState::Delivered)], "{name}");
-        assert_eq!(desk.parts.read.cursor(&consumer).unwrap(), Some(3), "{name}");
+        assert_eq!(
+            desk.parts.read.cursor(&consumer).unwrap(),
+            Some(3),
+            "{name}"
+        );
         let many = 4..=DELIVERIES_KEPT as u64 + 10;
         let many: Vec<_> = many.map(|at| delivery(at, DeliveryState::Dead)).collect();
         keep(desk, &many, 2_000);
@@ -171,7 +177,10 @@ fn only_the_last_messages_are_remembered_and_none_of_an_endpoint_that_is_gone() 
 
 /// All letters of a consumer, oldest first.
 fn letters(floor: &Floor, consumer: &str) -> Vec<Arc<DeadLetter>> {
-    let found = floor.shop.store().list_dead_letters(Some(consumer), &None, 99);
+    let found = floor
+        .shop
+        .store()
+        .list_dead_letters(Some(consumer), &None, 99);
     let found = found.unwrap().items.into_iter().map(|it| match it {
         Record::DeadLetter(it) => it,
         other => panic!("{other:?}"),
@@ -248,7 +257,11 @@ fn what_is_parked_follows_in_order_and_what_is_too_much_goes() {
         assert_eq!(told, (Dead, 5, "still none"), "{name}");
         floor.done(replay(ids[0]));
         floor.done(settle(ids[0], None));
-        assert_eq!(stand(), [(2, Replaying), (3, Dead)], "{name}: the next follows");
+        assert_eq!(
+            stand(),
+            [(2, Replaying), (3, Dead)],
+            "{name}: the next follows"
+        );
         // What was to wait behind something that is gone by then is tried at once.
         floor.done(bury(4, "order:c", 0));
         assert_eq!(stand()[2], (4, Replaying), "{name}");
@@ -285,7 +298,10 @@ fn an_endpoint_begins_at_its_creation_and_takes_its_letters_with_it() {
         assert_eq!(place, Some(head), "{name}");
         floor.done(create(2, 2));
         let full = refusal(floor.submit(create(3, 2), None));
-        assert!(matches!(full, Refusal::InvalidState { state: "full", .. }), "{name}");
+        assert!(
+            matches!(full, Refusal::InvalidState { state: "full", .. }),
+            "{name}"
+        );
         let letter = |event| Bury {
             about: about(&consumer, event, "order:a", 1),
             endpoint: Some(id),
@@ -299,7 +315,11 @@ fn an_endpoint_begins_at_its_creation_and_takes_its_letters_with_it() {
         });
         assert_eq!(letters(floor, &consumer), [], "{name}");
         floor.done(letter(2));
-        assert_eq!(letters(floor, &consumer), [], "{name}: there is no such endpoint");
+        assert_eq!(
+            letters(floor, &consumer),
+            [],
+            "{name}: there is no such endpoint"
+        );
         let key = Key::WebhookEndpoint(id);
         assert_eq!(floor.shop.store().load(&key).unwrap(), None, "{name}");
         floor.done(create(3, 2));

@@ -1,8 +1,6 @@
 //! The centre's view of all stores, and what a sync comes to.
 
-use super::endpoint::{
-    Access, BodyKind, CURSOR, Call, Endpoint, QueryParam, Reply, Verb, schema,
-};
+use super::endpoint::{Access, BodyKind, CURSOR, Call, Endpoint, QueryParam, Reply, Verb, schema};
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use cartwright_app::ports::{Cursor, ReadStore};

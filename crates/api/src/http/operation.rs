@@ -192,7 +192,8 @@ async fn following(call: &Call) -> Result<Following, Problem> {
 
 fn prometheus(call: &Call, following: &Following) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    let written = write_all(call, &mut out).and_then(|()| write_following(call, following, &mut out));
+    let written =
+        write_all(call, &mut out).and_then(|()| write_following(call, following, &mut out));
     written.unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
     out
 }
@@ -206,7 +207,10 @@ fn write_following(call: &Call, following: &Following, out: &mut String) -> std:
     writeln!(out, "# TYPE cartwright_consumer_lag gauge")?;
     for (consumer, at) in &following.cursors {
         let lag = position.saturating_sub(*at);
-        writeln!(out, "cartwright_consumer_lag{{consumer=\"{consumer}\"}} {lag}")?;
+        writeln!(
+            out,
+            "cartwright_consumer_lag{{consumer=\"{consumer}\"}} {lag}"
+        )?;
     }
     writeln!(
         out,
@@ -218,7 +222,10 @@ fn write_following(call: &Call, following: &Following, out: &mut String) -> std:
         return writeln!(out, "cartwright_dead_letters 0");
     }
     for (consumer, count) in &following.dead_letters {
-        writeln!(out, "cartwright_dead_letters{{consumer=\"{consumer}\"}} {count}")?;
+        writeln!(
+            out,
+            "cartwright_dead_letters{{consumer=\"{consumer}\"}} {count}"
+        )?;
     }
     Ok(())
 }

@@ -4,8 +4,8 @@ use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete,
     dead_letters, docs, imports, invoices, keys, legacy, levels, operation, orders, products,
-    refunds, reservations, returns, search, storefront, stores, transfers, variants, wallets, watch,
-    webhook_endpoints, webhooks_in,
+    refunds, reservations, returns, search, storefront, stores, transfers, variants, wallets,
+    watch, webhook_endpoints, webhooks_in,
 };
 
 /// All routes.

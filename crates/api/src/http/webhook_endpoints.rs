@@ -256,7 +256,10 @@ fn check_events(events: &[String]) -> Result<(), Problem> {
     for (place, event) in events.iter().enumerate() {
         let field = format!("events[{place}]");
         if !is_filter(event) {
-            let detail = format!("expected *, a noun like order.*, or one of {}", NAMES.join(", "));
+            let detail = format!(
+                "expected *, a noun like order.*, or one of {}",
+                NAMES.join(", ")
+            );
             return Err(Problem::invalid(field, "unknown", detail));
         }
         if events[..place].contains(event) {

@@ -276,9 +276,14 @@ fn is_traceparent(text: &str) -> bool {
     let lengths = [2, 32, 16, 2];
     let parts: Vec<_> = text.split('-').collect();
     parts.len() == lengths.len()
-        && parts.iter().zip(lengths).all(|(part, length)| part.len() == length && hex(part))
+        && parts
+            .iter()
+            .zip(lengths)
+            .all(|(part, length)| part.len() == length && hex(part))
         && parts[0] != "ff"
-        && parts[1..3].iter().all(|part| part.bytes().any(|b| b != b'0'))
+        && parts[1..3]
+            .iter()
+            .all(|part| part.bytes().any(|b| b != b'0'))
 }
 
 /// A kept refusal: the same problem every time.

@@ -72,7 +72,10 @@ impl DeadLetters {
     /// The letter that an entry asks this consumer to try again, with what it is about. Blocks.
     ///
     /// Errors: [`Fault`] when the store cannot be read, or the letter.
-    pub fn asked_again(&self, seen: &Seen<'_>) -> Result<Option<(Arc<DeadLetter>, proto::Entry)>, Fault> {
+    pub fn asked_again(
+        &self,
+        seen: &Seen<'_>,
+    ) -> Result<Option<(Arc<DeadLetter>, proto::Entry)>, Fault> {
         if seen.entry.r#type != events::REPLAYING {
             return Ok(None);
         }
@@ -85,7 +88,9 @@ impl DeadLetters {
         if letter.about.consumer != self.consumer || letter.state != State::Replaying {
             return Ok(None);
         }
-        let bytes = STANDARD.decode(&letter.about.entry).map_err(Fault::corrupt)?;
+        let bytes = STANDARD
+            .decode(&letter.about.entry)
+            .map_err(Fault::corrupt)?;
         let entry = proto::Entry::decode(bytes.as_slice()).map_err(Fault::corrupt)?;
         Ok(Some((letter, entry)))
     }
@@ -124,7 +129,12 @@ impl DeadLetters {
     }
 
     /// The command that says what came of a letter, and that the consumer has come as far.
-    pub fn settlement(&self, letter: &DeadLetter, failure: Option<String>, seen: &Seen<'_>) -> Settle {
+    pub fn settlement(
+        &self,
+        letter: &DeadLetter,
+        failure: Option<String>,
+        seen: &Seen<'_>,
+    ) -> Settle {
         Settle {
             id: letter.id,
             failure: failure.map(SmolStr::from),

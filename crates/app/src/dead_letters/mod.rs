@@ -10,10 +10,8 @@ pub use record::{Bury, Settle};
 
 use crate::nouns::Event;
 use crate::work::{Stop, Work};
-use cartwright_domain::dead_letter::{
-    DeadLetter, Event as LetterEvent, Listed, State, next_after,
-};
 use cartwright_domain::DeadLetterId;
+use cartwright_domain::dead_letter::{DeadLetter, Event as LetterEvent, Listed, State, next_after};
 use smol_str::SmolStr;
 
 /// All letters of a consumer, by rising id.

@@ -124,7 +124,12 @@ mod tests {
             let address = text.parse().expect("an address");
             assert!(!is_public(address), "{text}");
         }
-        for text in ["1.1.1.1", "93.184.216.34", "2606:4700:4700::1111", "::ffff:1.1.1.1"] {
+        for text in [
+            "1.1.1.1",
+            "93.184.216.34",
+            "2606:4700:4700::1111",
+            "::ffff:1.1.1.1",
+        ] {
             let address = text.parse().expect("an address");
             assert!(is_public(address), "{text}");
         }

@@ -16,6 +16,6 @@ pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;
 pub use store::{
-    Batch, CheckoutsWanted, Cursor, Delivery, DeliveryState, Keep, OrdersWanted, Page, ReadStore,
-    StoreParts, WriteStore, DELIVERIES_KEPT,
+    Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, DeliveryState, Keep, OrdersWanted,
+    Page, ReadStore, StoreParts, WriteStore,
 };

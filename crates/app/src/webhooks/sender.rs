@@ -76,7 +76,9 @@ impl Sender {
         };
         loop {
             let after = progress.place;
-            let batches = self.ask(move |bus, _| bus.read(after, READ_AT_ONCE)).await?;
+            let batches = self
+                .ask(move |bus, _| bus.read(after, READ_AT_ONCE))
+                .await?;
             if self.shop.health().is_reader() {
                 return Err(Fault::NoLease);
             }
@@ -130,7 +132,9 @@ impl Sender {
         let messages = match told::of(&self.shop, seen) {
             Ok(messages) => self.heard(messages),
             // It never can be understood, and what comes after it can.
-            Err(Fault::Corrupt(why)) => return self.bury(seen, &why, 1, self.now(), progress).await,
+            Err(Fault::Corrupt(why)) => {
+                return self.bury(seen, &why, 1, self.now(), progress).await;
+            }
             Err(fault) => return Err(fault),
         };
         if messages.is_empty() {

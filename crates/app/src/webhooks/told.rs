@@ -273,7 +273,16 @@ mod tests {
         for good in ["*", "order.placed", "order.*", "stock.*", "refund.updated"] {
             assert!(is_filter(good), "{good}");
         }
-        for bad in ["", "order", "order.", "ord*", "orders.*", "order.placed*", "**", ".*"] {
+        for bad in [
+            "",
+            "order",
+            "order.",
+            "ord*",
+            "orders.*",
+            "order.placed*",
+            "**",
+            ".*",
+        ] {
             assert!(!is_filter(bad), "{bad}");
         }
     }

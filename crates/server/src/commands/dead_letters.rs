@@ -162,7 +162,11 @@ async fn replay(args: &ReplayArgs) -> anyhow::Result<()> {
     if args.at.json {
         println!("{}", serde_json::to_string_pretty(&letter)?);
     } else {
-        println!("{} is tried again by {}", args.id, text(&letter["consumer"]));
+        println!(
+            "{} is tried again by {}",
+            args.id,
+            text(&letter["consumer"])
+        );
     }
     Ok(())
 }

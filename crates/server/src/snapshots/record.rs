@@ -26,6 +26,8 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) -> anyhow::Result<()>
         Record::Wallet(it) => put!(b'w', it),
         Record::WalletEntry(it) => put!(b'e', it),
         Record::ApiKey(it) => put!(b'k', it),
+        Record::WebhookEndpoint(it) => put!(b'h', it),
+        Record::DeadLetter(it) => put!(b'x', it),
         Record::ProductId(_)
         | Record::ReservationId(_)
         | Record::Stores(_)
@@ -35,6 +37,7 @@ pub(super) fn encode(record: &Record, bytes: &mut Vec<u8>) -> anyhow::Result<()>
         | Record::OrderId(_)
         | Record::WalletEntryId(_)
         | Record::Amount(_)
+        | Record::DeadLetters(_)
         | Record::Count(_) => bail!("an index entry follows from a noun and is not kept"),
         Record::Contact(_) | Record::Instrument(_) => {
             bail!("a person's data is kept in the database alone")
@@ -73,6 +76,8 @@ pub(super) fn decode(bytes: &[u8]) -> anyhow::Result<(Key, Record)> {
         b'w' => take!(Wallet, customer),
         b'e' => take!(WalletEntry, id),
         b'k' => take!(ApiKey, id),
+        b'h' => take!(WebhookEndpoint, id),
+        b'x' => take!(DeadLetter, id),
         other => bail!("a record of unknown kind {other}"),
     })
 }

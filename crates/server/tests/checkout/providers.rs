@@ -126,13 +126,78 @@ fn with_all_providers_down_it_is_undone_at_its_deadline() {
     let shop = world.shop();
     let parked = world.purchase(1);
     world.complete(&parked, 0, card("tok_visa")).is(202);
-    parked.cancelling(&shop).send().is(202);
+    // Where nobody was asked yet it ends at once.
+    parked.cancelling(&shop).send().one_of(&[200, 202]);
     assert_eq!(world.ended(&parked.checkout, SOON)["state"], "cancelled");
     world.gateways.iter().for_each(Gateway::restart);
     world
         .complete_with(&it, &crate::support::uuid(), 10, card("tok_visa"))
         .is(200);
     books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn what_reached_nobody_may_go_to_anybody_after_a_restart() {
+    let gateways = vec![Gateway::stopped("a"), Gateway::stopped("b")];
+    let world = World::with("parked-restart", gateways, |setup| setup);
+    let it = world.purchase(1);
+    world.complete(&it, 0, card("tok_visa")).is(202);
+    eventually(SOON, "it is parked", || {
+        messages(&world.checkout(&it.checkout))
+            .contains(&"parked".to_owned())
+            .then_some(())
+    });
+    world.kill();
+    world.gateways[1].restart();
+    world.restart();
+    let done = world.ended(&it.checkout, SOON);
+    check(
+        &done,
+        json!({"state": "completed", "payments": [{"provider": "b", "state": "captured"}]}),
+    );
+    world.gateways[0].restart();
+    books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn who_tries_cards_is_slowed_down() {
+    let world = World::with("trying", vec![Gateway::start("a")], |setup| {
+        let limit = setup.argument("--checkout-attempts-per-hour");
+        limit.argument("2")
+    });
+    let it = world.purchase(1);
+    for _ in 0..2 {
+        world
+            .complete_with(&it, &crate::support::uuid(), 10, card("tok_declined"))
+            .refused(409, "payment_declined");
+    }
+    let key = crate::support::uuid();
+    let refused = world.complete_with(&it, &key, 10, card("tok_visa"));
+    assert_eq!(refused.refused(429, "rate_limited")["limit"], 2);
+    let after: u32 = refused
+        .header("retry-after")
+        .and_then(|it| it.parse().ok())
+        .expect("Retry-After");
+    assert!((3_500..=3_600).contains(&after), "{after}");
+    // Another checkout of the same cart is no way around it.
+    it.cancelling(&world.shop()).send().is(200);
+    let fields = json!({"cart_id": it.cart});
+    let again = world.shop().post("/v1/checkouts").token(&it.token);
+    let again = again.json(fields).send().succeeded().json();
+    let path = format!("/v1/checkouts/{}", crate::support::text(&again["id"]));
+    let body =
+        json!({"email": "ada@example.com", "shipping_address": crate::support::address("US")});
+    let open = world.shop().patch(&path).token(&it.token).json(body);
+    let quote = open.send().ok()["quote"]["id"].clone();
+    let request = world.shop().post(&format!("{path}/complete"));
+    let request = request
+        .token(&it.token)
+        .idempotency_key(&crate::support::uuid());
+    let body = json!({"quote_id": quote, "payment": card("tok_visa")});
+    request.json(body).send().refused(429, "rate_limited");
+    assert_eq!(world.gateway().payments().len(), 2);
     world.replays();
 }
 

@@ -68,7 +68,12 @@ pub(super) fn deliveries(
     let (position, id) = before.unwrap_or((i64::MAX as u64, SmolStr::default()));
     let position = i64::try_from(position).unwrap_or(i64::MAX);
     let mut statement = connection.prepare_cached(sql).map_err(fault)?;
-    let key = params![&endpoint.to_bytes()[..], position, id.as_str(), limit as i64];
+    let key = params![
+        &endpoint.to_bytes()[..],
+        position,
+        id.as_str(),
+        limit as i64
+    ];
     let found = statement.query_map(key, delivery).map_err(fault)?;
     found.collect::<Result<_, _>>().map_err(fault)
 }
@@ -149,10 +154,7 @@ pub(super) fn set_cursor(
 }
 
 /// An endpoint goes with all that is known of it.
-pub(super) fn remove_endpoint(
-    connection: &Connection,
-    id: WebhookEndpointId,
-) -> Result<(), Fault> {
+pub(super) fn remove_endpoint(connection: &Connection, id: WebhookEndpointId) -> Result<(), Fault> {
     let bytes = id.to_bytes();
     for sql in [
         "DELETE FROM webhook_endpoints WHERE id = ?1",
@@ -162,7 +164,10 @@ pub(super) fn remove_endpoint(
     }
     let consumer = cartwright_app::webhooks::consumer_of(id);
     connection
-        .execute("DELETE FROM cursors WHERE consumer = ?1", [consumer.as_str()])
+        .execute(
+            "DELETE FROM cursors WHERE consumer = ?1",
+            [consumer.as_str()],
+        )
         .map_err(fault)
         .map(drop)
 }

@@ -105,7 +105,7 @@ impl Run {
                 Next::GoBack(failure) => self.attempt.failure = Some(failure),
                 Next::Succeed => self.attempt.state = AttemptState::Succeeded,
                 Next::Undo => self.attempt.state = AttemptState::Undone,
-                waits @ (Next::Asked(..) | Next::Nothing) => return waits,
+                waits @ (Next::Asked(..) | Next::Wait(_) | Next::Nothing) => return waits,
             }
         }
     }
@@ -118,6 +118,19 @@ impl Run {
         }
         self.go()
     }
+}
+
+#[test]
+fn what_reached_nobody_waits_before_it_is_asked_again() {
+    let mut run = Run::begin(1);
+    assert_eq!(run.answer(0, Authorize, &Answer::Unsent), Next::Wait(0));
+    let due = run.payments()[0].parked_until().expect("it is parked");
+    assert_eq!(due, Time(NOW.0 + 500));
+    assert_eq!(run.next_at(Time(due.0 - 1)), Next::Wait(0));
+    assert_eq!(run.next_at(due), Next::Ask(0, Authorize));
+    run.attempt.cancel = true;
+    assert_eq!(run.go(), Next::Nothing, "nobody has to release anything");
+    assert_eq!(run.attempt.state, AttemptState::Undone);
 }
 
 fn seen(state: State) -> Answer {
