@@ -76,7 +76,9 @@ impl Endpoint {
             request = request.header(*name, *value);
         }
         // Request ids are visible ASCII; one that is not would only spoil the call.
-        if let Ok(Ok(id)) = CORRELATION.try_with(|id| HeaderValue::from_str(id)) {
+        if let Ok(Ok(id)) = CORRELATION.try_with(|id| HeaderValue::from_str(id))
+            && !id.is_empty()
+        {
             request = request
                 .header("request-id", id.clone())
                 .header("correlation-id", id);

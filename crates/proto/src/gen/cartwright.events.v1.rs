@@ -1075,6 +1075,12 @@ pub struct PaymentRefunded {
 /// The provider shows the same as is recorded here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentVerified {}
+/// What a card is charged through was taken down. It stands nowhere in the log.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstrumentRecorded {}
+/// It was erased: nobody will be charged any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InstrumentErased {}
 /// An entry changed a wallet's balance.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct WalletBooked {

@@ -21,6 +21,7 @@ mod correlation;
 mod crash;
 mod faults;
 mod gateway;
+mod letters;
 mod meanwhile;
 mod nodes;
 mod outside;

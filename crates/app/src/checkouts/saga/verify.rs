@@ -4,7 +4,7 @@
 use super::driver::Driver;
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record};
-use crate::ports::payment::{GatewayPayment, PaymentGateway, PaymentState};
+use crate::ports::payment::{CORRELATION, GatewayPayment, PaymentGateway, PaymentState};
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::payment::{Event as PaymentEvent, Payment, Question, State};
@@ -205,7 +205,10 @@ impl Driver {
             let provider = payment.provider.clone().unwrap_or_default();
             if is_due && failed.get(&provider).is_none_or(|it| *it < FAILED_MAX) {
                 let this = self.clone();
-                asked.spawn(async move { (this.agrees(&payment).await, payment) });
+                let correlation = self.correlation(*id).await?.unwrap_or_default();
+                asked.spawn(CORRELATION.scope(correlation, async move {
+                    (this.agrees(&payment).await, payment)
+                }));
             }
         }
         let mut agreed = Vec::with_capacity(asked.len());
