@@ -1,12 +1,15 @@
 //! The reference: maps behind one lock. Durable only as long as it lives.
 
+mod documents;
+mod webhooks;
+
 use super::sqlite::{last_position, place, take_movements};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{
-    Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, Keep, OrdersWanted, Page, Random,
-    ReadStore, StoreParts, WriteStore,
+    Batch, CheckoutsWanted, Cursor, Delivery, Keep, OrdersWanted, Page, Random, ReadStore,
+    StoreParts, WriteStore,
 };
 use cartwright_app::webhooks::consumer_of;
 use cartwright_app::{Fault, events};
@@ -24,6 +27,7 @@ use prost::Message;
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use webhooks::Deliveries;
 
 /// Opens an empty store.
 pub fn open(random: &dyn Random) -> StoreParts {
@@ -57,8 +61,7 @@ struct Tables {
     /// By place.
     kept: BTreeMap<u64, Vec<Keep>>,
     cursors: BTreeMap<String, u64>,
-    /// By endpoint, then by position and id.
-    deliveries: BTreeMap<WebhookEndpointId, BTreeMap<(u64, SmolStr), Delivery>>,
+    deliveries: Deliveries,
 }
 
 impl Tables {
@@ -88,7 +91,7 @@ impl Tables {
     fn remove(&mut self, key: &Key) {
         self.records.remove(key);
         if let Key::WebhookEndpoint(id) = key {
-            self.deliveries.remove(id);
+            self.deliveries.forget(*id);
             self.cursors.remove(consumer_of(*id).as_str());
         }
     }
@@ -403,26 +406,7 @@ impl ReadStore for Memory {
         limit: usize,
     ) -> Result<Vec<(DocumentNumber, OrderId)>, Fault> {
         let tables = self.state.lock();
-        let all = tables.records.iter().filter_map(|(key, record)| {
-            let number = match key {
-                Key::Invoice(number) => DocumentKind::Invoice.numbered(*number),
-                Key::CreditNote(number) => DocumentKind::CreditNote.numbered(*number),
-                _ => return None,
-            };
-            match record {
-                Record::OrderId(order) => Some((number, *order)),
-                _ => None,
-            }
-        });
-        let mut wanted: Vec<_> = all
-            .filter(|(number, _)| {
-                only.is_none_or(|only| number.kind == only)
-                    && after.is_none_or(|after| *number > after)
-            })
-            .collect();
-        wanted.sort_unstable();
-        wanted.truncate(limit);
-        Ok(wanted)
+        Ok(documents::list(&tables.records, only, after, limit))
     }
 
     fn list_returns(
@@ -459,19 +443,7 @@ impl ReadStore for Memory {
     }
 
     fn ledger_accounts(&self) -> Result<Vec<(Account, Money)>, Fault> {
-        let tables = self.state.lock();
-        let accounts = tables
-            .records
-            .iter()
-            .filter_map(|(key, record)| match (key, record) {
-                (Key::Account(account, currency), Record::Amount(amount)) => {
-                    Some((*account, Money::new(*amount, *currency)))
-                }
-                _ => None,
-            });
-        let mut accounts: Vec<_> = accounts.collect();
-        accounts.sort_unstable_by_key(|(account, money)| (money.currency, *account));
-        Ok(accounts)
+        Ok(documents::accounts(&self.state.lock().records))
     }
 
     fn list_api_keys(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
@@ -495,9 +467,7 @@ impl ReadStore for Memory {
         limit: usize,
     ) -> Result<Vec<Delivery>, Fault> {
         let tables = self.state.lock();
-        let all = tables.deliveries.get(&endpoint).into_iter().flatten().rev();
-        let wanted = all.filter(|(at, _)| before.as_ref().is_none_or(|before| *at < before));
-        Ok(wanted.map(|(_, it)| it.clone()).take(limit).collect())
+        Ok(tables.deliveries.list(endpoint, before.as_ref(), limit))
     }
 
     fn keep_deliveries(
@@ -511,13 +481,7 @@ impl ReadStore for Memory {
         if !tables.records.contains_key(&Key::WebhookEndpoint(endpoint)) {
             return Ok(());
         }
-        let kept = tables.deliveries.entry(endpoint).or_default();
-        for it in deliveries {
-            kept.insert((it.position, it.id.clone()), it.clone());
-        }
-        while kept.len() > DELIVERIES_KEPT {
-            kept.pop_first();
-        }
+        tables.deliveries.keep(endpoint, deliveries);
         tables.cursors.insert(consumer.to_owned(), through);
         Ok(())
     }
@@ -537,14 +501,9 @@ impl ReadStore for Memory {
     }
 
     fn count_dead_letters(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {
-        let tables = self.state.lock();
-        let mut counts = BTreeMap::new();
-        for record in tables.records.values() {
-            if let Record::DeadLetter(it) = record {
-                *counts.entry(it.about.consumer.clone()).or_default() += 1;
-            }
-        }
-        Ok(counts.into_iter().collect())
+        Ok(webhooks::letters_by_consumer(
+            self.state.lock().records.values(),
+        ))
     }
 
     fn cursors(&self) -> Result<Vec<(SmolStr, u64)>, Fault> {

@@ -355,7 +355,7 @@ impl Payment {
 
     /// Until when it waits before its first question is put again; `None` for one that waits for nothing.
     pub fn parked_until(&self) -> Option<Time> {
-        let doubled = PARKED_FIRST_MS << (self.parked.min(10).max(1) - 1);
+        let doubled = PARKED_FIRST_MS << (self.parked.clamp(1, 10) - 1);
         let pause = doubled.min(PARKED_LAST_MS);
         let is_parked = self.parked > 0 && self.asked.is_none();
         is_parked.then_some(Time(self.updated_at.0 + pause))

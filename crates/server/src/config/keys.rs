@@ -1,48 +1,10 @@
 //! Every setting of the product, one a line: name (TOML key, `--flag`, `CARTWRIGHT_ENV`), the inventory plan's own
 //! variable where it has one, what is allowed, default, meaning. The reference and `config show` are made from this list.
 
+use super::key::{key, plan};
 use super::kind::Kind;
 
-/// One setting.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// Its name in the file; with dashes the flag, in capitals after `CARTWRIGHT_` the variable.
-    pub name: &'static str,
-    /// Another variable that sets it: the spelling of the store inventory plan.
-    pub also: Option<&'static str>,
-    /// What it may be.
-    pub kind: Kind,
-    /// What it is when nobody sets it.
-    pub default: &'static str,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
-const fn key(name: &'static str, kind: Kind, default: &'static str, meaning: &'static str) -> Key {
-    Key {
-        name,
-        also: None,
-        kind,
-        default,
-        meaning,
-    }
-}
-
-const fn plan(
-    name: &'static str,
-    also: &'static str,
-    kind: Kind,
-    default: &'static str,
-    meaning: &'static str,
-) -> Key {
-    Key {
-        name,
-        also: Some(also),
-        kind,
-        default,
-        meaning,
-    }
-}
+pub use super::key::{Key, PREFIX};
 
 const fn whole(min: i64, max: i64) -> Kind {
     Kind::Whole { min, max }
@@ -585,24 +547,3 @@ pub const KEYS: &[Key] = &[
 pub fn find(name: &str) -> Option<&'static Key> {
     KEYS.iter().find(|key| key.name == name)
 }
-
-impl Key {
-    /// Its flag, without the dashes in front.
-    pub fn flag(&self) -> String {
-        self.name.replace('_', "-")
-    }
-
-    /// Its environment variable.
-    pub fn variable(&self) -> String {
-        format!("{PREFIX}{}", self.name.to_ascii_uppercase())
-    }
-
-    /// The variable that switches it off, of one that is on or off.
-    pub fn off_variable(&self) -> Option<String> {
-        let name = || format!("{PREFIX}NO_{}", self.name.to_ascii_uppercase());
-        (self.kind == Kind::Flag).then(name)
-    }
-}
-
-/// What our environment variables begin with.
-pub const PREFIX: &str = "CARTWRIGHT_";

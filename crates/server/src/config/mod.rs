@@ -3,6 +3,7 @@
 
 mod error;
 mod flags;
+mod key;
 mod keys;
 mod kind;
 mod layers;

@@ -129,6 +129,7 @@ fn every_list_pages_the_same_way() {
         "/v1/stores",
         "/v1/api-keys",
         "/v1/dead-letters",
+        "/v1/webhook-endpoints",
     ] {
         page(&shop, path);
     }
@@ -137,6 +138,7 @@ fn every_list_pages_the_same_way() {
         "/v1/stores".to_owned(),
         "/v1/api-keys".to_owned(),
         "/v1/dead-letters".to_owned(),
+        "/v1/webhook-endpoints".to_owned(),
         format!("/v1/stores/{}/inventory", level.store),
         format!("{}/movements", level.path()),
         format!("/v1/customers/{customer}/carts"),
@@ -181,6 +183,7 @@ fn takes_no_cursor_of_another_list() {
         "/v1/search".to_owned(),
         "/v1/api-keys".to_owned(),
         "/v1/dead-letters".to_owned(),
+        "/v1/webhook-endpoints".to_owned(),
         "/v1/customers/somebody/carts".to_owned(),
         format!("/v1/stores/{}/inventory", level.store),
         format!("{}/movements", level.path()),

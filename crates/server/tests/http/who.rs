@@ -174,7 +174,10 @@ fn operation() -> Vec<Row> {
         row(Scope("keys"), "GET", "/v1/api-keys"),
         row(Scope("keys"), "POST", "/v1/api-keys").body(body),
         row(Operator, "GET", "/v1/inventory"),
-        row(Operator, "GET", "/v1/dead-letters"),
+        row(Scope("ops"), "GET", "/v1/dead-letters"),
+        row(Scope("ops"), "GET", "/v1/webhook-endpoints"),
+        row(Scope("ops"), "POST", "/v1/webhook-endpoints")
+            .body(json!({"url": "https://example.com/", "events": ["*"]})),
         row(Operator, "POST", "/v1/sync"),
     ]
 }

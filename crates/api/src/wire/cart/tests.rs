@@ -54,6 +54,7 @@ fn cart(lines: Vec<Arc<domain::Line>>) -> domain::Cart {
         updated_at: Time(2),
         expires_at: Time(2000),
         merged_into: None,
+        tried_in_vain: Vec::new(),
     }
 }
 
