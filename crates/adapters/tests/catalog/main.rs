@@ -3,4 +3,5 @@
 mod consumers;
 mod floor;
 mod imports;
+mod letters;
 mod products;

@@ -82,6 +82,10 @@ impl Sender {
             if self.shop.health().is_reader() {
                 return Err(Fault::NoLease);
             }
+            if let Some(first) = batches.first().filter(|it| it.first_position > after + 1) {
+                let (endpoint, from, to) = (self.endpoint.id, after + 1, first.first_position);
+                tracing::error!(%endpoint, from, to, "the log no longer has what an endpoint was not told yet");
+            }
             for seen in batches.iter().flat_map(entries) {
                 if seen.position > progress.place {
                     self.handle(&seen, &mut progress).await?;

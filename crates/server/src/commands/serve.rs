@@ -79,6 +79,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         data_dir: config.path("data_dir"),
         every: config.whole("snapshot_every_n_events") as u64,
         compact: config.flag("compact_log"),
+        consumers: core.consumers.positions().map(|(name, _)| name).collect(),
     };
     let snapshots = tokio::spawn(snapshots::watch(
         policy,

@@ -3,12 +3,15 @@
 use super::{archive, snapshot};
 use cartwright_app::Shop;
 use cartwright_app::ports::search::Search;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// How often the head of the log is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// Consumers of webhook endpoints are called so; they go with their endpoint.
+const ENDPOINTS: &str = "webhook:";
 
 /// When snapshots are taken, and what follows.
 #[derive(Debug, Clone)]
@@ -19,6 +22,8 @@ pub struct Policy {
     pub every: u64,
     /// Whether the log is compacted after each.
     pub compact: bool,
+    /// The consumers that run: what they have not read stays. One that was switched off keeps nothing back.
+    pub consumers: Vec<&'static str>,
 }
 
 /// Takes a snapshot whenever so many entries were written since the last one. Ends when its task is aborted.
@@ -47,7 +52,7 @@ pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
             let taken = snapshot::take(&policy.data_dir, &*store)?;
             tracing::info!(position = taken.position, file = %taken.path.display(), "took a snapshot");
             if policy.compact {
-                compact(&policy.data_dir, &*store, &*search)?;
+                compact(&policy, &*store, &*search)?;
             }
             anyhow::Ok(taken.position)
         });
@@ -71,15 +76,18 @@ pub async fn watch(policy: Policy, shop: Shop, search: Arc<dyn Search>) {
 
 /// Behind every consumer's cursor and the older snapshot, nothing else.
 fn compact(
-    data_dir: &Path,
+    policy: &Policy,
     store: &dyn cartwright_app::ports::ReadStore,
     search: &dyn Search,
 ) -> anyhow::Result<()> {
+    let data_dir = &policy.data_dir;
     let Some(older) = snapshot::list(data_dir)?.into_iter().nth(1) else {
         return Ok(());
     };
     let cursors = store.cursors()?;
-    let slowest = cursors.iter().map(|(_, position)| *position).min();
+    let runs = |name: &str| name.starts_with(ENDPOINTS) || policy.consumers.contains(&name);
+    let cursors = cursors.iter().filter(|(name, _)| runs(name));
+    let slowest = cursors.map(|(_, position)| *position).min();
     let through = older.position.min(search.cursor());
     let through = through.min(slowest.unwrap_or(through));
     let archived = archive::compact(data_dir, store, through)?;

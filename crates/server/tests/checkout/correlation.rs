@@ -1,6 +1,7 @@
 //! One request id through all that a purchase leads to: the log, the provider, whoever takes over after a crash.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 use std::time::Duration;
 
 use cartwright_adapters::store::sqlite::{SqliteOptions, open};
@@ -9,7 +10,7 @@ use serde_json::json;
 
 use crate::gateway::Gateway;
 use crate::receiver::{Receiver, Way};
-use crate::support::{eventually, text};
+use crate::support::{ADMIN_KEY, eventually, text};
 use crate::world::{Purchase, World, card, world};
 
 const SOON: Duration = Duration::from_secs(30);
@@ -78,6 +79,14 @@ fn every_entry_of_a_purchase_carries_the_request_that_began_it() {
     let request = request.header("Request-Id", "buyer-7");
     let done = request.header("traceparent", traceparent).send().ok();
     assert_eq!(done["attempts"][0]["correlation_id"], "buyer-7");
+    let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+        .args(["checkout", "show", &it.checkout, "--server"])
+        .arg(format!("http://{}", shop.address()))
+        .env("CARTWRIGHT_ADMIN_KEY", ADMIN_KEY)
+        .output()
+        .expect("the binary can be run");
+    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(shown.contains("request  buyer-7"), "{shown}");
     // The last thing to happen is that the provider is seen to agree, a second later.
     let completed = position(&world);
     eventually(SOON, "the provider is seen to agree", || {
