@@ -6,6 +6,7 @@ use super::told::{self, Told};
 use crate::consumers::{Seen, entries};
 use crate::dead_letters::DeadLetters;
 use crate::fault::Fault;
+use crate::nouns::Key;
 use crate::ports::courier::{Courier, Message};
 use crate::ports::{Bus, Delivery, DeliveryState, Random};
 use crate::shop::Shop;
@@ -47,7 +48,7 @@ struct Progress {
 }
 
 impl Sender {
-    /// Follows the log for ever; ends when somebody else writes.
+    /// Follows the log for ever; ends when somebody else writes, or the endpoint is gone.
     pub(super) async fn run(self) {
         loop {
             match self.follow().await {
@@ -174,7 +175,7 @@ impl Sender {
             Err(fault) => return Err(fault),
         };
         for message in messages {
-            let sent = self.send(seen, &message).await;
+            let sent = self.send(seen, &message).await?;
             let mut delivery = self.delivery(seen, &message, tried + 1, &sent);
             if sent.is_err() {
                 delivery.state = DeliveryState::Dead;
@@ -197,7 +198,7 @@ impl Sender {
         let first_at = self.now();
         let mut tried = self.tried(seen, message).await?;
         loop {
-            let sent = self.send(seen, message).await;
+            let sent = self.send(seen, message).await?;
             tried += 1;
             let mut delivery = self.delivery(seen, message, tried, &sent);
             let Err(why) = sent else {
@@ -244,8 +245,23 @@ impl Sender {
         Ok(pending.attempts)
     }
 
+    /// Whether it was deleted since: who was told that hears of nothing more.
+    fn is_gone(&self) -> Result<bool, Fault> {
+        let found = self
+            .shop
+            .read_now(&Key::WebhookEndpoint(self.endpoint.id))?;
+        Ok(found.is_none())
+    }
+
     /// Sends a message once: the status that says that it arrived, or why it did not.
-    async fn send(&self, seen: &Seen<'_>, message: &Told) -> Result<SmolStr, SmolStr> {
+    async fn send(
+        &self,
+        seen: &Seen<'_>,
+        message: &Told,
+    ) -> Result<Result<SmolStr, SmolStr>, Fault> {
+        if self.is_gone()? {
+            return Err(Fault::NoLease);
+        }
         let message = Message {
             url: self.endpoint.url.clone(),
             secret: self.secret.clone(),
@@ -255,12 +271,12 @@ impl Sender {
             now_seconds: self.now().0.div_euclid(1_000),
             body: message.body(seen).into(),
         };
-        match self.courier.deliver(&message).await {
+        Ok(match self.courier.deliver(&message).await {
             Ok(status @ 200..=299) => Ok(status.to_smolstr()),
             Ok(status @ 300..=399) => Err(format!("{status}: redirects are not followed").into()),
             Ok(status) => Err(status.to_smolstr()),
             Err(error) => Err(error.to_smolstr()),
-        }
+        })
     }
 
     fn delivery(

@@ -1,14 +1,18 @@
 //! Two processes of one shop: the one that writes is killed or stopped while it buys, and the other takes over.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use crate::books;
 use crate::crash::{Deed, TAKEN_OVER, buying, rounds, settle};
 use crate::gateway::Gateway;
 use crate::random::Random;
-use crate::support::{Setup, Shop, eventually};
-use crate::world::{World, paying};
+use crate::receiver::{Receiver, Way};
+use crate::support::{Setup, Shop, eventually, text};
+use crate::world::{World, card, paying};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -17,6 +21,9 @@ fn shared(setup: Setup) -> Setup {
         .with("LOCKS_ENABLED", "true")
         .with("LOCK_TTL_MS", "1000")
         .with("LOCK_RENEW_MS", "250")
+        .with("CARTWRIGHT_WEBHOOKS_ALLOW_PRIVATE", "true")
+        .with("CARTWRIGHT_WEBHOOK_RETRY_BASE_MS", "20")
+        .with("CARTWRIGHT_WEBHOOK_TRIES", "100")
 }
 
 /// One more process on the world's data.
@@ -116,5 +123,41 @@ fn another_process_ends_what_a_stopped_one_began() {
         old.process.kill_now();
     }
     books::agree(&world);
+    world.replays();
+}
+
+#[test]
+fn another_process_tells_what_a_killed_one_could_not() {
+    let world = World::with("node-tells", vec![Gateway::start("a")], shared);
+    let other = another(&world, 1);
+    let receiver = Receiver::start();
+    let body = json!({"url": receiver.url(), "events": ["order.*"]});
+    let made = world.shop().post("/v1/webhook-endpoints").admin();
+    made.json(body.clone()).send().is(201);
+    receiver.next([Way::Status(200)]);
+    receiver.always(Way::Status(503));
+    let it = world.purchase(1);
+    world.complete(&it, 10, card("tok_visa")).is(200);
+    eventually(LONG, "the second message is refused", || {
+        (receiver.came().len() > 2).then_some(())
+    });
+    let reader = other.post("/v1/webhook-endpoints").admin();
+    reader.json(body).send().refused(503, "read_only");
+    world.kill();
+    taken_over(&world, &other, Instant::now());
+    receiver.always(Way::Status(200));
+    eventually(LONG, "the other one tells it", || {
+        let taken = receiver.taken();
+        taken
+            .iter()
+            .any(|it| it["type"] == "order.paid")
+            .then_some(())
+    });
+    let ids = |kind: &str| {
+        let taken = receiver.taken();
+        let of = taken.iter().filter(|it| it["type"] == kind);
+        of.map(|it| text(&it["id"])).collect::<BTreeSet<_>>().len()
+    };
+    assert_eq!((ids("order.placed"), ids("order.paid")), (1, 1));
     world.replays();
 }
