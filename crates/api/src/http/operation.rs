@@ -140,10 +140,10 @@ async fn metrics(call: Call) -> Result<Reply, Problem> {
         .get(http::header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
-    if accept.contains("application/json") {
-        return Ok(Reply::of(&json_counters(&call)));
-    }
     let following = following(&call).await?;
+    if accept.contains("application/json") {
+        return Ok(Reply::of(&json_counters(&call, &following)));
+    }
     let text = prometheus(&call, &following);
     Ok(Reply::json(text).with("content-type", "text/plain; version=0.0.4; charset=utf-8"))
 }
@@ -156,7 +156,7 @@ fn totals(call: &Call) -> (u64, u64) {
     })
 }
 
-fn json_counters(call: &Call) -> serde_json::Value {
+fn json_counters(call: &Call, following: &Following) -> serde_json::Value {
     let edge = &call.edge;
     let (requests, errors) = totals(call);
     let counts = edge.shop.health().counts();
@@ -170,6 +170,7 @@ fn json_counters(call: &Call) -> serde_json::Value {
         "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
         "cacheHits": hits, "cacheMisses": misses, "queueDepth": edge.shop.waiting(),
         "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
+        "deadLetters": following.dead_letters.iter().map(|(_, count)| count).sum::<u64>(),
         "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch,
     })
 }

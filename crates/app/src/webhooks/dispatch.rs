@@ -18,6 +18,8 @@ use tokio::task::JoinHandle;
 
 /// How often endpoints are looked for that nobody tells, or that are gone.
 const LOOK_EVERY: Duration = Duration::from_millis(250);
+/// How long the last messages may take when the shop closes.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 /// More endpoints than may ever be.
 const MOST: usize = 1_000;
 
@@ -75,10 +77,11 @@ impl Webhooks {
         }
     }
 
-    /// Tells everybody for ever, as long as this process writes. Meant to be spawned; what it has begun ends with it.
+    /// Tells everybody, as long as this process writes, until the loop has closed; then what was committed is told as far as that goes
+    /// quickly. Meant to be spawned; what it has begun ends with it.
     pub async fn watch(self) {
         let mut held = HashMap::new();
-        loop {
+        while self.bus.head().has_changed().is_ok() {
             if self.shop.health().is_reader() {
                 held.clear();
             } else if let Err(fault) = self.look(&mut held).await {
@@ -86,6 +89,14 @@ impl Webhooks {
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
+        let ended = async {
+            for task in held.values_mut() {
+                // One that ended otherwise has said so.
+                let _ = (&mut task.0).await;
+            }
+        };
+        // The rest is told after the next start.
+        drop(tokio::time::timeout(LAST_WORDS, ended).await);
     }
 
     async fn look(&self, held: &mut HashMap<WebhookEndpointId, Held>) -> Result<(), Fault> {

@@ -129,10 +129,12 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     refunding.abort();
     driving.abort();
     verifying.abort();
-    telling.abort();
     tidying.abort();
     leading.abort();
     tokio::task::spawn_blocking(move || core.close()).await?;
+    if let Err(error) = telling.await {
+        tracing::error!(%error, "telling webhook endpoints ended by a panic; the next start goes on");
+    }
     if let Some(gateway) = gateway {
         gateway.stop().await;
     }

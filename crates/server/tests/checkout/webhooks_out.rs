@@ -334,6 +334,26 @@ fn a_killed_shop_goes_on_where_it_was_and_loses_nothing() {
 }
 
 #[test]
+fn a_shop_that_stops_in_good_order_tells_nothing_twice() {
+    let world = telling("stopped", |setup| setup);
+    let receiver = Receiver::start();
+    told(&world, &receiver, &["order.*"]);
+    for round in 1..=2 {
+        buy(&world);
+        let shop = world.shop();
+        shop.process.terminate();
+        eventually(SOON, "the shop ends", || shop.process.exit_status());
+        world.restart();
+        eventually(SOON, "all of it is told", || {
+            (receiver.came().len() >= round * 2).then_some(())
+        });
+    }
+    let types = types(&receiver.taken());
+    let once = ["order.placed", "order.paid"];
+    assert_eq!(types, [once, once].concat());
+}
+
+#[test]
 fn nobody_on_the_inside_is_spoken_to() {
     let world = World::with("inside", vec![Gateway::start("a")], |setup| {
         let setup = setup.argument("--webhook-tries").argument("2");

@@ -69,26 +69,34 @@ impl Difference {
 /// Marks payments whose provider was seen to agree. One that has changed since stays as it is.
 #[derive(Debug)]
 struct Verified {
-    payments: Vec<(PaymentId, u64)>,
-    /// Which request each payment belongs to, where that is known.
-    correlations: HashMap<PaymentId, SmolStr>,
+    payments: Vec<Agreed>,
+}
+
+/// A payment whose provider was seen to agree with this version of it.
+#[derive(Debug)]
+struct Agreed {
+    id: PaymentId,
+    version: u64,
+    /// The request that it belongs to; empty when that is not known.
+    correlation: SmolStr,
 }
 
 impl Command for Verified {
     fn correlation(&self, event: &Event) -> Option<SmolStr> {
-        match event {
-            Event::Payment(id, _) => self.correlations.get(id).cloned(),
-            _ => None,
-        }
+        let Event::Payment(id, _) = event else {
+            return None;
+        };
+        let agreed = self.payments.iter().find(|it| it.id == *id)?;
+        Some(agreed.correlation.clone()).filter(|it| !it.is_empty())
     }
 
     fn plan(&self, keys: &mut Vec<Key>) {
-        keys.extend(self.payments.iter().map(|(id, _)| Key::Payment(*id)));
+        keys.extend(self.payments.iter().map(|it| Key::Payment(it.id)));
     }
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
         let mut events = Vec::with_capacity(self.payments.len());
-        for (id, version) in &self.payments {
+        for Agreed { id, version, .. } in &self.payments {
             let same = work
                 .payment(id)?
                 .is_some_and(|it| it.version == *version && it.is_unverified());
@@ -96,7 +104,7 @@ impl Command for Verified {
                 events.push(Event::Payment(*id, PaymentEvent::Verified));
             }
         }
-        let first = self.payments.first().map_or(PaymentId(0), |(id, _)| *id);
+        let first = self.payments.first().map_or(PaymentId(0), |it| it.id);
         Ok(Decided {
             events,
             answer: Key::Payment(first),
@@ -131,8 +139,13 @@ impl Driver {
     /// Errors: [`Fault`] when the loop fails.
     pub async fn close_difference(&self, id: PaymentId) -> Result<(), Fault> {
         if let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await? {
-            let verified = self.verified(vec![(id, payment.version)]).await?;
-            self.submit(verified).await?;
+            let agreed = Agreed {
+                id,
+                version: payment.version,
+                correlation: self.correlation(&payment).await?,
+            };
+            let payments = vec![agreed];
+            self.submit(Verified { payments }).await?;
         }
         self.differences().lock().remove(&id);
         Ok(())
@@ -154,39 +167,20 @@ impl Driver {
                 agreed.extend(self.verify_some(abreast, &mut failed).await?);
             }
             if !agreed.is_empty() {
-                let verified = self.verified(agreed).await?;
-                self.submit(verified).await?;
+                self.submit(Verified { payments: agreed }).await?;
             }
         }
     }
 
-    async fn verified(&self, payments: Vec<(PaymentId, u64)>) -> Result<Verified, Fault> {
-        let mut correlations = HashMap::with_capacity(payments.len());
-        for (id, _) in &payments {
-            if let Some(correlation) = self.correlation(*id).await? {
-                correlations.insert(*id, correlation);
-            }
-        }
-        Ok(Verified {
-            payments,
-            correlations,
-        })
-    }
-
-    /// The request that began the attempt of a payment.
-    async fn correlation(&self, id: PaymentId) -> Result<Option<SmolStr>, Fault> {
-        let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(id)).await? else {
-            return Ok(None);
+    /// The request that began the attempt of a payment; empty when that is not known.
+    async fn correlation(&self, payment: &Payment) -> Result<SmolStr, Fault> {
+        let checkout = self.shop().find(&Key::Checkout(payment.checkout)).await?;
+        let Some(Record::Checkout(checkout)) = checkout else {
+            return Ok(SmolStr::default());
         };
-        let Some(Record::Checkout(checkout)) =
-            self.shop().find(&Key::Checkout(payment.checkout)).await?
-        else {
-            return Ok(None);
-        };
-        let attempt = checkout.attempts.iter().find(|it| it.n == payment.attempt);
-        Ok(attempt
-            .map(|it| it.correlation.clone())
-            .filter(|it| !it.is_empty()))
+        let mut attempts = checkout.attempts.iter();
+        let attempt = attempts.find(|it| it.n == payment.attempt);
+        Ok(attempt.map_or_else(SmolStr::default, |it| it.correlation.clone()))
     }
 
     /// Compares some payments at the same moment, so that one slow lookup keeps few others waiting; which of them agree.
@@ -194,7 +188,7 @@ impl Driver {
         &self,
         ids: &[PaymentId],
         failed: &mut HashMap<SmolStr, u32>,
-    ) -> Result<Vec<(PaymentId, u64)>, Fault> {
+    ) -> Result<Vec<Agreed>, Fault> {
         let mut asked = JoinSet::new();
         for id in ids {
             let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(*id)).await? else {
@@ -205,18 +199,23 @@ impl Driver {
             let provider = payment.provider.clone().unwrap_or_default();
             if is_due && failed.get(&provider).is_none_or(|it| *it < FAILED_MAX) {
                 let this = self.clone();
-                let correlation = self.correlation(*id).await?.unwrap_or_default();
+                let correlation = self.correlation(&payment).await?;
+                let known = correlation.clone();
                 asked.spawn(CORRELATION.scope(correlation, async move {
-                    (this.agrees(&payment).await, payment)
+                    (this.agrees(&payment).await, payment, known)
                 }));
             }
         }
         let mut agreed = Vec::with_capacity(asked.len());
-        for (agrees, payment) in asked.join_all().await {
+        for (agrees, payment, correlation) in asked.join_all().await {
             match agrees {
                 Ok(true) => {
                     self.differences().lock().remove(&payment.id);
-                    agreed.push((payment.id, payment.version));
+                    agreed.push(Agreed {
+                        id: payment.id,
+                        version: payment.version,
+                        correlation,
+                    });
                 }
                 Ok(false) => {}
                 Err(Unanswered) => {
