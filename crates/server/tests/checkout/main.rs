@@ -21,7 +21,7 @@ mod correlation;
 mod crash;
 mod faults;
 mod gateway;
-mod letters;
+
 mod meanwhile;
 mod nodes;
 mod outside;
@@ -29,5 +29,6 @@ mod providers;
 mod purchase;
 mod race;
 mod receiver;
+mod refused_letters;
 mod webhooks_out;
 mod world;
