@@ -57,4 +57,5 @@ pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;
 pub use routes::all as routes;
+pub(crate) use watch::{Told, Watch, Watching};
 pub use serve::{Grpc, ReplyBody, boxed, serve};
