@@ -50,6 +50,7 @@ mod transfers;
 mod variants;
 mod wallets;
 
+pub(crate) use complete::{Waited, begin, wait_for};
 pub use auth::{ROOT_NAME, Who, identify};
 pub use edge::{Buying, Edge, Options};
 pub(crate) use endpoint::to_json;
