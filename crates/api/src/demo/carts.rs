@@ -14,7 +14,7 @@ use std::sync::Arc;
 pub const MAX_USER: usize = 1_000;
 
 /// So many of a product.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Item {
     /// The SKU.
     pub product_id: String,
@@ -111,10 +111,20 @@ pub async fn submit(
     command: impl Command + 'static,
     correlation: SmolStr,
 ) -> Result<Outcome, Problem> {
+    submit_as(edge, SmolStr::new_static(package), command, correlation).await
+}
+
+/// As [`submit`], for a package that is only known by name.
+pub(super) async fn submit_as(
+    edge: &Edge,
+    actor: SmolStr,
+    command: impl Command + 'static,
+    correlation: SmolStr,
+) -> Result<Outcome, Problem> {
     let submission = Submission {
         command: Box::new(command),
         keyed: None,
-        actor: SmolStr::new_static(package),
+        actor,
         correlation,
         deadline_ns: edge.shop.clock().monotonic_ns() + edge.options.wait_ns,
     };

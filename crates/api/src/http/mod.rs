@@ -45,6 +45,7 @@ mod reservations;
 mod returns;
 mod search;
 mod storefront;
+mod storefront_buying;
 mod stores;
 mod transfers;
 mod variants;

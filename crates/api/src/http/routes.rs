@@ -4,7 +4,7 @@ use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
     imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
-    returns, search, storefront, stores, transfers, variants, wallets, watch, webhooks_in,
+    returns, search, storefront, storefront_buying, stores, transfers, variants, wallets, watch, webhooks_in,
 };
 
 /// All routes.
@@ -35,6 +35,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,
+        storefront_buying::ROUTES,
         operation::ROUTES,
         docs::ROUTES,
         legacy::ROUTES,

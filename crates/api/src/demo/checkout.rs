@@ -1,0 +1,323 @@
+//! Placing an order as those shops do, on this shop's own saga: the user's cart, at its prices in the user's currency, held,
+//! charged and turned into an order.
+
+use super::address::Address;
+use super::card::Card;
+use super::carts::{self, Item};
+use super::catalog::Price;
+use super::failure::Failure;
+use super::{currency, payment, shipping};
+use crate::http::{Edge, Waited, begin, wait_for};
+use crate::problem::Problem;
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use cartwright_app::checkouts::saga::{Complete, Part, Pay};
+use cartwright_app::checkouts::{OpenDropIn, Setting, Target};
+use cartwright_app::kept::{key_hash, payload_hash};
+use cartwright_app::{Key, Record};
+use cartwright_domain::cart::{ExternalUser, Patch};
+use cartwright_domain::checkout::{Change, Checkout, Email, Rules};
+use cartwright_domain::order::Order;
+use cartwright_domain::{CheckoutId, Currency, Money, QuoteId};
+use serde_json::json;
+use smol_str::SmolStr;
+use std::sync::Arc;
+use tonic::Code;
+
+/// How long a caller waits for the end.
+const WITHIN_NS: u64 = 30_000_000_000;
+/// How often an order is begun anew because its cart changed meanwhile.
+const TRIES: usize = 8;
+
+/// What is bought, by whom, and with what it is paid.
+#[derive(Debug, Clone)]
+pub struct Purchase {
+    /// Whose cart.
+    pub user: ExternalUser,
+    /// What it is paid in.
+    pub currency: String,
+    /// Where it goes.
+    pub address: Address,
+    /// Where to write to.
+    pub email: String,
+    /// What is charged.
+    pub card: Option<Card>,
+}
+
+/// An order that was placed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placed {
+    /// The order's id, as everywhere in this shop.
+    pub order_id: String,
+    /// What its parcel is called.
+    pub tracking_id: String,
+    /// What sending it cost.
+    pub shipping_cost: Price,
+    /// What it is, and what one of each cost.
+    pub items: Vec<(Item, Price)>,
+}
+
+/// Who asks, for the log; and under which idempotency key, if they said one.
+#[derive(Debug, Clone)]
+pub struct Asking {
+    /// Of the request.
+    pub request_id: SmolStr,
+    /// Another request under it finds the same attempt, as long as that is the cart's.
+    pub key: Option<String>,
+    /// What a card that is not taken is told with.
+    pub card_code: Code,
+}
+
+/// Buys a user's cart. Two requests for the same cart at once get the same order; once it is an order, the cart is empty.
+///
+/// # Errors
+/// In the words of the demo's checkout service; the problem's code is this shop's.
+pub async fn place_order(
+    edge: &Edge,
+    purchase: &Purchase,
+    asking: &Asking,
+) -> Result<Placed, Failure> {
+    let until_ns = edge.shop.clock().monotonic_ns() + WITHIN_NS;
+    let buying = Buying::new(edge, purchase, asking).await?;
+    let (id, key) = buying.begun().await?;
+    match wait_for(edge, id, &key, until_ns).await {
+        Ok(Waited::Succeeded(checkout)) => {
+            let order = order_of(edge, &checkout, &key).await?;
+            Ok(placed(&order))
+        }
+        Ok(Waited::Runs) => Err(buying.card(still_running(id))),
+        Err(problem) => Err(buying.card(problem)),
+    }
+}
+
+/// One purchase on its way.
+struct Buying<'a> {
+    edge: &'a Edge,
+    purchase: &'a Purchase,
+    asking: &'a Asking,
+    currency: Currency,
+    change: Change,
+    setting: Setting,
+}
+
+impl<'a> Buying<'a> {
+    async fn new(
+        edge: &'a Edge,
+        purchase: &'a Purchase,
+        asking: &'a Asking,
+    ) -> Result<Self, Failure> {
+        let Ok(currency) = currency::paid_in(&purchase.currency) else {
+            return Err(not_converted(edge, purchase).await?);
+        };
+        let email = Email::new(&purchase.email)
+            .map_err(|error| Problem::invalid("email", "malformed", error.to_string()))?;
+        let home = edge.options.cart_rules.country;
+        let address = purchase.address.kept(email.as_str(), home)?;
+        let rates = shipping::rates(edge, currency)
+            .map_err(|problem| Failure::known("shipping quote failure", problem))?;
+        Ok(Self {
+            edge,
+            purchase,
+            asking,
+            currency,
+            change: Change {
+                email: Patch::Set(email),
+                shipping_address: Patch::Set(Arc::new(address)),
+                ..Change::default()
+            },
+            setting: Setting {
+                rules: Rules {
+                    rates: Arc::new(rates),
+                    ..edge.options.checkout_rules.clone()
+                },
+                sourcing: edge.options.sourcing,
+            },
+        })
+    }
+
+    /// The attempt that was begun or joined: its checkout, and the key that it answers to.
+    async fn begun(&self) -> Result<(CheckoutId, SmolStr), Failure> {
+        let mut pay = None;
+        for _ in 0..TRIES {
+            let (checkout, quote) = self.opened().await?;
+            // What is wrong with the cart is said before what is wrong with the card.
+            let (part, brand) = match &pay {
+                Some(known) => known,
+                None => pay.insert(self.paid_with()?),
+            };
+            let key = self.key();
+            let command = Complete {
+                checkout: Target {
+                    id: checkout,
+                    expected_version: None,
+                },
+                quote,
+                pay: Pay {
+                    parts: vec![part.clone()],
+                },
+                key: key.clone(),
+                body: self.body(brand),
+                deadline_seconds: self.edge.options.checkout_deadline_seconds,
+                setting: self.setting.clone(),
+            };
+            let actor = self.purchase.user.package.clone();
+            let request_id = self.asking.request_id.clone();
+            match begin(self.edge, command, actor, request_id).await {
+                Ok(_) => return Ok((checkout, key)),
+                // The cart or its checkout has changed since: it is priced again.
+                Err(problem) if problem.code == "quote_stale" => {}
+                Err(problem) if problem.code == "payment_declined" => {
+                    return Err(self.card(problem));
+                }
+                Err(problem) => return Err(Failure::other(PREPARING, problem)),
+            }
+        }
+        let detail = "the cart changes all the time; try again";
+        let problem = Problem::new("overloaded", detail);
+        Err(Failure::other(PREPARING, problem))
+    }
+
+    /// The cart's checkout with its quote. One that is being completed has none for us: it can only be joined.
+    async fn opened(&self) -> Result<(CheckoutId, QuoteId), Failure> {
+        let command = OpenDropIn {
+            user: self.purchase.user.clone(),
+            currency: self.currency,
+            change: self.change.clone(),
+            fresh: self.edge.fresh_ids(),
+            setting: self.setting.clone(),
+            rules: self.edge.options.cart_rules.clone(),
+        };
+        let package = self.purchase.user.package.clone();
+        let request_id = self.asking.request_id.clone();
+        match carts::submit_as(self.edge, package, command, request_id).await {
+            Ok(outcome) => match &outcome.record {
+                Some(Record::Checkout(checkout)) => match checkout.terms.quote {
+                    Some(quote) => Ok((checkout.id, quote.id)),
+                    None => Err(Failure::known("shipping quote failure", shipping::none())),
+                },
+                _ => Err(Problem::new("internal", "a checkout was opened and is gone").into()),
+            },
+            Err(problem) => match joined(&problem) {
+                Some(id) => Ok((id, QuoteId(0))),
+                None => Err(self.not_prepared(problem)),
+            },
+        }
+    }
+
+    fn not_prepared(&self, problem: Problem) -> Failure {
+        let field = |name: &str| problem.fields.get(name).and_then(|it| it.as_str());
+        match problem.code {
+            "not_found" if field("resource") == Some("variant") => {
+                let id = field("id").unwrap_or_default().to_owned();
+                let detail = format!("failed to get product #{id:?}");
+                Failure::known(PREPARING, Problem { detail, ..problem })
+            }
+            "currency_mismatch" => {
+                let sku = field("sku").unwrap_or_default().to_owned();
+                let detail = format!("failed to convert price of {sku:?} to {}", self.currency);
+                Failure::known(PREPARING, Problem { detail, ..problem })
+            }
+            // Those shops know no empty cart: what must change first is the cart.
+            "invalid" => Failure::other(PREPARING, problem).with_code(Code::FailedPrecondition),
+            _ => Failure::other(PREPARING, problem),
+        }
+    }
+
+    /// What is charged, and its brand.
+    fn paid_with(&self) -> Result<(Part, &'static str), Failure> {
+        payment::paid_with(self.edge, self.purchase.card.as_ref())
+            .map_err(|problem| self.card(problem))
+    }
+
+    fn card(&self, problem: Problem) -> Failure {
+        let code = match problem.code {
+            "payment_declined" => self.asking.card_code,
+            "dependency_unavailable" => Code::Unavailable,
+            _ => Code::Unknown,
+        };
+        Failure::of_card(problem, code)
+    }
+
+    fn key(&self) -> SmolStr {
+        let fresh = || self.edge.fresh_id().to_string();
+        let key = self.asking.key.clone().unwrap_or_else(fresh);
+        let ExternalUser { package, user } = &self.purchase.user;
+        let hash = key_hash(package, "PlaceOrder", user, &key);
+        URL_SAFE_NO_PAD.encode(hash).into()
+    }
+
+    /// What is asked, hashed: of the card only its brand, so that no number can be guessed from it.
+    fn body(&self, brand: &str) -> SmolStr {
+        let Purchase { address, .. } = self.purchase;
+        let asked = json!([
+            self.purchase.currency,
+            self.purchase.email,
+            address.street_address,
+            address.city,
+            address.state,
+            address.country,
+            address.zip_code,
+            brand,
+        ]);
+        let hash = payload_hash("PlaceOrder", asked.to_string().as_bytes());
+        URL_SAFE_NO_PAD.encode(hash).into()
+    }
+}
+
+/// What those shops are doing until the card is charged.
+const PREPARING: &str = "failed to prepare order";
+
+/// The checkout that closes the cart, if that is why it is closed.
+fn joined(problem: &Problem) -> Option<CheckoutId> {
+    if problem.code != "cart_closed" {
+        return None;
+    }
+    let id = problem.fields.get("checkout_id")?.as_str()?;
+    id.parse().ok()
+}
+
+async fn not_converted(edge: &Edge, purchase: &Purchase) -> Result<Failure, Problem> {
+    let items = carts::items(edge, &purchase.user).await?;
+    let id = items.into_iter().next().map(|item| item.product_id);
+    let detail = format!(
+        "failed to convert price of {:?} to {}",
+        id.unwrap_or_default(),
+        purchase.currency
+    );
+    let problem = Problem::invalid("user_currency", "unknown", detail);
+    Ok(Failure::known(PREPARING, problem))
+}
+
+fn still_running(id: CheckoutId) -> Problem {
+    let detail = format!(
+        "the payment of checkout {id} is still under way; ask again, nobody is charged twice"
+    );
+    Problem::new("dependency_unavailable", detail).with("checkout_id", id.to_string())
+}
+
+async fn order_of(edge: &Edge, checkout: &Checkout, key: &str) -> Result<Arc<Order>, Problem> {
+    let gone = || Problem::new("internal", "an order was placed and is gone");
+    let id = checkout.attempt_of(key).and_then(|it| it.order);
+    match edge.shop.find(&Key::Order(id.ok_or_else(gone)?)).await? {
+        Some(Record::Order(order)) => Ok(order),
+        _ => Err(gone()),
+    }
+}
+
+fn placed(order: &Order) -> Placed {
+    let price = |minor| Price::from(Money::new(minor, order.currency));
+    let items = order.lines.iter().map(|line| {
+        let item = Item {
+            product_id: line.sku.to_string(),
+            quantity: i32::try_from(line.quantity).unwrap_or(i32::MAX),
+        };
+        (item, price(line.unit_price))
+    });
+    let order_id = order.id.to_string();
+    Placed {
+        tracking_id: shipping::tracking_id(&order_id),
+        order_id,
+        shipping_cost: price(order.totals.shipping),
+        items: items.collect(),
+    }
+}
