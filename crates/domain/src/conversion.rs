@@ -137,7 +137,10 @@ mod tests {
                 "{minor} {from} in {to}"
             );
         }
-        assert_eq!(converted(Money::new(1, currency("KWD")), currency("USD")), None);
+        assert_eq!(
+            converted(Money::new(1, currency("KWD")), currency("USD")),
+            None
+        );
     }
 
     #[test]

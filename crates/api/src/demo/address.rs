@@ -1,8 +1,8 @@
 //! Addresses, as those shops know them: a street, a town, and a country by name.
 
 use crate::problem::Problem;
-use cartwright_domain::checkout as domain;
 use cartwright_domain::Country;
+use cartwright_domain::checkout as domain;
 use smol_str::SmolStr;
 
 /// Longest text of an address, in characters.

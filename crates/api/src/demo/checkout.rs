@@ -15,7 +15,7 @@ use cartwright_app::checkouts::saga::{Complete, Part, Pay};
 use cartwright_app::checkouts::{OpenDropIn, Setting, Target};
 use cartwright_app::kept::{key_hash, payload_hash};
 use cartwright_app::{Key, Record};
-use cartwright_domain::cart::{ExternalUser, Patch};
+use cartwright_domain::cart::{Cart, ExternalUser, Patch};
 use cartwright_domain::checkout::{Change, Checkout, Email, Rules};
 use cartwright_domain::order::Order;
 use cartwright_domain::{CheckoutId, Currency, Money, QuoteId};
@@ -83,7 +83,11 @@ pub async fn place_order(
     match wait_for(edge, id, &key, until_ns).await {
         Ok(Waited::Succeeded(checkout)) => {
             let order = order_of(edge, &checkout, &key).await?;
-            Ok(placed(&order))
+            let cart = match edge.shop.find(&Key::Cart(order.cart)).await {
+                Ok(Some(Record::Cart(cart))) => Some(cart),
+                _ => None,
+            };
+            Ok(placed(&order, cart.as_deref()))
         }
         Ok(Waited::Runs) => Err(buying.card(still_running(id))),
         Err(problem) => Err(buying.card(problem)),
@@ -218,7 +222,11 @@ impl<'a> Buying<'a> {
                 Failure::known(PREPARING, Problem { detail, ..problem })
             }
             // Those shops know no empty cart: what must change first is the cart.
-            "invalid" => Failure::other(PREPARING, problem).with_code(Code::FailedPrecondition),
+            "invalid" => {
+                let detail = problem.detail.trim_start_matches("user_id: ").to_owned();
+                let problem = Problem { detail, ..problem };
+                Failure::other(PREPARING, problem).with_code(Code::FailedPrecondition)
+            }
             _ => Failure::other(PREPARING, problem),
         }
     }
@@ -284,8 +292,8 @@ async fn not_converted(edge: &Edge, purchase: &Purchase) -> Result<Failure, Prob
         id.unwrap_or_default(),
         purchase.currency
     );
-    let problem = Problem::invalid("user_currency", "unknown", detail);
-    Ok(Failure::known(PREPARING, problem))
+    let problem = Problem::invalid("user_currency", "unknown", &detail);
+    Ok(Failure::known(PREPARING, Problem { detail, ..problem }))
 }
 
 fn still_running(id: CheckoutId) -> Problem {
@@ -304,11 +312,13 @@ async fn order_of(edge: &Edge, checkout: &Checkout, key: &str) -> Result<Arc<Ord
     }
 }
 
-fn placed(order: &Order) -> Placed {
+/// The order as those shops show it. Its cart knows by which names it was filled.
+fn placed(order: &Order, cart: Option<&Cart>) -> Placed {
     let price = |minor| Price::from(Money::new(minor, order.currency));
     let items = order.lines.iter().map(|line| {
+        let added = cart.and_then(|cart| cart.line(line.id));
         let item = Item {
-            product_id: line.sku.to_string(),
+            product_id: added.map_or_else(|| line.sku.to_string(), |it| carts::name_of(it)),
             quantity: i32::try_from(line.quantity).unwrap_or(i32::MAX),
         };
         (item, price(line.unit_price))

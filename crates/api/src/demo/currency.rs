@@ -28,16 +28,16 @@ pub fn convert(from: &Price, to: &str) -> Result<Price, Problem> {
 /// `invalid` for one that is not supported.
 pub(super) fn paid_in(code: &str) -> Result<Currency, Problem> {
     require("user_currency", code)?;
-    Currency::new(code).map_err(|error| Problem::invalid("user_currency", "unknown", error.to_string()))
+    Currency::new(code)
+        .map_err(|error| Problem::invalid("user_currency", "unknown", error.to_string()))
 }
 
 fn require(field: &str, code: &str) -> Result<(), Problem> {
     if conversion::currencies().any(|known| known == code) {
         return Ok(());
     }
-    let detail = format!(
-        "currency {code:?} is not supported; GetSupportedCurrencies lists those that are"
-    );
+    let detail =
+        format!("currency {code:?} is not supported; GetSupportedCurrencies lists those that are");
     Err(Problem::invalid(field, "unknown", detail))
 }
 

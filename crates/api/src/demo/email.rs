@@ -94,7 +94,9 @@ fn letter(order: &Told, seller: &str) -> String {
 
 /// What somebody else wrote, on one line and not without end.
 fn line(text: &str) -> String {
-    let plain = text.chars().map(|it| if it.is_control() { ' ' } else { it });
+    let plain = text
+        .chars()
+        .map(|it| if it.is_control() { ' ' } else { it });
     plain.take(200).collect()
 }
 

@@ -54,10 +54,7 @@ pub async fn charge(edge: &Edge, amount: &Price, card: Option<&Card>) -> Result<
 ///
 /// # Errors
 /// `payment_declined` in the demo's words; `dependency_unavailable` when no provider takes cards by their number.
-pub(super) fn paid_with(
-    edge: &Edge,
-    card: Option<&Card>,
-) -> Result<(Part, &'static str), Problem> {
+pub(super) fn paid_with(edge: &Edge, card: Option<&Card>) -> Result<(Part, &'static str), Problem> {
     let card = card.ok_or_else(|| {
         let detail = "Credit card info is invalid.";
         Problem::new("payment_declined", detail).with("reason", "declined")

@@ -218,7 +218,11 @@ mod tests {
 
     #[test]
     fn empty_lists_are_absent_where_that_means_something_else() {
-        check(some_lines, json!({"id": "r", "lines": []}), json!({"id": "r"}));
+        check(
+            some_lines,
+            json!({"id": "r", "lines": []}),
+            json!({"id": "r"}),
+        );
         check(
             some_parts,
             json!({"payment": {"method": "card", "parts": []}}),

@@ -46,7 +46,8 @@ pub(super) fn told(
             }
         }
     });
-    let frames = frames.flat_map(|frames| stream::iter(frames.into_iter().map(Ok::<_, Infallible>)));
+    let frames =
+        frames.flat_map(|frames| stream::iter(frames.into_iter().map(Ok::<_, Infallible>)));
     streamed(boxed(StreamBody::new(frames)))
 }
 

@@ -51,13 +51,13 @@ mod transfers;
 mod variants;
 mod wallets;
 
-pub(crate) use complete::{Waited, begin, wait_for};
 pub use auth::{ROOT_NAME, Who, identify};
+pub(crate) use complete::{Waited, begin, wait_for};
 pub use edge::{Buying, Edge, Options};
 pub(crate) use endpoint::to_json;
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};
 pub use keys::SECRET_PREFIX;
 pub use metrics::Metrics;
 pub use routes::all as routes;
-pub(crate) use watch::{Told, Watch, Watching};
 pub use serve::{Grpc, ReplyBody, boxed, serve};
+pub(crate) use watch::{Told, Watch, Watching};

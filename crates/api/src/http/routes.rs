@@ -4,7 +4,8 @@ use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
     imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
-    returns, search, storefront, storefront_buying, stores, transfers, variants, wallets, watch, webhooks_in,
+    returns, search, storefront, storefront_buying, stores, transfers, variants, wallets, watch,
+    webhooks_in,
 };
 
 /// All routes.

@@ -15,7 +15,8 @@ use crate::demo::failure::Failure;
 use crate::demo::{currency as currencies, shipping};
 use crate::problem::Problem;
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 use tonic::Code;
 
 const ITEMS: QueryParam = QueryParam {
@@ -66,6 +67,7 @@ impl From<Address> for Kept {
 #[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct CreditCard {
+    #[serde(deserialize_with = "digits")]
     credit_card_number: String,
     /// Not looked at.
     #[serde(default, rename = "creditCardCvv")]
@@ -73,6 +75,17 @@ struct CreditCard {
     _cvv: Option<i32>,
     credit_card_expiration_year: i32,
     credit_card_expiration_month: i32,
+}
+
+/// The digits of a card, written as a text or a number. No error repeats what came instead.
+fn digits<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(text),
+        Value::Number(number) => Ok(number.to_string()),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
+            Err(serde::de::Error::custom("expected the digits of a card"))
+        }
+    }
 }
 
 /// `POST /api/checkout`.

@@ -12,9 +12,11 @@ mod small_disk;
 
 mod caller;
 
+mod buying;
 mod carts;
 mod catalog;
 mod drop_in;
+mod drop_in_buying;
 mod lookup;
 mod read_only;
 mod retries;

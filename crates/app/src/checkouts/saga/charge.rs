@@ -102,7 +102,12 @@ impl Command for MoveCharge {
     }
 }
 
-fn applied(before: &Arc<Payment>, events: &[PaymentEvent], id: &PaymentId, now: Time) -> Arc<Payment> {
+fn applied(
+    before: &Arc<Payment>,
+    events: &[PaymentEvent],
+    id: &PaymentId,
+    now: Time,
+) -> Arc<Payment> {
     let mut state = Some(before.clone());
     for event in events {
         Payment::apply(&mut state, id, event, now);
