@@ -110,7 +110,6 @@ macro_rules! package {
                     order_id: order.order_id,
                     tracking_id: order.shipping_tracking_id,
                     shipping_cost: order.shipping_cost.map(price),
-                    address: order.shipping_address.map(address).unwrap_or_default(),
                     items: items.collect(),
                 }
             }

@@ -1,8 +1,10 @@
 //! The letter that those shops send for an order.
+//!
+//! Whoever reaches the port may ask for one, as with the originals. So a letter says nothing that its asker could have
+//! written: names of ids and currencies, figures, what the catalogue calls a product; no address.
 
-use super::address::Address;
 use super::carts::Item;
-use super::catalog::Price;
+use super::catalog::{self, Price};
 use super::shipping::tracking_id;
 use crate::http::Edge;
 use crate::problem::Problem;
@@ -12,6 +14,8 @@ use std::fmt::Write;
 
 /// Most items of a letter; what is beyond them is counted.
 const MAX_ITEMS: usize = 200;
+/// Longest name of something that the catalogue does not know.
+const MAX_NAME: usize = 64;
 
 /// An order as a letter tells it: another shop's, or this one's.
 #[derive(Debug, Clone, Default)]
@@ -22,8 +26,6 @@ pub struct Told {
     pub tracking_id: String,
     /// What sending it cost.
     pub shipping_cost: Option<Price>,
-    /// Where it goes.
-    pub address: Address,
     /// What it is, and what one of each cost.
     pub items: Vec<(Item, Option<Price>)>,
 }
@@ -45,7 +47,15 @@ pub async fn confirm(edge: &Edge, email: &str, order: &Told) -> Result<(), Probl
         return Ok(());
     };
     let subject = format!("Your order at {}", postbox.seller());
-    let text = letter(order, postbox.seller());
+    let mut names = Vec::new();
+    for (item, _) in order.items.iter().take(MAX_ITEMS) {
+        let product = catalog::find(edge, &item.product_id).await?;
+        names.push(product.map_or_else(
+            || named(&item.product_id).to_owned(),
+            |product| product.data.name.to_string(),
+        ));
+    }
+    let text = letter(order, &names, postbox.seller());
     let sent = postbox.send(&id, to.as_str().to_owned(), subject, text);
     match sent.await {
         Ok(()) => {
@@ -61,43 +71,34 @@ pub async fn confirm(edge: &Edge, email: &str, order: &Told) -> Result<(), Probl
     }
 }
 
-fn letter(order: &Told, seller: &str) -> String {
+fn letter(order: &Told, names: &[String], seller: &str) -> String {
     let mut text = String::from("Thank you for your order.\n\n");
-    let _ = writeln!(text, "Order: {}", line(&order.order_id));
-    let _ = writeln!(text, "Parcel: {}", line(&order.tracking_id));
-    for (item, cost) in order.items.iter().take(MAX_ITEMS) {
-        let _ = write!(text, "  {} x {}", item.quantity, line(&item.product_id));
+    let _ = writeln!(text, "Order: {}", named(&order.order_id));
+    let _ = writeln!(text, "Parcel: {}\n", named(&order.tracking_id));
+    for ((item, cost), name) in order.items.iter().zip(names) {
+        let _ = write!(text, "  {} x {name}", item.quantity);
         let cost = cost.as_ref().map(|cost| format!(": {} each", amount(cost)));
         let _ = writeln!(text, "{}", cost.unwrap_or_default());
     }
-    if let Some(more) = order.items.len().checked_sub(MAX_ITEMS + 1) {
-        let _ = writeln!(text, "  and {} more", more + 1);
+    let more = order.items.len().saturating_sub(names.len());
+    if more > 0 {
+        let _ = writeln!(text, "  and {more} more");
     }
     if let Some(cost) = &order.shipping_cost {
         let _ = writeln!(text, "  Shipping: {}", amount(cost));
-    }
-    let address = &order.address;
-    let lines = [
-        &address.street_address,
-        &address.city,
-        &address.state,
-        &address.zip_code,
-        &address.country,
-    ];
-    text.push_str("\nIt goes to:\n");
-    for part in lines.into_iter().filter(|part| !part.is_empty()) {
-        let _ = writeln!(text, "  {}", line(part));
     }
     let _ = write!(text, "\n{seller}\n");
     text
 }
 
-/// What somebody else wrote, on one line and not without end.
-fn line(text: &str) -> String {
-    let plain = text
-        .chars()
-        .map(|it| if it.is_control() { ' ' } else { it });
-    plain.take(200).collect()
+/// What can only be a name: no words, no addresses.
+fn named(text: &str) -> &str {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    if (1..=MAX_NAME).contains(&text.len()) && text.bytes().all(plain) {
+        text
+    } else {
+        "(unnamed)"
+    }
 }
 
 /// An amount as people write it: `12.99 USD`.
@@ -111,7 +112,7 @@ fn amount(price: &Price) -> String {
     format!(
         "{sign}{}.{cents:02} {}",
         price.units.unsigned_abs(),
-        line(&price.currency_code)
+        named(&price.currency_code)
     )
 }
 
@@ -126,25 +127,25 @@ mod tests {
             units,
             nanos,
         };
-        let item = Item {
-            product_id: "MUG\nX".to_owned(),
-            quantity: 2,
+        let item = |product_id: &str, quantity| Item {
+            product_id: product_id.to_owned(),
+            quantity,
         };
         let order = Told {
             order_id: "ord_1".to_owned(),
-            tracking_id: "t".to_owned(),
+            tracking_id: "look at evil.example".to_owned(),
             shipping_cost: Some(price(5, 990_000_000)),
-            address: Address {
-                city: "Paris".to_owned(),
-                ..Address::default()
-            },
-            items: vec![(item, Some(price(-1, -50_000_000)))],
+            items: vec![
+                (item("MUG", 2), Some(price(-1, -50_000_000))),
+                (item("TEA", 1), None),
+                (item("PEN", 1), None),
+            ],
         };
-        let text = letter(&order, "Shop");
+        let names = ["Mug".to_owned(), "TEA".to_owned()];
         assert_eq!(
-            text,
-            "Thank you for your order.\n\nOrder: ord_1\nParcel: t\n  2 x MUG X: -1.05 USD each\n  \
-             Shipping: 5.99 USD\n\nIt goes to:\n  Paris\n\nShop\n"
+            letter(&order, &names, "Shop"),
+            "Thank you for your order.\n\nOrder: ord_1\nParcel: (unnamed)\n\n  2 x Mug: -1.05 USD each\n  1 x TEA\n  \
+             and 1 more\n  Shipping: 5.99 USD\n\nShop\n"
         );
     }
 }

@@ -175,18 +175,6 @@ struct SnakeAddress {
     zip_code: String,
 }
 
-impl From<SnakeAddress> for Kept {
-    fn from(address: SnakeAddress) -> Self {
-        Self {
-            street_address: address.street_address,
-            city: address.city,
-            state: address.state,
-            country: address.country,
-            zip_code: address.zip_code,
-        }
-    }
-}
-
 /// `POST /get-quote` and `POST /ship-order`.
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -234,8 +222,10 @@ struct SnakeOrder {
     shipping_tracking_id: String,
     #[serde(default)]
     shipping_cost: Option<SnakeMoney>,
-    #[serde(default)]
-    shipping_address: Option<SnakeAddress>,
+    /// Not told.
+    #[serde(default, rename = "shipping_address")]
+    #[schemars(rename = "shipping_address")]
+    _shipping_address: Option<SnakeAddress>,
     #[serde(default)]
     items: Option<Vec<SnakeOrderItem>>,
 }
@@ -431,7 +421,6 @@ async fn confirm(call: Call) -> Result<Reply, Problem> {
         order_id: order.order_id,
         tracking_id: order.shipping_tracking_id,
         shipping_cost: order.shipping_cost.map(Into::into),
-        address: order.shipping_address.map(Into::into).unwrap_or_default(),
         items: items.collect(),
     };
     email::confirm(&call.edge, &body.email, &told).await?;
