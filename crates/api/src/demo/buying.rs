@@ -12,7 +12,7 @@ macro_rules! package {
             use crate::demo::catalog::Price;
             use crate::demo::checkout::{Asking, Placed, Purchase, place_order};
             use crate::demo::email::{self, Told};
-            use crate::demo::{currency, payment, shipping};
+            use crate::demo::{currency, opening, payment, shipping};
             use crate::grpc::status::{of_problem, of_problem_as};
             use crate::http::Edge;
             use crate::problem::Problem;
@@ -23,6 +23,7 @@ macro_rules! package {
             use proto::payment_service_server::{PaymentService, PaymentServiceServer};
             use proto::shipping_service_server::{ShippingService, ShippingServiceServer};
             use std::sync::Arc;
+            use tonic::metadata::MetadataValue;
             use tonic::{Code, Request, Response, Status};
 
             const PACKAGE: &str = stringify!($package);
@@ -125,10 +126,10 @@ macro_rules! package {
                     request: Request<proto::PlaceOrderRequest>,
                 ) -> Result<Response<proto::PlaceOrderResponse>, Status> {
                     let headers = request.metadata().clone().into_headers();
-                    let key = headers.get("idempotency-key");
+                    let key = opening::key(&headers);
                     let asking = Asking {
                         request_id: self.0.request_id(&headers),
-                        key: key.and_then(|it| it.to_str().ok()).map(str::to_owned),
+                        key: key.map_err(|problem| of_problem(&problem))?,
                         card_code: Code::$card_code,
                     };
                     let asked = request.into_inner();
@@ -142,9 +143,17 @@ macro_rules! package {
                         card: asked.credit_card.map(card),
                     };
                     match place_order(&self.0, &purchase, &asking).await {
-                        Ok(order) => Ok(Response::new(proto::PlaceOrderResponse {
-                            order: Some(placed(order, to)),
-                        })),
+                        Ok(order) => {
+                            let is_repeat = order.is_repeat;
+                            let mut reply = Response::new(proto::PlaceOrderResponse {
+                                order: Some(placed(order, to)),
+                            });
+                            if is_repeat {
+                                let known = MetadataValue::from_static("true");
+                                reply.metadata_mut().insert("idempotent-replayed", known);
+                            }
+                            Ok(reply)
+                        }
                         Err(failure) => Err(failure.status()),
                     }
                 }
@@ -156,10 +165,13 @@ macro_rules! package {
                     &self,
                     request: Request<proto::ChargeRequest>,
                 ) -> Result<Response<proto::ChargeResponse>, Status> {
+                    let key = opening::key(&request.metadata().clone().into_headers());
+                    let key = key.map_err(|problem| of_problem(&problem))?;
                     let proto::ChargeRequest { amount, credit_card } = request.into_inner();
                     let amount = amount.map(price).ok_or_else(|| required("amount"))?;
+                    let id = payment::id(&self.0, PACKAGE, key.as_deref());
                     let card = credit_card.map(card);
-                    match payment::charge(&self.0, &amount, card.as_ref()).await {
+                    match payment::charge(&self.0, id, &amount, card.as_ref()).await {
                         Ok(transaction_id) => {
                             Ok(Response::new(proto::ChargeResponse { transaction_id }))
                         }

@@ -143,20 +143,10 @@ pub async fn submit(
     command: impl Command + 'static,
     correlation: SmolStr,
 ) -> Result<Outcome, Problem> {
-    submit_as(edge, SmolStr::new_static(package), command, correlation).await
-}
-
-/// As [`submit`], for a package that is only known by name.
-pub(super) async fn submit_as(
-    edge: &Edge,
-    actor: SmolStr,
-    command: impl Command + 'static,
-    correlation: SmolStr,
-) -> Result<Outcome, Problem> {
     let submission = Submission {
         command: Box::new(command),
         keyed: None,
-        actor,
+        actor: SmolStr::new_static(package),
         correlation,
         deadline_ns: edge.shop.clock().monotonic_ns() + edge.options.wait_ns,
     };

@@ -6,6 +6,7 @@ use super::card::Card;
 use super::carts::{self, Item};
 use super::catalog::Price;
 use super::failure::Failure;
+use super::opening::{self, Named, Opened};
 use super::{currency, payment, shipping};
 use crate::http::{Edge, Waited, begin, wait_for};
 use crate::problem::Problem;
@@ -55,6 +56,8 @@ pub struct Placed {
     pub shipping_cost: Price,
     /// What it is, and what one of each cost.
     pub items: Vec<(Item, Price)>,
+    /// Whether an earlier request under the same key placed it.
+    pub is_repeat: bool,
 }
 
 /// Who asks, for the log; and under which idempotency key, if they said one.
@@ -62,7 +65,7 @@ pub struct Placed {
 pub struct Asking {
     /// Of the request.
     pub request_id: SmolStr,
-    /// Another request under it finds the same attempt, as long as that is the cart's.
+    /// A UUID; another request under it finds the same order, or the same refusal.
     pub key: Option<String>,
     /// What a card that is not taken is told with.
     pub card_code: Code,
@@ -79,7 +82,7 @@ pub async fn place_order(
 ) -> Result<Placed, Failure> {
     let until_ns = edge.shop.clock().monotonic_ns() + WITHIN_NS;
     let buying = Buying::new(edge, purchase, asking).await?;
-    let (id, key) = buying.begun().await?;
+    let (id, key, is_repeat) = buying.begun().await?;
     match wait_for(edge, id, &key, until_ns).await {
         Ok(Waited::Succeeded(checkout)) => {
             let order = order_of(edge, &checkout, &key).await?;
@@ -87,7 +90,10 @@ pub async fn place_order(
                 Ok(Some(Record::Cart(cart))) => Some(cart),
                 _ => None,
             };
-            Ok(placed(&order, cart.as_deref()))
+            Ok(Placed {
+                is_repeat,
+                ..placed(&order, cart.as_deref())
+            })
         }
         Ok(Waited::Runs) => Err(buying.card(still_running(id))),
         Err(problem) => Err(buying.card(problem)),
@@ -139,17 +145,29 @@ impl<'a> Buying<'a> {
         })
     }
 
-    /// The attempt that was begun or joined: its checkout, and the key that it answers to.
-    async fn begun(&self) -> Result<(CheckoutId, SmolStr), Failure> {
-        let mut pay = None;
+    /// The attempt that was begun or joined: its checkout, the key that it answers to, and whether an earlier request under
+    /// that key began it.
+    async fn begun(&self) -> Result<(CheckoutId, SmolStr, bool), Failure> {
+        let key = self.key();
+        let (mut named, mut pay) = (self.named(), None);
         for _ in 0..TRIES {
-            let (checkout, quote) = self.opened().await?;
+            let (checkout, quote) = match self.opened(named.take()).await? {
+                Opened::Quoted(checkout, quote) => (checkout, quote),
+                // It can only be joined.
+                Opened::Taken(checkout) => (checkout, QuoteId(0)),
+                Opened::Unsendable => {
+                    return Err(Failure::known("shipping quote failure", shipping::none()));
+                }
+                Opened::Again(checkout) if self.has_begun(checkout, &key).await? => {
+                    return Ok((checkout, key, true));
+                }
+                Opened::Again(_) => continue,
+            };
             // What is wrong with the cart is said before what is wrong with the card.
             let (part, brand) = match &pay {
                 Some(known) => known,
                 None => pay.insert(self.paid_with()?),
             };
-            let key = self.key();
             let command = Complete {
                 checkout: Target {
                     id: checkout,
@@ -160,14 +178,14 @@ impl<'a> Buying<'a> {
                     parts: vec![part.clone()],
                 },
                 key: key.clone(),
-                body: self.body(brand),
+                body: URL_SAFE_NO_PAD.encode(self.asked(brand)).into(),
                 deadline_seconds: self.edge.options.checkout_deadline_seconds,
                 setting: self.setting.clone(),
             };
             let actor = self.purchase.user.package.clone();
             let request_id = self.asking.request_id.clone();
             match begin(self.edge, command, actor, request_id).await {
-                Ok(_) => return Ok((checkout, key)),
+                Ok(_) => return Ok((checkout, key, false)),
                 // The cart or its checkout has changed since: it is priced again.
                 Err(problem) if problem.code == "quote_stale" => {}
                 Err(problem) if problem.code == "payment_declined" => {
@@ -181,8 +199,7 @@ impl<'a> Buying<'a> {
         Err(Failure::other(PREPARING, problem))
     }
 
-    /// The cart's checkout with its quote. One that is being completed has none for us: it can only be joined.
-    async fn opened(&self) -> Result<(CheckoutId, QuoteId), Failure> {
+    async fn opened(&self, named: Option<Named>) -> Result<Opened, Failure> {
         let command = OpenDropIn {
             user: self.purchase.user.clone(),
             currency: self.currency,
@@ -191,21 +208,15 @@ impl<'a> Buying<'a> {
             setting: self.setting.clone(),
             rules: self.edge.options.cart_rules.clone(),
         };
-        let package = self.purchase.user.package.clone();
         let request_id = self.asking.request_id.clone();
-        match carts::submit_as(self.edge, package, command, request_id).await {
-            Ok(outcome) => match &outcome.record {
-                Some(Record::Checkout(checkout)) => match checkout.terms.quote {
-                    Some(quote) => Ok((checkout.id, quote.id)),
-                    None => Err(Failure::known("shipping quote failure", shipping::none())),
-                },
-                _ => Err(Problem::new("internal", "a checkout was opened and is gone").into()),
-            },
-            Err(problem) => match joined(&problem) {
-                Some(id) => Ok((id, QuoteId(0))),
-                None => Err(self.not_prepared(problem)),
-            },
-        }
+        let opened = opening::open(self.edge, command, request_id, named).await;
+        opened.map_err(|problem| self.not_prepared(problem))
+    }
+
+    async fn has_begun(&self, checkout: CheckoutId, key: &str) -> Result<bool, Problem> {
+        let found = self.edge.shop.find(&Key::Checkout(checkout)).await?;
+        let is_known = matches!(&found, Some(Record::Checkout(it)) if it.attempt_of(key).is_some());
+        Ok(is_known)
     }
 
     fn not_prepared(&self, problem: Problem) -> Failure {
@@ -246,18 +257,27 @@ impl<'a> Buying<'a> {
         Failure::of_card(problem, code)
     }
 
+    /// What the attempt answers to.
     fn key(&self) -> SmolStr {
         let fresh = || self.edge.fresh_id().to_string();
         let key = self.asking.key.clone().unwrap_or_else(fresh);
-        let ExternalUser { package, user } = &self.purchase.user;
-        let hash = key_hash(package, "PlaceOrder", user, &key);
+        let hash = key_hash(&self.purchase.user.package, "PlaceOrder", "attempt", &key);
         URL_SAFE_NO_PAD.encode(hash).into()
     }
 
+    fn named(&self) -> Option<Named> {
+        let key = self.asking.key.as_ref()?;
+        Some(Named {
+            hash: key_hash(&self.purchase.user.package, "PlaceOrder", "", key),
+            payload_hash: self.asked(""),
+        })
+    }
+
     /// What is asked, hashed: of the card only its brand, so that no number can be guessed from it.
-    fn body(&self, brand: &str) -> SmolStr {
+    fn asked(&self, brand: &str) -> [u8; 32] {
         let Purchase { address, .. } = self.purchase;
         let asked = json!([
+            self.purchase.user.user,
             self.purchase.currency,
             self.purchase.email,
             address.street_address,
@@ -267,22 +287,12 @@ impl<'a> Buying<'a> {
             address.zip_code,
             brand,
         ]);
-        let hash = payload_hash("PlaceOrder", asked.to_string().as_bytes());
-        URL_SAFE_NO_PAD.encode(hash).into()
+        payload_hash("PlaceOrder", asked.to_string().as_bytes())
     }
 }
 
 /// What those shops are doing until the card is charged.
 const PREPARING: &str = "failed to prepare order";
-
-/// The checkout that closes the cart, if that is why it is closed.
-fn joined(problem: &Problem) -> Option<CheckoutId> {
-    if problem.code != "cart_closed" {
-        return None;
-    }
-    let id = problem.fields.get("checkout_id")?.as_str()?;
-    id.parse().ok()
-}
 
 async fn not_converted(edge: &Edge, purchase: &Purchase) -> Result<Failure, Problem> {
     let items = carts::items(edge, &purchase.user).await?;
@@ -329,5 +339,6 @@ fn placed(order: &Order, cart: Option<&Cart>) -> Placed {
         order_id,
         shipping_cost: price(order.totals.shipping),
         items: items.collect(),
+        is_repeat: false,
     }
 }

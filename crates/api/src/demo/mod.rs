@@ -13,6 +13,7 @@ pub mod checkout;
 pub mod currency;
 pub mod email;
 pub mod failure;
+mod opening;
 mod packages;
 pub mod payment;
 pub mod shipping;

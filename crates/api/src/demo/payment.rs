@@ -6,6 +6,7 @@ use crate::http::Edge;
 use crate::problem::Problem;
 use crate::wire::checkout::detail;
 use cartwright_app::checkouts::saga::{Part, was_charged};
+use cartwright_app::kept::key_hash;
 use cartwright_domain::checkout::{Failure, FailureCode};
 use cartwright_domain::conversion::{self, NANOS};
 use cartwright_domain::payment::{Decline, State};
@@ -14,21 +15,36 @@ use cartwright_domain::{Currency, Money, PaymentId, Time};
 /// How long a caller waits for the end.
 const WITHIN_NS: u64 = 30_000_000_000;
 
+/// What a charge is called: the same for the same key of a package.
+pub fn id(edge: &Edge, package: &str, key: Option<&str>) -> PaymentId {
+    let of_key = |key| u128::from_be_bytes(key_hash(package, "Charge", "", key));
+    PaymentId(key.map_or_else(|| edge.fresh_id(), of_key))
+}
+
 /// Authorizes and captures an amount, rounded to minor units; the payment's id, by which its provider knows it too. Nothing is
 /// asked of anybody for an amount of 0.
 ///
 /// # Errors
-/// `payment_declined` in the demo's words for a card that is not taken; `invalid` (the amount);
+/// `payment_declined` in the demo's words for a card that is not taken; `invalid` (the amount); `idempotency_key_reused`
+/// when this payment is of another amount;
 /// `dependency_unavailable` when no provider can be asked, or its answer stays away: what was recorded then ends released.
-pub async fn charge(edge: &Edge, amount: &Price, card: Option<&Card>) -> Result<String, Problem> {
+pub async fn charge(
+    edge: &Edge,
+    id: PaymentId,
+    amount: &Price,
+    card: Option<&Card>,
+) -> Result<String, Problem> {
     let (part, _) = paid_with(edge, card)?;
     let amount = money(amount)?;
-    let id = PaymentId(edge.fresh_id());
     if amount.minor == 0 {
         return Ok(id.to_string());
     }
     let until_ns = edge.shop.clock().monotonic_ns() + WITHIN_NS;
     let payment = edge.saga.charge(id, amount, part, until_ns).await?;
+    if payment.amount != amount {
+        let detail = "this idempotency key was used with another amount; use a new key";
+        return Err(Problem::new("idempotency_key_reused", detail));
+    }
     if was_charged(&payment) {
         tracing::info!(payment = %id, "a card was charged by itself");
         return Ok(id.to_string());

@@ -260,6 +260,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
             "not_found",
             "insufficient_stock",
             "payment_declined",
+            "idempotency_key_reused",
             "currency_mismatch",
             "invalid_state",
             "not_sold_here",
@@ -321,7 +322,7 @@ async fn checkout(call: Call) -> Result<Reply, Problem> {
     let (body, _) = call.json::<PlaceOrder>()?;
     let asking = Asking {
         request_id: call.request_id.clone(),
-        key: call.sent_key()?.map(Into::into),
+        key: call.idempotency_key()?.map(Into::into),
         card_code: Code::Unknown,
     };
     let to = body.address;
@@ -345,13 +346,19 @@ async fn checkout(call: Call) -> Result<Reply, Problem> {
             item: ProductCartItem::of(&call, item).await?,
         });
     }
-    Ok(Reply::of(&PlacedOrder {
+    let is_repeat = placed.is_repeat;
+    let reply = Reply::of(&PlacedOrder {
         order_id: placed.order_id,
         shipping_tracking_id: placed.tracking_id,
         shipping_cost: placed.shipping_cost.into(),
         shipping_address: to,
         items,
-    }))
+    });
+    Ok(if is_repeat {
+        reply.with("idempotent-replayed", "true")
+    } else {
+        reply
+    })
 }
 
 /// The demo's frontend shows `error`.

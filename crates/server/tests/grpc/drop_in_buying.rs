@@ -1,37 +1,13 @@
-//! Checkout, payment, currencies, shipping and letters of both drop-in packages, by the same rows.
-
-use std::sync::Arc;
-use std::time::Duration;
+//! Placing orders through both drop-in packages, by the same rows.
 
 use serde_json::{Value, json};
 use tonic::{Code, Response, Status};
 
-use crate::caller::{channel, refused};
-use crate::support::{
-    Gateway, Paying, Request, Setup, Shop, TempDir, eventually, fresh, paying, text, usd, whole,
-};
+use crate::caller::{channel, metadata, refused, with};
+use crate::support::{Paying, Request, fresh, paying, text, usd, uuid, whole};
 
-/// Longer than anything here takes on a busy machine.
-const SOON: Duration = Duration::from_secs(90);
 /// A card that both demos take.
 const VISA: &str = "4432-8015-6152-0454";
-const MASTERCARD: &str = "5555 5555 5555 4444";
-
-/// All that the provider did.
-fn ledger(gateway: &Gateway) -> Vec<Value> {
-    let asked = Request::new(gateway.address, "GET", "/_sim/ledger?limit=10000");
-    asked.send().ok()["items"]
-        .as_array()
-        .expect("items")
-        .clone()
-}
-
-/// What the provider did under a reference.
-fn effects(gateway: &Gateway, reference: &str, op: &str) -> Vec<Value> {
-    let mut all = ledger(gateway);
-    all.retain(|it| it["reference"] == reference && it["op"] == op);
-    all
-}
 
 /// The order as the shop shows it to its staff.
 fn order(paying: &Paying, id: &str) -> Value {
@@ -60,11 +36,8 @@ macro_rules! package {
             use cartwright_proto::$package as proto;
             use proto::cart_service_client::CartServiceClient;
             use proto::checkout_service_client::CheckoutServiceClient;
-            use proto::currency_service_client::CurrencyServiceClient;
-            use proto::email_service_client::EmailServiceClient;
             use proto::payment_service_client::PaymentServiceClient;
             use proto::product_catalog_service_client::ProductCatalogServiceClient;
-            use proto::shipping_service_client::ShippingServiceClient;
             use tonic::transport::Channel;
 
             const PACKAGE: &str = stringify!($package);
@@ -399,133 +372,31 @@ macro_rules! package {
             }
 
             #[tokio::test]
-            async fn a_charge_takes_its_money_once_and_names_it() {
+            async fn a_repeat_under_its_key_gets_the_same_order() {
                 let paying = paying();
                 let user = User::of(&paying).await;
-                let charged = user.charges(money(12, 345_000_000, "USD"), card(MASTERCARD)).await;
-                let id = charged.expect("charged").into_inner().transaction_id;
-                let captured = effects(&paying.gateway, &id, "capture");
-                assert_eq!(captured.len(), 1, "{id}");
-                assert_eq!(captured[0]["amount"], usd(1235));
-                let nothing = user.charges(money(0, 0, "USD"), card(VISA)).await;
-                let nothing = nothing.expect("nothing to pay").into_inner().transaction_id;
-                assert_eq!(effects(&paying.gateway, &nothing, "authorize"), [] as [Value; 0]);
-                for amount in [money(-1, 0, "USD"), money(1, 0, "ABC")] {
-                    let answer = user.charges(amount, card(VISA)).await;
-                    refused(answer, Code::InvalidArgument, "invalid");
-                }
-            }
-
-            #[tokio::test]
-            async fn a_charge_whose_shop_dies_is_released() {
-                let gateway = Arc::new(Gateway::start());
-                let dir = Arc::new(TempDir::new(concat!(stringify!($package), "-charge")));
-                let setup = gateway.setting(Setup::new(&dir));
-                let shop = Arc::new(Shop::of(setup.start(), Arc::clone(&dir)));
-                let paying = Paying { shop, gateway };
-                let user = User::of(&paying).await;
-                paying.gateway.fault("authorize", "hang_after", "none", 1);
-                let waiting = tokio::spawn(async move {
-                    user.charges(money(7, 0, "USD"), card(VISA)).await
-                });
-                let gateway = Arc::clone(&paying.gateway);
-                let booked = tokio::task::spawn_blocking(move || {
-                    eventually(SOON, "the provider books", || ledger(&gateway).first().cloned())
-                });
-                let booked = booked.await.expect("booked");
-                assert_eq!(booked["op"], "authorize");
-                paying.shop.process.kill_now();
-                waiting.await.expect("it ends").expect_err("nobody answered");
-                let _again = Shop::of(setup.start(), dir);
-                let reference = text(&booked["reference"]);
-                eventually(SOON, "what was held is released", || {
-                    (effects(&paying.gateway, &reference, "void").len() == 1).then_some(())
-                });
-                assert_eq!(ledger(&paying.gateway).len(), 2);
-            }
-
-            #[tokio::test]
-            async fn currencies_are_those_of_the_demo() {
-                let paying = paying();
-                let user = User::of(&paying).await;
-                let mut currencies = CurrencyServiceClient::new(user.channel.clone());
-                let known = currencies.get_supported_currencies(proto::Empty {}).await;
-                let codes = known.expect("listed").into_inner().currency_codes;
-                assert_eq!((codes.len(), &*codes[0], &*codes[1]), (33, "EUR", "USD"));
-                let rows = [
-                    (money(12, 990_000_000, "USD"), money(11, 490_490_933, "EUR")),
-                    (money(100, 0, "EUR"), money(113, 50_000_000, "USD")),
-                    (money(0, 10_000_000, "CHF"), money(0, 10_000_000, "CHF")),
-                    (money(1, 0, "EUR"), money(15_999, 400_000_000, "IDR")),
-                ];
-                for (from, to) in rows {
-                    let request = proto::CurrencyConversionRequest {
-                        from: Some(from),
-                        to_code: to.currency_code.clone(),
-                    };
-                    let converted = currencies.convert(request).await.expect("converted");
-                    assert_eq!(converted.into_inner(), to);
-                }
-                let unknown = proto::CurrencyConversionRequest {
-                    from: Some(money(1, 0, "USD")),
-                    to_code: "BTC".into(),
+                let level = paying.shop.stocked(9);
+                let place = |key: &str, currency: &str| {
+                    let request = tonic::Request::new(purchase(&user.id, currency));
+                    let request = with(request, "idempotency-key", key);
+                    let mut checkout = CheckoutServiceClient::new(user.channel.clone());
+                    async move { checkout.place_order(request).await }
                 };
-                refused(currencies.convert(unknown).await, Code::InvalidArgument, "invalid");
-            }
-
-            #[tokio::test]
-            async fn parcels_have_a_price_and_a_name() {
-                let paying = paying();
-                let user = User::of(&paying).await;
-                let mut shipping = ShippingServiceClient::new(user.channel.clone());
-                let some = proto::CartItem {
-                    product_id: "A".into(),
-                    quantity: 2,
-                };
-                for (items, cost) in [
-                    (vec![some.clone()], money(5, 990_000_000, "USD")),
-                    (vec![], money(0, 0, "USD")),
-                ] {
-                    let address = Some(address());
-                    let quote = shipping.get_quote(proto::GetQuoteRequest { address, items }).await;
-                    assert_eq!(quote.expect("quoted").into_inner().cost_usd, Some(cost));
-                }
-                let mut names = std::collections::BTreeSet::new();
-                for _ in 0..3 {
-                    let request = proto::ShipOrderRequest {
-                        address: Some(address()),
-                        items: vec![some.clone()],
-                    };
-                    let shipped = shipping.ship_order(request).await.expect("shipped");
-                    names.insert(shipped.into_inner().tracking_id);
-                }
-                assert_eq!(names.len(), 3, "{names:?}");
-            }
-
-            #[tokio::test]
-            async fn a_confirmation_without_a_mail_server_is_logged() {
-                let paying = paying();
-                let user = User::of(&paying).await;
-                let mut letters = EmailServiceClient::new(user.channel.clone());
-                let order = proto::OrderResult {
-                    order_id: fresh("order"),
-                    shipping_address: Some(address()),
-                    ..proto::OrderResult::default()
-                };
-                let to = |email: &str| proto::SendOrderConfirmationRequest {
-                    email: email.into(),
-                    order: Some(order.clone()),
-                };
-                let sent = letters.send_order_confirmation(to("someone@example.com")).await;
-                sent.expect("taken");
-                let nobody = letters.send_order_confirmation(to("nobody")).await;
-                refused(nobody, Code::InvalidArgument, "invalid");
-                let none = proto::SendOrderConfirmationRequest {
-                    email: "someone@example.com".into(),
-                    order: None,
-                };
-                let none = letters.send_order_confirmation(none).await;
-                refused(none, Code::InvalidArgument, "invalid");
+                let (empty, key) = (uuid(), uuid());
+                refused(place(&empty, "USD").await, Code::FailedPrecondition, "invalid");
+                user.adds(&level.sku, 1).await;
+                // What was decided under a key stays so.
+                refused(place(&empty, "USD").await, Code::FailedPrecondition, "invalid");
+                let first = place(&key, "USD").await.expect("placed");
+                assert_eq!(metadata(&first, "idempotent-replayed"), None);
+                user.adds(&level.sku, 5).await;
+                let again = place(&key, "USD").await.expect("placed before");
+                assert_eq!(metadata(&again, "idempotent-replayed").as_deref(), Some("true"));
+                assert_eq!(first.into_inner(), again.into_inner());
+                refused(place(&key, "EUR").await, Code::Aborted, "idempotency_key_reused");
+                refused(place("k", "USD").await, Code::InvalidArgument, "malformed_request");
+                assert_eq!(user.items().await, [(level.sku.clone(), 5)]);
+                assert_eq!(whole(&level.read()["available"]), 8);
             }
 
             #[tokio::test]

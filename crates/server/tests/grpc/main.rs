@@ -17,6 +17,7 @@ mod carts;
 mod catalog;
 mod drop_in;
 mod drop_in_buying;
+mod drop_in_services;
 mod lookup;
 mod read_only;
 mod retries;

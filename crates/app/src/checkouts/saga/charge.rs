@@ -23,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// What the provider's dashboard shows for the cart of a charge without one.
 const NO_CART: &str = "none";
 
-/// Records that a card is to be charged, and the first question.
+/// Records that a card is to be charged, and the first question; nothing, when that was done before.
 #[derive(Debug)]
 struct BeginCharge {
     id: PaymentId,
@@ -36,7 +36,14 @@ impl Command for BeginCharge {
         keys.push(Key::Payment(self.id));
     }
 
-    fn decide(&self, _: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
+    fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
+        if work.payment(&self.id)?.is_some() {
+            return Ok(Decided {
+                events: Vec::new(),
+                answer: Key::Payment(self.id),
+                created: false,
+            });
+        }
         let started = Started {
             checkout: NO_CHECKOUT,
             attempt: 1,
@@ -116,8 +123,8 @@ fn applied(
 }
 
 impl Driver {
-    /// Charges a card: authorizes and captures `amount`, more than 0, under a fresh payment's id. The payment as it stands at
-    /// its end, or when `until_ns` is over; what is open then ends by itself.
+    /// Charges a card: authorizes and captures `amount`, more than 0. The payment as it stands at its end, or when `until_ns`
+    /// is over; what is open then ends by itself. A payment that is known by its id is the answer, whatever its amount.
     ///
     /// Errors: [`Fault`] when the loop or the store fails. What was recorded by then ends by itself too.
     pub async fn charge(
