@@ -61,9 +61,11 @@ impl Mailer for SmtpMailer {
         let refused = |error: &dyn std::fmt::Display| MailError::Refused(error.to_string());
         let to: Mailbox = mail.to.parse().map_err(|error| refused(&error))?;
         let name = HeaderName::new_from_ascii_str("Correlation-Id");
-        let message = Message::builder()
-            .message_id(Some(mail.message_id.clone()))
-            .raw_header(HeaderValue::new(name, mail.correlation.clone()))
+        let mut message = Message::builder().message_id(Some(mail.message_id.clone()));
+        if !mail.correlation.is_empty() {
+            message = message.raw_header(HeaderValue::new(name, mail.correlation.clone()));
+        }
+        let message = message
             .from(self.from.clone())
             .to(to)
             .subject(mail.subject.clone())

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 pub struct Mail {
     /// The same for the same letter, however often it is handed over: who receives it twice knows by it.
     pub message_id: String,
-    /// The request that led to it, sent along as `Correlation-Id`.
+    /// The request that led to it, sent along as `Correlation-Id`; empty when that is not known.
     pub correlation: String,
     /// To whom.
     pub to: String,

@@ -357,7 +357,7 @@ pub struct CheckoutBegan {
     #[prost(int64, tag = "8")]
     pub started_at_ms: i64,
     /// The request that began it; everything that it leads to carries it.
-    #[prost(string, tag = "9")]
+    #[prost(string, tag = "11")]
     pub correlation_id: ::prost::alloc::string::String,
 }
 /// Another idempotency key answers to the running attempt.

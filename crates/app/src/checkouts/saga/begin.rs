@@ -3,14 +3,14 @@
 use super::PINNED;
 use super::desk::Desk;
 use crate::checkouts::{Setting, Target, reference};
-use crate::inventory::exchange;
+use crate::inventory::{exchange, stocked};
 use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::checkout::{
     Against, Attempt, AttemptState, Checkout, Quote, SagaEvent, State, accept,
 };
-use cartwright_domain::inventory::{Reserve, State as HoldState, extend};
+use cartwright_domain::inventory::{Asked, Reserve, State as HoldState, extend};
 use cartwright_domain::payment::{
     Event as PaymentEvent, Instrument, InstrumentEvent, Method, Started,
 };
@@ -148,7 +148,12 @@ impl Complete {
         if cart.customer_id.is_none() {
             require_no_wallet(&amounts)?;
         }
-        let (reservation, held) = self.hold(work, checkout, &quote, moment)?;
+        let asked = if cart.is_drop_in() {
+            stocked(work, checkout.terms.asked())?
+        } else {
+            checkout.terms.asked()
+        };
+        let (reservation, held) = self.hold(work, checkout, &quote, asked, moment)?;
         let n = checkout.attempts.len() as u32 + 1;
         let paid: Vec<_> = amounts
             .into_iter()
@@ -238,6 +243,7 @@ impl Complete {
         work: &Work,
         checkout: &Checkout,
         quote: &Quote,
+        asked: Vec<Asked>,
         moment: &mut Moment<'_>,
     ) -> Result<(ReservationId, Vec<Event>), Stop> {
         if let Some(id) = quote.reservation_id
@@ -253,7 +259,7 @@ impl Complete {
             id: ReservationId(moment.ids.fresh(moment.now)),
             principal: format_smolstr!("{}:{n}", checkout.id),
             reference: reference(checkout.id),
-            asked: checkout.terms.asked(),
+            asked,
             expires_at: PINNED,
             country: Some(checkout.terms.country),
             near: None,
