@@ -7,6 +7,7 @@ mod ask;
 mod cancel;
 mod document;
 mod driver;
+mod exchange;
 mod fulfill;
 mod refund;
 mod returns;
@@ -15,7 +16,9 @@ mod stock;
 pub use cancel::{CancelOrder, RefundCancelled};
 pub use document::{DocumentKind, DocumentNumber};
 pub use driver::Refunds;
+pub(crate) use exchange::exchanged;
 pub use fulfill::FulfillOrder;
+pub(crate) use refund::payments;
 pub use refund::{HearRefund, RefundOrder};
 pub use returns::{CancelReturn, ReceiveReturn, RequestReturn};
 pub(crate) use stock::Levels;
@@ -56,7 +59,7 @@ impl Target {
     }
 }
 
-fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
+pub(crate) fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
     let found = work.order(&id)?;
     Ok(found.ok_or_else(|| Refusal::not_found("order", id))?)
 }

@@ -9,5 +9,5 @@ mod payment;
 mod tell;
 
 pub use instrument::{Instrument, InstrumentEvent};
-pub use payment::{Card, Decline, Event, Method, Payment, Question, Started, State};
+pub use payment::{Card, Decline, Event, Method, Origin, Payment, Question, Started, State};
 pub use tell::{Answer, Sighting, tell};
