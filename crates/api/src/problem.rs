@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problems: a stable code, a sentence that says what to do, and the fields the contract names.
 
 use crate::codes::status_of;
+use crate::wire::Money;
 use crate::wire::checkout::{Totals, detail};
 use bytes::Bytes;
 use cartwright_app::Fault;

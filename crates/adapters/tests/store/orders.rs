@@ -59,6 +59,7 @@ fn placed(id: u128) -> Event {
         },
         payments: vec![PaymentId(id)],
         reservation: ReservationId(id),
+        exchange_of: (id == 9).then_some(OrderId(1)),
     };
     of(id, OrderEvent::Placed(Box::new(placed)))
 }
@@ -78,6 +79,7 @@ fn refund(order: u128, number: u64, cause: Option<Cause>) -> Event {
             amount: 1298,
         }],
         parts: vec![(PaymentId(order), 1298)],
+        to: order::To::Original,
         reason: "zerbrochen".into(),
         credit_note: number,
         asked: cause.is_none().then(|| ("key".into(), "body".into())),
@@ -294,6 +296,7 @@ fn the_log_makes_orders_again() {
             provider: Some("sim".into()),
             is_fixed: false,
             amount: usd(4493),
+            origin: None,
         };
         let pay = |event| Event::Payment(PaymentId(1), event);
         desk.commit(&[

@@ -2,14 +2,15 @@
 
 use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway};
 use cartwright_domain::Money;
-use cartwright_domain::order::{Refund, RefundPart, RefundState};
+use cartwright_domain::order::{RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
 
 /// One part of a refund, on its way to the provider of its payment.
 pub(super) struct Call<'a> {
     pub(super) gateway: &'a dyn PaymentGateway,
     pub(super) payment: &'a Payment,
-    pub(super) refund: &'a Refund,
+    /// The idempotency key: the same on every try.
+    pub(super) key: String,
     pub(super) part: &'a RefundPart,
     /// Whether somebody may have asked before, whose answer is not known.
     pub(super) is_retry: bool,
@@ -28,8 +29,7 @@ impl Call<'_> {
         }
         let id = self.payment.provider_id.as_deref()?;
         let amount = Money::new(self.part.amount, self.payment.amount.currency);
-        let key = self.refund.key(self.payment.id);
-        match self.gateway.refund(id, amount, &key).await {
+        match self.gateway.refund(id, amount, &self.key).await {
             // Its word alone is not enough: some say yes and do nothing.
             Ok(_) => match self.look().await {
                 Ok(Some(found)) if !self.shows(&found) => Some(RefundState::Unknown),

@@ -117,8 +117,19 @@ impl Refunds {
     }
 }
 
+/// A part of a refund that somebody still owes an answer to.
+struct Open {
+    order: OrderId,
+    refund: Refund,
+    part: RefundPart,
+    /// The payment that the part is of.
+    payment: Arc<Payment>,
+    /// The payment that its provider knows: the same one, unless an exchange brought it.
+    charged: Arc<Payment>,
+}
+
 impl Inner {
-    async fn drive(&self, id: OrderId, woken: &Notify) {
+    async fn drive(self: &Arc<Self>, id: OrderId, woken: &Notify) {
         let mut pause = FIRST_PAUSE;
         let mut asked = HashSet::new();
         loop {
@@ -137,48 +148,104 @@ impl Inner {
         }
     }
 
-    /// Asks once for every part that is open; whether one still is.
+    /// Asks once for every part that is open; whether one still is. Orders that exchanges made have money of the order they began
+    /// with, so they are driven together with it: what one payment owes goes back one after the other, so that a lookup tells
+    /// which part did.
     async fn go_on(
-        &self,
+        self: &Arc<Self>,
         id: OrderId,
         asked: &mut HashSet<(RefundId, PaymentId)>,
     ) -> Result<bool, Fault> {
-        if self
-            .order(id)
-            .await?
-            .is_some_and(|it| it.owes && it.is_paid)
-        {
+        let Some(order) = self.order(id).await? else {
+            return Ok(false);
+        };
+        if order.owes && order.is_paid {
             self.submit(RefundCancelled { order: id }).await?;
         }
-        // What one payment owes goes back one after the other, so that a lookup tells which of them did.
+        if let Some(first) = order.exchange_of {
+            return self.with_first(id, first).await;
+        }
         let mut busy = HashSet::new();
-        while let Some((refund, part)) = self.next(id, &busy).await? {
-            let at = (refund.id, part.payment);
+        while let Some(open) = self.next(id, &busy).await? {
+            let at = (open.refund.id, open.part.payment);
             let is_retry = !asked.insert(at)
-                || part.state == RefundState::Unknown
-                || !self.fresh.lock().contains(&refund.id);
-            let heard = match self.shop.find(&Key::Payment(part.payment)).await? {
-                Some(Record::Payment(payment)) => {
-                    self.ask(&payment, &refund, &part, is_retry).await
-                }
-                _ => return Err(Fault::Corrupt(format!("payment {} is gone", part.payment))),
-            };
+                || open.part.state == RefundState::Unknown
+                || !self.fresh.lock().contains(&open.refund.id);
+            let heard = self.ask(&open, is_retry).await;
             let is_settled = heard.is_some_and(|state| !state.is_open());
-            if let Some(state) = heard.filter(|state| *state != part.state) {
+            if let Some(state) = heard.filter(|state| *state != open.part.state) {
                 self.submit(HearRefund {
-                    order: id,
-                    refund: refund.id,
-                    payment: part.payment,
+                    order: open.order,
+                    refund: open.refund.id,
+                    payment: open.part.payment,
                     state,
                 })
                 .await?;
-                self.report(id, &refund, state);
+                self.report(open.order, &open.refund, state);
             }
             if !is_settled {
-                busy.insert(part.payment);
+                busy.insert(open.charged.id);
             }
         }
         Ok(!busy.is_empty())
+    }
+
+    /// Lets the order be driven that an exchange began with; whether something of this one is open after that.
+    async fn with_first(self: &Arc<Self>, id: OrderId, of: OrderId) -> Result<bool, Fault> {
+        let mut first = of;
+        while let Some(before) = self.order(first).await?.and_then(|it| it.exchange_of) {
+            first = before;
+        }
+        let is_open = |order: Option<Arc<Order>>| order.is_some_and(|it| it.is_unsettled());
+        if !is_open(self.order(id).await?) {
+            return Ok(false);
+        }
+        let refunds = Refunds(self.clone());
+        let ended = refunds.ended(first);
+        refunds.wake(first, None);
+        // Who is gone has ended too.
+        drop(tokio::time::timeout(LAST_PAUSE, ended).await);
+        Ok(is_open(self.order(id).await?))
+    }
+
+    /// The first open part, the oldest refund first, whose payment is not busy: of an order, or of one that its exchanges made.
+    async fn next(&self, id: OrderId, busy: &HashSet<PaymentId>) -> Result<Option<Open>, Fault> {
+        let (mut left, mut open) = (vec![id], Vec::new());
+        while let Some(id) = left.pop() {
+            let Some(order) = self.order(id).await? else {
+                continue;
+            };
+            left.extend(order.exchanges.iter().filter_map(|it| it.order));
+            for refund in &order.refunds {
+                let parts = refund.parts.iter().filter(|part| part.state.is_open());
+                open.extend(parts.map(|part| (order.id, refund.clone(), part.clone())));
+            }
+        }
+        open.sort_by_key(|(_, refund, _)| refund.id);
+        for (order, refund, part) in open {
+            let payment = self.payment(part.payment).await?;
+            let charged = match payment.origin {
+                Some(origin) => self.payment(origin.payment).await?,
+                None => payment.clone(),
+            };
+            if !busy.contains(&charged.id) {
+                return Ok(Some(Open {
+                    order,
+                    refund,
+                    part,
+                    payment,
+                    charged,
+                }));
+            }
+        }
+        Ok(None)
+    }
+
+    async fn payment(&self, id: PaymentId) -> Result<Arc<Payment>, Fault> {
+        match self.shop.find(&Key::Payment(id)).await? {
+            Some(Record::Payment(payment)) => Ok(payment),
+            _ => Err(Fault::Corrupt(format!("payment {id} is gone"))),
+        }
     }
 
     fn report(&self, order: OrderId, refund: &Refund, state: RefundState) {
@@ -196,30 +263,8 @@ impl Inner {
         }
     }
 
-    /// The first open part of an order whose payment is not busy.
-    async fn next(
-        &self,
-        id: OrderId,
-        busy: &HashSet<PaymentId>,
-    ) -> Result<Option<(Refund, RefundPart)>, Fault> {
-        let Some(order) = self.order(id).await? else {
-            return Ok(None);
-        };
-        let mut open = order.refunds.iter().flat_map(|refund| {
-            let parts = refund.parts.iter();
-            parts.map(move |part| (refund, part))
-        });
-        let found = open.find(|(_, part)| part.state.is_open() && !busy.contains(&part.payment));
-        Ok(found.map(|(refund, part)| (refund.clone(), part.clone())))
-    }
-
-    async fn ask(
-        &self,
-        payment: &Payment,
-        refund: &Refund,
-        part: &RefundPart,
-        is_retry: bool,
-    ) -> Option<RefundState> {
+    async fn ask(&self, open: &Open, is_retry: bool) -> Option<RefundState> {
+        let payment = &*open.charged;
         let Some(gateway) = self.providers.gateway(payment) else {
             tracing::warn!(
                 provider = payment.provider.as_deref(),
@@ -231,8 +276,8 @@ impl Inner {
         let call = Call {
             gateway,
             payment,
-            refund,
-            part,
+            key: open.refund.key(open.payment.id),
+            part: &open.part,
             is_retry,
         };
         call.ask().await
