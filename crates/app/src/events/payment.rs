@@ -22,6 +22,7 @@ pub(super) fn type_of(event: &Event) -> &'static str {
         Event::GivenElsewhere { .. } => "payment.given_elsewhere",
         Event::Moved { .. } => "payment.moved",
         Event::MovedBack { .. } => "payment.moved_back",
+        Event::Doubted => "payment.doubted",
         Event::Verified => "payment.verified",
     }
 }
@@ -65,9 +66,12 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         }
         Event::Moved { amount } => proto::PaymentMoved { amount: *amount }.encode_to_vec(),
         Event::MovedBack { amount } => proto::PaymentMovedBack { amount: *amount }.encode_to_vec(),
-        Event::Unclear | Event::Captured | Event::Refused | Event::Voided | Event::Verified => {
-            Vec::new()
-        }
+        Event::Unclear
+        | Event::Captured
+        | Event::Refused
+        | Event::Voided
+        | Event::Doubted
+        | Event::Verified => Vec::new(),
     }
 }
 
@@ -131,6 +135,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         "payment.captured" => Event::Captured,
         "payment.refused" => Event::Refused,
         "payment.voided" => Event::Voided,
+        "payment.doubted" => Event::Doubted,
         "payment.verified" => Event::Verified,
         other => return Err(unknown_type(other)),
     })

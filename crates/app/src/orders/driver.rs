@@ -3,7 +3,7 @@
 //! Nothing is kept here that must not be lost. Whoever has the lease finds what is unfinished in the store, at once and then
 //! every second, so a process that dies is replaced by any other.
 
-use super::ask::Call;
+use super::ask::{Call, Sighted};
 use super::{HearRefund, RefundCancelled};
 use crate::checkouts::saga::Providers;
 use crate::fault::Fault;
@@ -14,7 +14,7 @@ use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::order::{Order, Refund, RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
 use cartwright_domain::{OrderId, PaymentId, RefundId};
-use hashbrown::HashSet;
+use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
 use std::sync::Arc;
 use std::time::Duration;
@@ -39,12 +39,31 @@ struct Inner {
     tasks: Tasks<OrderId>,
     /// Refunds that this process has just recorded: nobody can have asked for them.
     fresh: Mutex<HashSet<RefundId>>,
+    /// How long a refund may stay open before somebody must look, in milliseconds.
+    give_up_ms: i64,
+    /// Refunds that stay open for too long, and what was last seen of each of their parts.
+    overdue: Mutex<HashMap<RefundId, HashMap<PaymentId, Sighted>>>,
+}
+
+/// A refund that stays open for too long.
+#[derive(Debug, Clone)]
+pub struct Overdue {
+    /// Of which order.
+    pub order: Arc<Order>,
+    /// Which.
+    pub refund: RefundId,
+    /// The payments of its open parts, as their providers know them.
+    pub payments: Vec<Arc<Payment>>,
+    /// What these were last seen to show, as far as they could be asked.
+    pub theirs: Vec<String>,
 }
 
 impl Refunds {
-    /// One that does nothing yet.
-    pub fn new(shop: Shop, providers: Arc<Providers>) -> Self {
+    /// One that does nothing yet; a refund that stays open for longer than `give_up_seconds` is put before somebody's eyes.
+    pub fn new(shop: Shop, providers: Arc<Providers>, give_up_seconds: i64) -> Self {
         Self(Arc::new(Inner {
+            give_up_ms: give_up_seconds.saturating_mul(1_000),
+            overdue: Mutex::default(),
             shop,
             providers,
             tasks: Tasks::default(),
@@ -109,6 +128,37 @@ impl Refunds {
         if !self.0.tasks.wake(id) {
             self.found(id);
         }
+    }
+
+    /// Refunds that stay open for too long, those of the oldest orders first; of at most so many orders.
+    ///
+    /// Errors: [`Fault`] of the store.
+    pub async fn overdue(&self, most: usize) -> Result<Vec<Overdue>, Fault> {
+        let list = move |store: &dyn crate::ports::ReadStore| {
+            let wanted = OrdersWanted {
+                is_unsettled: true,
+                ..OrdersWanted::default()
+            };
+            store.list_orders(&wanted, &None, most)
+        };
+        let mut all = Vec::new();
+        for record in self.0.shop.read(list).await?.items {
+            let Record::Order(order) = record else {
+                continue;
+            };
+            for refund in order.refunds.iter().filter(|it| self.0.is_late(it)) {
+                all.push(self.0.shown(&order, refund).await?);
+            }
+        }
+        Ok(all)
+    }
+
+    /// The payments whose provider was seen to show that their part of a refund was made.
+    pub fn done(&self, refund: RefundId) -> Vec<PaymentId> {
+        let overdue = self.0.overdue.lock();
+        let seen = overdue.get(&refund).into_iter().flatten();
+        let done = seen.filter(|(_, it)| it.is_done);
+        done.map(|(payment, _)| *payment).collect()
     }
 
     /// Tells when nobody drives the order any more. Ask before waking it.
@@ -185,6 +235,7 @@ impl Inner {
             }
             if !is_settled {
                 busy.insert(open.charged.id);
+                self.report_late(&open);
             }
         }
         Ok(!busy.is_empty())
@@ -251,6 +302,7 @@ impl Inner {
     fn report(&self, order: OrderId, refund: &Refund, state: RefundState) {
         if state != RefundState::Unknown {
             self.fresh.lock().remove(&refund.id);
+            self.overdue.lock().remove(&refund.id);
         }
         match state {
             RefundState::Unknown => {
@@ -274,13 +326,53 @@ impl Inner {
             return None;
         };
         let call = Call {
+            sighted: Mutex::default(),
             gateway,
             payment,
             key: open.refund.key(open.payment.id),
             part: &open.part,
             is_retry,
         };
-        call.ask().await
+        let heard = call.ask().await;
+        let mut overdue = self.overdue.lock();
+        if let (Some(seen), Some(known)) =
+            (call.sighted.lock().take(), overdue.get_mut(&open.refund.id))
+        {
+            known.insert(open.payment.id, seen);
+        }
+        heard
+    }
+
+    fn is_late(&self, refund: &Refund) -> bool {
+        refund.state().is_open() && self.shop.clock().now_ms() >= refund.at.0 + self.give_up_ms
+    }
+
+    /// Says once that a refund stays open for too long, and watches from then on what its provider shows.
+    fn report_late(&self, open: &Open) {
+        let refund = open.refund.id;
+        if self.is_late(&open.refund) && !self.overdue.lock().contains_key(&refund) {
+            self.overdue.lock().insert(refund, HashMap::new());
+            tracing::error!(order = %open.order, %refund, payment = %open.charged.id, "whether a refund was made stays unknown; see /v1/attention");
+        }
+    }
+
+    async fn shown(&self, order: &Arc<Order>, refund: &Refund) -> Result<Overdue, Fault> {
+        let mut payments = Vec::new();
+        for part in refund.parts.iter().filter(|part| part.state.is_open()) {
+            let payment = self.payment(part.payment).await?;
+            payments.push(match payment.origin {
+                Some(origin) => self.payment(origin.payment).await?,
+                None => payment,
+            });
+        }
+        let overdue = self.overdue.lock();
+        let seen = overdue.get(&refund.id).into_iter().flatten();
+        Ok(Overdue {
+            order: order.clone(),
+            refund: refund.id,
+            payments,
+            theirs: seen.map(|(_, it)| it.text.clone()).collect(),
+        })
     }
 
     async fn order(&self, id: OrderId) -> Result<Option<Arc<Order>>, Fault> {

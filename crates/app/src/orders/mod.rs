@@ -10,16 +10,18 @@ mod driver;
 mod exchange;
 mod fulfill;
 mod refund;
+mod resolve;
 mod returns;
 mod stock;
 
 pub use cancel::{CancelOrder, RefundCancelled};
 pub use document::{DocumentKind, DocumentNumber};
-pub use driver::Refunds;
+pub use driver::{Overdue, Refunds};
 pub(crate) use exchange::exchanged;
 pub use fulfill::FulfillOrder;
 pub(crate) use refund::payments;
 pub use refund::{HearRefund, RefundOrder};
+pub use resolve::ResolveRefund;
 pub use returns::{CancelReturn, ReceiveReturn, RequestReturn};
 pub(crate) use stock::Levels;
 

@@ -262,6 +262,8 @@ pub enum Event {
         /// How much, in minor units.
         amount: i64,
     },
+    /// What the provider shows must be compared again.
+    Doubted,
     /// The provider shows the same as is recorded here.
     Verified,
 }
@@ -330,6 +332,7 @@ impl Entity for Payment {
             }
             Event::Moved { amount } => payment.moved += amount,
             Event::MovedBack { amount } => payment.moved -= amount,
+            Event::Doubted => payment.verified = false,
             Event::Verified => payment.verified = true,
         }
     }

@@ -449,6 +449,9 @@ pub struct Moved {
     pub settings: ::core::option::Option<LevelSettings>,
     #[prost(message, repeated, tag = "13")]
     pub fills: ::prost::alloc::vec::Vec<Fill>,
+    /// How many missing units somebody has accepted.
+    #[prost(sint64, optional, tag = "14")]
+    pub accepted_shortage: ::core::option::Option<i64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LevelSettings {
@@ -1120,6 +1123,9 @@ pub struct PaymentMovedBack {
     #[prost(sint64, tag = "1")]
     pub amount: i64,
 }
+/// What the provider shows must be compared again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentDoubted {}
 /// The provider shows the same as is recorded here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentVerified {}
