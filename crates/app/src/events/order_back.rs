@@ -45,9 +45,10 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         }
         .encode_to_vec(),
         Event::ExchangeStarted(started) => encode_exchange(started).encode_to_vec(),
-        Event::ExchangePlaced { id, order } => proto::OrderExchangePlaced {
+        Event::ExchangePlaced { id, order, back } => proto::OrderExchangePlaced {
             id: id.to_bytes().to_vec(),
             order_id: order.to_bytes().to_vec(),
+            return_id: back.to_bytes().to_vec(),
         }
         .encode_to_vec(),
         Event::ExchangeUndone { id } => proto::OrderExchangeUndone {
@@ -183,6 +184,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
             Event::ExchangePlaced {
                 id: id(&message.id, ExchangeId::from_slice, "id")?,
                 order: id(&message.order_id, OrderId::from_slice, "order_id")?,
+                back: id(&message.return_id, ReturnId::from_slice, "return_id")?,
             }
         }
         "order.exchange_undone" => {

@@ -23,6 +23,7 @@ pub(crate) fn exchanged(
     let placed = OrderEvent::ExchangePlaced {
         id: of.exchange,
         order: made,
+        back: exchange.started.return_id,
     };
     let mut events = vec![Event::Order(order.id, placed)];
     if exchange.value() > 0 {

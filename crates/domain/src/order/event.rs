@@ -125,6 +125,8 @@ pub enum Event {
         id: ExchangeId,
         /// The new order.
         order: OrderId,
+        /// The return.
+        back: ReturnId,
     },
     /// The new order was not paid: nothing of the exchange is left.
     ExchangeUndone {

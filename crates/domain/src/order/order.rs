@@ -181,7 +181,11 @@ impl Entity for Order {
             Event::ExchangeStarted(started) => {
                 order.exchanges.push(Exchange::begun(started, at));
             }
-            Event::ExchangePlaced { id, order: made } => order.exchange_stands(*id, *made, at),
+            Event::ExchangePlaced {
+                id, order: made, ..
+            } => {
+                order.exchange_stands(*id, *made, at);
+            }
             Event::ExchangeUndone { id } => order.exchange_ends(*id, ExchangeState::Undone),
             Event::ExchangeCancelled { id } => order.exchange_taken_back(*id, at),
             Event::RefundResolved { id, state, .. } => {

@@ -1009,6 +1009,8 @@ pub struct OrderExchangePlaced {
     pub id: ::prost::alloc::vec::Vec<u8>,
     #[prost(bytes = "vec", tag = "2")]
     pub order_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub return_id: ::prost::alloc::vec::Vec<u8>,
 }
 /// The new order was not paid: nothing of the exchange is left.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
