@@ -1,7 +1,7 @@
 //! Units that come back for others: what was paid for them pays for a new order, as far as it goes.
 
-use super::refund::{Ask, RefundLine, Shipping, What, parts, sum};
-use super::returns::{ReturnState, SendBack, request_return};
+use super::refund::{Ask, RefundLine, RefundState, Shipping, What, parts, sum};
+use super::returns::{Return, ReturnState, SendBack, request_return};
 use super::{Event, Order, To};
 use crate::cart::LineId;
 use crate::payment::Payment;
@@ -214,6 +214,44 @@ impl Order {
         parts.map(|(_, amount)| amount).sum()
     }
 
+    /// The new order of an exchange is paid: its units are expected back.
+    pub(super) fn exchange_stands(&mut self, id: ExchangeId, made: OrderId, at: Time) {
+        let Some(known) = self.exchanges.iter_mut().find(|it| it.started.id == id) else {
+            return;
+        };
+        known.state = ExchangeState::Completed;
+        known.order = Some(made);
+        let lines = known.started.lines.iter().map(|it| (it.id, it.units));
+        self.returns.push(Return {
+            id: known.started.return_id,
+            state: ReturnState::Requested,
+            lines: lines.collect(),
+            received: Vec::new(),
+            reason: SmolStr::new_static("exchange"),
+            refund: None,
+            requested_at: at,
+            ended_at: None,
+        });
+    }
+
+    /// Its units are not expected any more, and the refund that paid for others is void.
+    pub(super) fn exchange_taken_back(&mut self, id: ExchangeId, at: Time) {
+        self.exchange_ends(id, ExchangeState::Cancelled);
+        let Some(known) = self.exchange(id) else {
+            return;
+        };
+        let (back, refund) = (known.started.return_id, known.refund);
+        self.end_return(back, ReturnState::Cancelled, &[], at);
+        if let Some(id) = refund {
+            self.count_refunded(id, -1);
+            if let Some(refund) = self.refunds.iter_mut().find(|it| it.id == id) {
+                for part in &mut refund.parts {
+                    part.state = RefundState::Failed;
+                }
+            }
+        }
+    }
+
     pub(super) fn exchange_ends(&mut self, id: ExchangeId, state: ExchangeState) {
         if let Some(known) = self.exchanges.iter_mut().find(|it| it.started.id == id) {
             known.state = state;
@@ -228,3 +266,6 @@ pub fn take_back(order: &Order, id: ExchangeId) -> Option<Event> {
         .awaits(exchange)
         .then_some(Event::ExchangeCancelled { id })
 }
+
+#[cfg(test)]
+mod tests;

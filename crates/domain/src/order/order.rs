@@ -11,8 +11,8 @@ use crate::cart::LineId;
 use crate::checkout::Totals;
 use crate::entity::Entity;
 use crate::{
-    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, FulfillmentId, OrderId,
-    PaymentId, RefundId, ReservationId, ReturnId, StoreId, Time,
+    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, OrderId, PaymentId, RefundId,
+    ReservationId, ReturnId, StoreId, Time,
 };
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -307,7 +307,7 @@ impl Order {
         }
     }
 
-    fn end_return(
+    pub(super) fn end_return(
         &mut self,
         id: ReturnId,
         state: ReturnState,
@@ -340,44 +340,6 @@ impl Order {
         }
     }
 
-    /// The new order of an exchange is paid: its units are expected back.
-    fn exchange_stands(&mut self, id: ExchangeId, made: OrderId, at: Time) {
-        let Some(known) = self.exchanges.iter_mut().find(|it| it.started.id == id) else {
-            return;
-        };
-        known.state = ExchangeState::Completed;
-        known.order = Some(made);
-        let lines = known.started.lines.iter().map(|it| (it.id, it.units));
-        self.returns.push(Return {
-            id: known.started.return_id,
-            state: ReturnState::Requested,
-            lines: lines.collect(),
-            received: Vec::new(),
-            reason: SmolStr::new_static("exchange"),
-            refund: None,
-            requested_at: at,
-            ended_at: None,
-        });
-    }
-
-    /// Its units are not expected any more, and the refund that paid for others is void.
-    fn exchange_taken_back(&mut self, id: ExchangeId, at: Time) {
-        self.exchange_ends(id, ExchangeState::Cancelled);
-        let Some(known) = self.exchange(id) else {
-            return;
-        };
-        let (back, refund) = (known.started.return_id, known.refund);
-        self.end_return(back, ReturnState::Cancelled, &[], at);
-        if let Some(id) = refund {
-            self.count_refunded(id, -1);
-            if let Some(refund) = self.refunds.iter_mut().find(|it| it.id == id) {
-                for part in &mut refund.parts {
-                    part.state = RefundState::Failed;
-                }
-            }
-        }
-    }
-
     fn refund_goes_on(&mut self, id: RefundId, payment: PaymentId, state: RefundState, at: Time) {
         let Some(refund) = self.refunds.iter_mut().find(|it| it.id == id) else {
             return;
@@ -394,7 +356,7 @@ impl Order {
     }
 
     /// Counts the units of a refund, or takes them out of the count.
-    fn count_refunded(&mut self, id: RefundId, sign: i64) {
+    pub(super) fn count_refunded(&mut self, id: RefundId, sign: i64) {
         let Some(refund) = self.refunds.iter().find(|it| it.id == id) else {
             return;
         };
