@@ -8,10 +8,9 @@ use crate::wire::checkout::PayWith;
 use crate::wire::order::{Exchange, ExchangeOrder, Return, WholeExchange};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use cartwright_app::Reply as Decision;
 use cartwright_app::checkouts::saga::{Exchange as Begin, ExchangeIds};
-use cartwright_app::kept::{key_hash, payload_hash};
-use cartwright_app::shop::Submission;
+use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
+use cartwright_app::shop::{Outcome, Shelf};
 use cartwright_domain::checkout::{AttemptState, Failure, FailureCode};
 use cartwright_domain::key::Scope;
 use cartwright_domain::order::{Exchange as Known, Order, To};
@@ -111,14 +110,28 @@ async fn exchange(mut call: Call) -> Result<Reply, Problem> {
         cart_rules: call.edge.options.cart_rules.clone(),
         setting: call.checkout_setting(),
     };
-    let (position, is_new) = submit(&call, command).await?;
+    let (paid_by, tenure) = (command.ids.fresh.checkout, call.edge.saga.tenure());
+    // What is kept says that there is an exchange; what it is shown as is read when it is sent.
+    let render = Arc::new(|outcome: &Outcome, _: Shelf<'_>| KeptReply {
+        status: if outcome.created { 201 } else { 200 },
+        ..KeptReply::default()
+    });
+    let kept = call.write(command, render).await?;
+    if !(200..300).contains(&kept.status) {
+        return Ok(kept);
+    }
+    let is_kept = |(name, _): &(&str, String)| *name == "idempotent-replayed";
+    let is_replay = kept.status == 200 || kept.headers.iter().any(is_kept);
+    if !is_replay {
+        call.edge.saga.began(paid_by, tenure);
+    }
     // Who only waits for a provider keeps nobody else out.
     call.slot = None;
     let mut reply = end(&call, order.id, &key, until_ns).await?;
-    if !is_new {
+    if is_replay {
         reply = reply.with("idempotent-replayed", "true");
     }
-    reply.position = Some(position);
+    reply.position = kept.position;
     Ok(reply)
 }
 
@@ -129,29 +142,6 @@ fn require(call: &Call, scope: Scope, what: &str) -> Result<(), Problem> {
     let name = scope.as_str();
     let detail = format!("{what} needs a key with scope {name}");
     Err(Problem::new("forbidden", detail).with("scope", name))
-}
-
-/// Where the log stands after it, and whether it began now.
-async fn submit(call: &Call, command: Begin) -> Result<(u64, bool), Problem> {
-    let (id, tenure) = (command.ids.fresh.checkout, call.edge.saga.tenure());
-    let submission = Submission {
-        command: Box::new(command),
-        keyed: None,
-        actor: call.who.principal.clone(),
-        correlation: call.request_id.clone(),
-        deadline_ns: call.edge.shop.clock().monotonic_ns() + call.edge.options.wait_ns,
-    };
-    let answer = call.edge.shop.submit(submission).await?;
-    match answer.reply {
-        Decision::Decided(Err(refusal)) => Err(refusal.into()),
-        Decision::Decided(Ok(outcome)) => {
-            if outcome.created {
-                call.edge.saga.began(id, tenure);
-            }
-            Ok((answer.position, outcome.created))
-        }
-        Decision::Kept(..) | Decision::KeyReused => Ok((answer.position, false)),
-    }
 }
 
 /// How the exchange ended, or that it is under way.

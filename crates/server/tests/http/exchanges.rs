@@ -380,6 +380,13 @@ fn says_what_it_cannot_exchange() {
         &short,
         json!({"sku": new.sku, "requested": 101, "available": 100}),
     );
+    // What was refused under a key stays refused.
+    let key = fresh("exchange");
+    for replayed in [false, true] {
+        let answer = exchange_with(&bought, &key, paid(101));
+        answer.refused(409, "insufficient_stock");
+        assert_eq!(answer.replayed(), replayed);
+    }
     let unknown =
         json!({"return": units(&[("ln_1", 1)]), "new": [{"sku": "no-such-sku", "quantity": 1}]});
     exchange(&bought, unknown).refused(404, "not_found");

@@ -7,7 +7,7 @@ use crate::wire::checkout::PayWith;
 use crate::wire::schema::TextId;
 use crate::wire::stock;
 use crate::wire::{Money, Timestamp};
-use cartwright_domain::cart::{Add, LineId};
+use cartwright_domain::cart::Add;
 use cartwright_domain::order::{self as domain, ExchangeState, To};
 use cartwright_domain::{CheckoutId, ExchangeId, OrderId, RefundId, ReturnId, Sku};
 use schemars::JsonSchema;
@@ -48,7 +48,7 @@ pub struct ExchangeOrder {
 
 impl ExchangeOrder {
     /// The units that come back and those that come for them, checked.
-    pub fn checked_lines(&self, max: i64) -> Result<(Vec<(LineId, i64)>, Vec<Add>), Problem> {
+    pub fn checked_lines(&self, max: i64) -> Result<(super::request::Units, Vec<Add>), Problem> {
         let back = checked_lines("return", self.r#return.clone(), max)?;
         if self.new.is_empty() || self.new.len() > MAX_NEW {
             let detail = format!("expected 1 to {MAX_NEW} lines");
