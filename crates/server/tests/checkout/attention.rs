@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::books;
+use crate::exchanges::swap;
 use crate::gateway::Gateway;
 use crate::outside::SOON;
 use crate::support::{Response, check, eventually, text, uuid, whole};
@@ -206,6 +207,46 @@ fn stock_that_was_promised_and_is_not_there_is_listed() {
         .is(200);
     assert_eq!(world.attention()[0]["missing"], 3);
     level.adjust(3).is(200);
+    world.nothing_left();
+    world.replays();
+}
+
+#[test]
+fn an_exchange_that_nobody_answers_for_is_undone_or_closed() {
+    let world = impatient("attended-exchange");
+    let dearer = world.other(1700);
+    for (op, action) in [
+        ("authorize", "undo"),
+        ("authorize", "close"),
+        ("capture", "close"),
+    ] {
+        let order = world.sent(1);
+        let it = swap(&order, 1, &dearer, "tok_visa");
+        let fault = world
+            .gateway()
+            .fault(json!({"op": op, "kind": "close_before"}));
+        let begun = world.exchanging(&it, 0).send().is(202).json();
+        let item = eventually(SOON, "it is listed", || {
+            let all = world.attention();
+            all.into_iter().find(|it| it["id"] == begun["checkout_id"])
+        });
+        check(&item, json!({"kind": "checkout"}));
+        world.resolve(&item["id"], action).is(200);
+        world.all_end();
+        world.gateway().mend(&fault);
+        world
+            .exchanging(&it, 10)
+            .send()
+            .refused(409, "invalid_state");
+        let now = world.read(&order);
+        check(
+            &now,
+            json!({"payment_state": "captured", "exchanges": [], "returns": [], "refunds": []}),
+        );
+        // What was not exchanged can be.
+        let next = swap(&order, 1, &dearer, "tok_visa");
+        world.exchanging(&next, 10).send().is(201);
+    }
     world.nothing_left();
     world.replays();
 }

@@ -16,7 +16,7 @@ const BUYERS: usize = 6;
 
 /// An order whose units have left, and what they are exchanged for under one key.
 #[derive(Clone, Debug)]
-struct Swap {
+pub(crate) struct Swap {
     /// `/v1/orders/...`
     order: String,
     key: String,
@@ -38,13 +38,13 @@ impl World {
     }
 
     #[track_caller]
-    fn sent(&self, units: i64) -> String {
+    pub(crate) fn sent(&self, units: i64) -> String {
         self.try_sent(units).expect("an order that has left")
     }
 
     /// Something else at a price.
     #[track_caller]
-    fn other(&self, price: i64) -> String {
+    pub(crate) fn other(&self, price: i64) -> String {
         let prices = json!({"prices": [{"amount": price, "currency": "USD"}]});
         self.shop().stocked_with(100_000, prices).sku
     }
@@ -54,14 +54,14 @@ impl World {
         asked.idempotency_key(key).json(body)
     }
 
-    fn exchanging(&self, swap: &Swap, wait: u32) -> Request {
+    pub(crate) fn exchanging(&self, swap: &Swap, wait: u32) -> Request {
         let path = format!("{}/exchanges", swap.order);
         self.asking(&path, &swap.key, swap.body.clone())
             .header("Prefer", &format!("wait={wait}"))
     }
 
     #[track_caller]
-    fn read(&self, path: &str) -> Value {
+    pub(crate) fn read(&self, path: &str) -> Value {
         self.shop().get(path).admin().send().ok()
     }
 
@@ -74,7 +74,7 @@ impl World {
     }
 
     #[track_caller]
-    fn all_end(&self) {
+    pub(crate) fn all_end(&self) {
         eventually(TAKEN_OVER, "everything ends", || {
             let left = self.in_state("processing").len() + self.in_state("needs_attention").len();
             (left == 0).then_some(())
@@ -82,7 +82,7 @@ impl World {
     }
 }
 
-fn swap(order: &str, back: i64, sku: &str, token: &str) -> Swap {
+pub(crate) fn swap(order: &str, back: i64, sku: &str, token: &str) -> Swap {
     let body = json!({
         "return": [{"line_id": "ln_1", "quantity": back}],
         "new": [{"sku": sku, "quantity": 1}],
@@ -133,6 +133,41 @@ fn an_exchange_survives_a_shop_that_is_killed_between_its_steps() {
         }
         books::agree(&world);
     }
+    world.replays();
+}
+
+#[test]
+fn a_new_order_that_is_given_up_while_it_is_paid_takes_its_exchange_back() {
+    let world = world("exchange-given-up");
+    let order = world.sent(1);
+    let it = swap(&order, 1, &world.other(1700), "tok_visa");
+    world
+        .gateway()
+        .fault(json!({"op": "capture", "kind": "delay", "delay_ms": 800}));
+    let begun = world.exchanging(&it, 0).send().is(202).json();
+    assert_eq!(begun["state"], "processing", "{begun:#}");
+    assert!(begun["order"].is_null() && begun["return"].is_null());
+    let checkout = text(&begun["checkout_id"]);
+    let made = eventually(TAKEN_OVER, "the new order is placed", || {
+        let id = world.checkout(&checkout)["order_id"].clone();
+        id.as_str().map(|id| format!("/v1/orders/{id}"))
+    });
+    world
+        .asking(&format!("{made}/cancel"), &uuid(), json!({}))
+        .send()
+        .is(200);
+    world.gateway().mend_all();
+    world.all_end();
+    let now = eventually(TAKEN_OVER, "the exchange is taken back", || {
+        let now = world.read(&order);
+        (now["exchanges"][0]["state"] == "cancelled").then_some(now)
+    });
+    assert_eq!(now["payment_state"], "captured", "{now:#}");
+    assert_eq!(now["returns"][0]["state"], "cancelled", "{now:#}");
+    books::agree(&world);
+    assert_eq!(world.given_back(), 700, "the difference, and no more");
+    let again = world.exchanging(&it, 10).send().is(201).json();
+    assert_eq!(again["state"], "cancelled", "{again:#}");
     world.replays();
 }
 
