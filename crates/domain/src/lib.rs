@@ -6,6 +6,7 @@
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+pub mod conversion;
 pub mod entity;
 pub mod id;
 pub mod inventory;

@@ -154,7 +154,7 @@ async fn end(call: &Call, id: OrderId, key: &str, until_ns: u64) -> Result<Reply
         let paid_by = known.started.checkout;
         let ended = call.edge.saga.ended(paid_by);
         call.edge.saga.wake(paid_by);
-        let checkout = find(call, paid_by).await?;
+        let checkout = find(&call.edge, paid_by).await?;
         let attempt = checkout.attempt();
         match attempt.map(|it| (it.state, it.failure)) {
             Some((AttemptState::Succeeded, _)) => return created(call, id, known).await,

@@ -4,8 +4,8 @@ use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
     exchanges, imports, invoices, keys, legacy, levels, operation, orders, products, refunds,
-    reservations, returns, search, storefront, stores, transfers, variants, wallets, watch,
-    webhooks_in,
+    reservations, returns, search, storefront, storefront_buying, stores, transfers, variants,
+    wallets, watch, webhooks_in,
 };
 
 /// All routes.
@@ -37,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,
+        storefront_buying::ROUTES,
         operation::ROUTES,
         docs::ROUTES,
         legacy::ROUTES,

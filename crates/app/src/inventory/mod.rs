@@ -9,7 +9,7 @@ mod take;
 mod transfers;
 
 pub use availability::{Availability, availability};
-pub(crate) use exchange::exchange;
+pub(crate) use exchange::{exchange, stocked};
 pub use levels::{AcceptShortage, Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
 pub(crate) use settle::levels_held;

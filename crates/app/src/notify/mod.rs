@@ -3,6 +3,9 @@
 //! A letter is handed over before the cursor moves, so one may be sent twice after a crash, with the same `Message-ID`.
 
 mod letters;
+mod postbox;
+
+pub use postbox::Postbox;
 
 use crate::consumers::{Consumer, Place, Seen};
 use crate::events;

@@ -397,8 +397,12 @@ impl Payment {
         self.asked.is_some() || self.state == State::Authorized
     }
 
-    /// Whether it has come to an end that its provider was not yet seen to agree with.
+    /// Whether it has come to an end that its provider was not yet seen to agree with; or, of one that no checkout looks
+    /// after, whether it has not ended.
     pub fn is_unverified(&self) -> bool {
+        if self.is_by_itself() && self.is_open() {
+            return true;
+        }
         let ended = match self.state {
             State::Captured => true,
             State::Voided | State::Declined => self.is_released,

@@ -254,6 +254,40 @@ fn the_buyer_gets_one_letter() {
     }
 }
 
+#[test]
+fn a_letter_that_the_demo_asks_for_is_sent() {
+    let Some(mailbox) = Mailbox::start() else {
+        return;
+    };
+    let world = World::with("demo-mail", vec![Gateway::start("a")], |setup| {
+        setup
+            .argument("--smtp")
+            .argument(&format!("smtp://{}", mailbox.address))
+            .argument("--mail-from")
+            .argument("Shop <shop@example.com>")
+    });
+    let cost = json!({"currency_code": "USD", "units": 5, "nanos": 990_000_000});
+    let order = json!({
+        "order_id": "ord-of-the-demo", "shipping_tracking_id": "t-1", "shipping_cost": cost,
+        "shipping_address": {"street_address": "1 Way", "city": "Mountain View"},
+        "items": [{"item": {"product_id": "OLJCESPC7Z", "quantity": 2}, "cost": cost}],
+    });
+    let body = json!({"email": "someone@example.com", "order": order});
+    for _ in 0..2 {
+        let shop = world.shop();
+        let asked = shop.post("/send_order_confirmation").json(body.clone());
+        asked.send().is(200);
+    }
+    let letters = mailbox.letters();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(message_id(&letters[0]), message_id(&letters[1]));
+    for line in ["Order: ord-of-the-demo", "2 x OLJCESPC7Z: 5.99 USD each"] {
+        assert!(letters[0].contains(line), "{line}: {}", letters[0]);
+    }
+    // What its asker could have written is left out.
+    assert!(!letters[0].contains("Mountain View"), "{}", letters[0]);
+}
+
 pub(crate) fn message_id(letter: &str) -> String {
     let line = letter
         .lines()

@@ -3,14 +3,14 @@
 use super::PINNED;
 use super::desk::Desk;
 use crate::checkouts::{Setting, Target, reference};
-use crate::inventory::exchange;
+use crate::inventory::{exchange, stocked};
 use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::checkout::{
     Against, Attempt, AttemptState, Checkout, ExchangeOf, Quote, SagaEvent, State, accept,
 };
-use cartwright_domain::inventory::{Reserve, State as HoldState, extend};
+use cartwright_domain::inventory::{Asked, Reserve, State as HoldState, extend};
 use cartwright_domain::payment::{
     Event as PaymentEvent, Instrument, InstrumentEvent, Method, Origin, Started,
 };
@@ -178,7 +178,12 @@ impl Complete {
         if cart.customer_id.is_none() {
             require_no_wallet(&amounts)?;
         }
-        let (reservation, held) = self.hold(work, checkout, &quote, moment)?;
+        let asked = if cart.is_drop_in() {
+            stocked(work, checkout.terms.asked())?
+        } else {
+            checkout.terms.asked()
+        };
+        let (reservation, held) = self.hold(work, checkout, &quote, asked, moment)?;
         let mut desk = Desk::bare(work, checkout, moment.now);
         desk.push(held);
         desk.push([Event::Cart(checkout.cart_id, cart::Event::CheckingOut)]);
@@ -205,6 +210,7 @@ impl Complete {
         work: &Work,
         checkout: &Checkout,
         quote: &Quote,
+        asked: Vec<Asked>,
         moment: &mut Moment<'_>,
     ) -> Result<(ReservationId, Vec<Event>), Stop> {
         if let Some(id) = quote.reservation_id
@@ -220,7 +226,7 @@ impl Complete {
             id: ReservationId(moment.ids.fresh(moment.now)),
             principal: format_smolstr!("{}:{n}", checkout.id),
             reference: reference(checkout.id),
-            asked: checkout.terms.asked(),
+            asked,
             expires_at: PINNED,
             country: Some(checkout.terms.country),
             near: None,

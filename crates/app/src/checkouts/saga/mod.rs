@@ -5,6 +5,7 @@
 
 mod ask;
 mod begin;
+mod charge;
 mod desk;
 mod driver;
 mod exchange;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use ask::{Provider, Providers};
 pub use begin::{Complete, Part, Pay};
+pub use charge::was_charged;
 pub use driver::{Driver, Saga, Tenure};
 pub use exchange::{Exchange, ExchangeIds};
 pub use hear::{GiveUp, Hear, Nudge};
