@@ -24,8 +24,8 @@ pub mod webhook;
 mod words;
 
 pub use id::{
-    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, EventId, FulfillmentId, OrderId,
-    PaymentId, ProductId, QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId,
+    ApiKeyId, CartId, CheckoutId, ContactId, DeadLetterId, EventId, ExchangeId, FulfillmentId,
+    OrderId, PaymentId, ProductId, QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId,
     TransferId, WalletEntryId, WebhookEndpointId,
 };
 pub use money::{Currency, Money};

@@ -234,7 +234,7 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         give_up_seconds: config.whole("give_up_seconds"),
     };
     let asked = Arc::new(Providers::new(gateways.collect()));
-    let refunds = Refunds::new(shop.clone(), asked.clone());
+    let refunds = Refunds::new(shop.clone(), asked.clone(), options.give_up_seconds);
     let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());

@@ -169,6 +169,8 @@ pub const METHODS: &[Method] = &[
     method("OrderService/Fulfill", Post, "/v1/orders/{id}/fulfillments", &["id"]),
     method("OrderService/Refund", Post, "/v1/orders/{id}/refunds", &["order_id"]).headers(WAIT).ask(refund),
     method("OrderService/GetRefund", Get, "/v1/orders/{id}/refunds/{refund_id}", &["order_id", "id"]),
+    method("OrderService/Exchange", Post, "/v1/orders/{id}/exchanges", &["order_id"]).headers(WAIT).ask(some_parts),
+    method("OrderService/GetExchange", Get, "/v1/orders/{id}/exchanges/{exchange_id}", &["order_id", "id"]),
 
     method("ReturnService/Request", Post, "/v1/orders/{id}/returns", &["order_id"]),
     method("ReturnService/Get", Get, "/v1/returns/{id}", &["id"]),

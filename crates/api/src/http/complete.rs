@@ -203,7 +203,7 @@ async fn running(call: &Call, id: CheckoutId) -> Result<Reply, Problem> {
     Ok(reply.with("retry-after", "1"))
 }
 
-async fn find(edge: &Edge, id: CheckoutId) -> Result<Arc<Known>, Problem> {
+pub(super) async fn find(edge: &Edge, id: CheckoutId) -> Result<Arc<Known>, Problem> {
     match edge.shop.find(&Key::Checkout(id)).await? {
         Some(Record::Checkout(checkout)) => Ok(checkout),
         _ => Err(Problem::not_found("checkout", id)),
@@ -211,7 +211,7 @@ async fn find(edge: &Edge, id: CheckoutId) -> Result<Arc<Known>, Problem> {
 }
 
 /// Why nothing came of it.
-fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Problem {
+pub(super) fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Problem {
     let id = checkout.id.to_string();
     if failure.code == FailureCode::Cancelled {
         return Problem::new("invalid_state", detail(failure))

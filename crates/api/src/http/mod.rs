@@ -5,6 +5,7 @@ mod auth;
 mod body;
 mod edge;
 mod endpoint;
+mod exchanges;
 mod gate;
 mod linger;
 mod media;

@@ -3,9 +3,9 @@
 use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete,
-    dead_letters, docs, imports, invoices, keys, legacy, levels, operation, orders, products,
-    refunds, reservations, returns, search, storefront, storefront_buying, stores, transfers,
-    variants, wallets, watch, webhook_endpoints, webhooks_in,
+    dead_letters, docs, exchanges, imports, invoices, keys, legacy, levels, operation, orders,
+    products, refunds, reservations, returns, search, storefront, storefront_buying, stores,
+    transfers, variants, wallets, watch, webhook_endpoints, webhooks_in,
 };
 
 /// All routes.
@@ -28,6 +28,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         orders::ROUTES,
         refunds::ROUTES,
         returns::ROUTES,
+        exchanges::ROUTES,
         invoices::ROUTES,
         watch::ROUTES,
         attention::ROUTES,

@@ -65,11 +65,12 @@ impl Notifier {
         &self,
         id: OrderId,
         event: &OrderEvent,
+        version: u64,
     ) -> Result<Option<(Contact, String, String)>, Fault> {
         let Some(Record::Order(order)) = self.shop.read_now(&Key::Order(id))? else {
             return Ok(None);
         };
-        let Some((subject, text)) = letters::of(&self.seller, &order, event) else {
+        let Some((subject, text)) = letters::of(&self.seller, &order, event, version) else {
             return Ok(None);
         };
         Ok(self
@@ -95,7 +96,7 @@ impl Notifier {
         let Some(Event::Order(id, event)) = events::decode(entry)? else {
             return Ok(None);
         };
-        let Some((contact, subject, text)) = self.letter(id, &event)? else {
+        let Some((contact, subject, text)) = self.letter(id, &event, entry.stream_version)? else {
             return Ok(None);
         };
         let event_id = EventId::from_slice(&entry.event_id)

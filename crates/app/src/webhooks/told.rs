@@ -36,6 +36,8 @@ pub const NAMES: &[&str] = &[
     "return.requested",
     "return.received",
     "return.cancelled",
+    "exchange.created",
+    "exchange.cancelled",
     "stock.low",
     "stock.out",
     "stock.back",
@@ -189,7 +191,13 @@ fn order_name(event: &OrderEvent) -> Option<&'static str> {
         OrderEvent::ReturnRequested { .. } => "return.requested",
         OrderEvent::ReturnReceived { .. } => "return.received",
         OrderEvent::ReturnCancelled { .. } => "return.cancelled",
-        OrderEvent::Restocked { .. } => return None,
+        OrderEvent::ExchangePlaced { .. } => "exchange.created",
+        OrderEvent::ExchangeCancelled { .. } => "exchange.cancelled",
+        OrderEvent::RefundResolved { .. } => "refund.updated",
+        // Nothing that anybody could act on: goods that can be sold again, and exchanges that are not paid (yet).
+        OrderEvent::Restocked { .. }
+        | OrderEvent::ExchangeStarted(_)
+        | OrderEvent::ExchangeUndone { .. } => return None,
     })
 }
 
@@ -242,7 +250,23 @@ fn order_data(order: &Order, event: &OrderEvent) -> Value {
             set("lines", lines(back));
         }
         OrderEvent::ReturnCancelled { id, .. } => set("return_id", json!(id)),
-        OrderEvent::Restocked { .. } => {}
+        OrderEvent::ExchangePlaced {
+            id,
+            order: made,
+            back,
+        } => {
+            set("exchange_id", json!(id));
+            set("new_order_id", json!(made));
+            set("return_id", json!(back));
+        }
+        OrderEvent::ExchangeCancelled { id } => set("exchange_id", json!(id)),
+        OrderEvent::RefundResolved { id, state, .. } => {
+            set("refund_id", json!(id));
+            set("state", json!(state.as_str()));
+        }
+        OrderEvent::Restocked { .. }
+        | OrderEvent::ExchangeStarted(_)
+        | OrderEvent::ExchangeUndone { .. } => {}
     }
     data
 }

@@ -75,6 +75,7 @@ mod tests {
             provider: Some("sim".into()),
             is_fixed: false,
             amount: Money::new(500, usd),
+            origin: None,
         };
         let begun = [Event::Started(started), Event::Asked(Question::Authorize)];
         after(None, &begun)

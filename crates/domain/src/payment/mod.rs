@@ -11,5 +11,5 @@ mod tell;
 
 pub use charge::{NO_CHECKOUT, give_up_charge, next_of_charge, tell_charge};
 pub use instrument::{Instrument, InstrumentEvent};
-pub use payment::{Card, Decline, Event, Method, Payment, Question, Started, State};
+pub use payment::{Card, Decline, Event, Method, Origin, Payment, Question, Started, State};
 pub use tell::{Answer, Sighting, tell};

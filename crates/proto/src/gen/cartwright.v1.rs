@@ -1103,6 +1103,15 @@ pub struct Payment {
     pub refunded: ::core::option::Option<Money>,
     #[prost(message, optional, tag = "10")]
     pub card: ::core::option::Option<PaymentCard>,
+    /// What went back to somewhere else, such as a wallet.
+    #[prost(message, optional, tag = "11")]
+    pub refunded_elsewhere: ::core::option::Option<Money>,
+    /// What pays for other goods now.
+    #[prost(message, optional, tag = "12")]
+    pub exchanged: ::core::option::Option<Money>,
+    /// Of an exchange: the payment that was charged in the beginning.
+    #[prost(string, optional, tag = "13")]
+    pub origin_payment_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// What may be shown of a card.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1359,6 +1368,8 @@ pub enum PaymentMethod {
     Unspecified = 0,
     Card = 1,
     Wallet = 2,
+    /// What comes back pays for it.
+    Exchange = 3,
 }
 impl PaymentMethod {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -1370,6 +1381,7 @@ impl PaymentMethod {
             Self::Unspecified => "PAYMENT_METHOD_UNSPECIFIED",
             Self::Card => "PAYMENT_METHOD_CARD",
             Self::Wallet => "PAYMENT_METHOD_WALLET",
+            Self::Exchange => "PAYMENT_METHOD_EXCHANGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -1378,6 +1390,7 @@ impl PaymentMethod {
             "PAYMENT_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
             "PAYMENT_METHOD_CARD" => Some(Self::Card),
             "PAYMENT_METHOD_WALLET" => Some(Self::Wallet),
+            "PAYMENT_METHOD_EXCHANGE" => Some(Self::Exchange),
             _ => None,
         }
     }
@@ -2195,6 +2208,14 @@ pub struct Attention {
     pub theirs: ::core::option::Option<::prost::alloc::string::String>,
     #[prost(message, optional, tag = "9")]
     pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of a shortage: where, of what, and how many units are promised that are
+    /// not there.
+    #[prost(string, optional, tag = "10")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub sku: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "12")]
+    pub missing: ::core::option::Option<i64>,
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct ListAttentionRequest {}
@@ -6626,6 +6647,8 @@ pub struct Return {
     /// When it was received or called off.
     #[prost(message, optional, tag = "9")]
     pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "10")]
+    pub exchange_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 /// Units of a line.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -7350,6 +7373,12 @@ pub struct Order {
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "23")]
     pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The order whose units come back for this one's.
+    #[prost(string, optional, tag = "24")]
+    pub exchange_of: ::core::option::Option<::prost::alloc::string::String>,
+    /// What was exchanged, oldest first.
+    #[prost(message, repeated, tag = "25")]
+    pub exchanges: ::prost::alloc::vec::Vec<Exchange>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct OrderLine {
@@ -7449,6 +7478,8 @@ pub struct Refund {
     pub created_at: ::core::option::Option<::prost_types::Timestamp>,
     #[prost(message, optional, tag = "13")]
     pub settled_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "14")]
+    pub exchange_id: ::core::option::Option<::prost::alloc::string::String>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct RefundLine {
@@ -7554,6 +7585,77 @@ pub mod refund_order_request {
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct GetRefundRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Exchange {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ExchangeState", tag = "2")]
+    pub state: i32,
+    /// The order whose units come back.
+    #[prost(string, tag = "3")]
+    pub exchange_of: ::prost::alloc::string::String,
+    /// What charges the difference.
+    #[prost(string, tag = "4")]
+    pub checkout_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub return_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub refund_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// What comes back.
+    #[prost(message, repeated, tag = "8")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    /// How much of the new order that pays for.
+    #[prost(message, optional, tag = "9")]
+    pub credit: ::core::option::Option<Money>,
+    /// How much goes back once the units are here.
+    #[prost(message, optional, tag = "10")]
+    pub refund_due: ::core::option::Option<Money>,
+    #[prost(enumeration = "RefundTo", tag = "11")]
+    pub to: i32,
+    #[prost(message, optional, tag = "12")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where it is asked for alone: the return and the new order.
+    #[prost(message, optional, tag = "13")]
+    pub r#return: ::core::option::Option<Return>,
+    #[prost(message, optional, tag = "14")]
+    pub order: ::core::option::Option<Order>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExchangeOrderRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub r#return: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, repeated, tag = "3")]
+    pub new: ::prost::alloc::vec::Vec<NewUnits>,
+    /// How a higher price is paid.
+    #[prost(message, optional, tag = "4")]
+    pub payment: ::core::option::Option<PayWith>,
+    /// Where a lower price goes.
+    #[prost(enumeration = "RefundTo", tag = "5")]
+    pub to: i32,
+    /// How long the reply may take, 0-30; absent: 10.
+    #[prost(int32, optional, tag = "6")]
+    pub wait_seconds: ::core::option::Option<i32>,
+    #[prost(int64, optional, tag = "7")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NewUnits {
+    #[prost(string, tag = "1")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub quantity: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetExchangeRequest {
     #[prost(string, tag = "1")]
     pub order_id: ::prost::alloc::string::String,
     #[prost(string, tag = "2")]
@@ -7668,6 +7770,8 @@ pub enum RefundTo {
     Unspecified = 0,
     Original = 1,
     Wallet = 2,
+    /// It pays for other goods.
+    Exchange = 3,
 }
 impl RefundTo {
     /// String value of the enum field names used in the ProtoBuf definition.
@@ -7679,6 +7783,7 @@ impl RefundTo {
             Self::Unspecified => "REFUND_TO_UNSPECIFIED",
             Self::Original => "REFUND_TO_ORIGINAL",
             Self::Wallet => "REFUND_TO_WALLET",
+            Self::Exchange => "REFUND_TO_EXCHANGE",
         }
     }
     /// Creates an enum from field names used in the ProtoBuf definition.
@@ -7687,6 +7792,7 @@ impl RefundTo {
             "REFUND_TO_UNSPECIFIED" => Some(Self::Unspecified),
             "REFUND_TO_ORIGINAL" => Some(Self::Original),
             "REFUND_TO_WALLET" => Some(Self::Wallet),
+            "REFUND_TO_EXCHANGE" => Some(Self::Exchange),
             _ => None,
         }
     }
@@ -7723,6 +7829,43 @@ impl RefundState {
             "REFUND_STATE_UNKNOWN" => Some(Self::Unknown),
             "REFUND_STATE_SUCCEEDED" => Some(Self::Succeeded),
             "REFUND_STATE_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExchangeState {
+    Unspecified = 0,
+    Processing = 1,
+    Completed = 2,
+    /// It was not paid: nothing of it remains.
+    Undone = 3,
+    /// The new order was given up.
+    Cancelled = 4,
+}
+impl ExchangeState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXCHANGE_STATE_UNSPECIFIED",
+            Self::Processing => "EXCHANGE_STATE_PROCESSING",
+            Self::Completed => "EXCHANGE_STATE_COMPLETED",
+            Self::Undone => "EXCHANGE_STATE_UNDONE",
+            Self::Cancelled => "EXCHANGE_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXCHANGE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXCHANGE_STATE_PROCESSING" => Some(Self::Processing),
+            "EXCHANGE_STATE_COMPLETED" => Some(Self::Completed),
+            "EXCHANGE_STATE_UNDONE" => Some(Self::Undone),
+            "EXCHANGE_STATE_CANCELLED" => Some(Self::Cancelled),
             _ => None,
         }
     }
@@ -7945,6 +8088,51 @@ pub mod order_service_client {
                 .insert(GrpcMethod::new("cartwright.v1.OrderService", "GetRefund"));
             self.inner.unary(req, path, codec).await
         }
+        /// Units that have left come back for others: a return, and a new order. A
+        /// higher price is paid now, a lower one goes back once the units are here.
+        /// Needs the metadata `idempotency-key`.
+        pub async fn exchange(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExchangeOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Exchange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Exchange"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_exchange(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetExchangeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/GetExchange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "GetExchange"));
+            self.inner.unary(req, path, codec).await
+        }
     }
 }
 /// Generated server implementations.
@@ -7990,6 +8178,17 @@ pub mod order_service_server {
             &self,
             request: tonic::Request<super::GetRefundRequest>,
         ) -> std::result::Result<tonic::Response<super::Refund>, tonic::Status>;
+        /// Units that have left come back for others: a return, and a new order. A
+        /// higher price is paid now, a lower one goes back once the units are here.
+        /// Needs the metadata `idempotency-key`.
+        async fn exchange(
+            &self,
+            request: tonic::Request<super::ExchangeOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status>;
+        async fn get_exchange(
+            &self,
+            request: tonic::Request<super::GetExchangeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status>;
     }
     /// The secret of the cart that became the order (metadata `cart-token`) opens
     /// it for `Get` and `Cancel`; else scopes `orders:read`, `orders:write`,
@@ -8324,6 +8523,96 @@ pub mod order_service_server {
                     let inner = self.inner.clone();
                     let fut = async move {
                         let method = GetRefundSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/Exchange" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExchangeSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::ExchangeOrderRequest>
+                    for ExchangeSvc<T> {
+                        type Response = super::Exchange;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExchangeOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::exchange(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/GetExchange" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetExchangeSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::GetExchangeRequest>
+                    for GetExchangeSvc<T> {
+                        type Response = super::Exchange;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetExchangeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::get_exchange(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetExchangeSvc(inner);
                         let codec = tonic_prost::ProstCodec::default();
                         let mut grpc = tonic::server::Grpc::new(codec)
                             .apply_compression_config(

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::support::{TempDir, eventually, text};
 use crate::world::{Purchase, World, card, world};
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// All events of a checkout that has ended, after one of them.
 fn events(world: &World, it: &Purchase, after: Option<u64>) -> Vec<(u64, Value)> {
@@ -161,9 +161,9 @@ fn a_capture_that_was_only_claimed_is_named_then_made_good() {
 }
 
 /// A mail server that keeps what it gets; ends when dropped.
-struct Mailbox {
+pub(crate) struct Mailbox {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     dir: TempDir,
 }
 
@@ -176,7 +176,7 @@ impl Drop for Mailbox {
 
 impl Mailbox {
     /// `None` where there is no mail server to start.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Ok(python) = std::env::var("CARTWRIGHT_TEST_AIOSMTPD") else {
             eprintln!(
                 "SKIPPED: no mail server; `cargo xtask test` installs aiosmtpd and says where it is"
@@ -204,7 +204,7 @@ impl Mailbox {
         Some(mailbox)
     }
 
-    fn letters(&self) -> Vec<String> {
+    pub(crate) fn letters(&self) -> Vec<String> {
         let dir = self.dir.path().join("mail").join("new");
         let files = fs::read_dir(dir).into_iter().flatten().flatten();
         files
@@ -288,7 +288,7 @@ fn a_letter_that_the_demo_asks_for_is_sent() {
     assert!(!letters[0].contains("Mountain View"), "{}", letters[0]);
 }
 
-fn message_id(letter: &str) -> String {
+pub(crate) fn message_id(letter: &str) -> String {
     let line = letter
         .lines()
         .find(|it| it.to_lowercase().starts_with("message-id:"));

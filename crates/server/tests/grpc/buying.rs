@@ -500,3 +500,70 @@ async fn what_needs_attention_is_listed_and_resolved() {
     }));
     refused(wrong.await, Code::InvalidArgument, "invalid");
 }
+
+#[tokio::test]
+async fn units_that_have_left_are_exchanged() {
+    let mut buyer = Buyer::of(2).await;
+    let order_id = buyer.buys().await.order_id.expect("an order");
+    let line = channel(&buyer.paying.shop).await;
+    let mut orders = OrderServiceClient::new(line.clone());
+    let units = vec![v1::OrderUnits {
+        line_id: "ln_1".into(),
+        quantity: 1,
+    }];
+    let fulfill = v1::FulfillOrderRequest {
+        id: order_id.clone(),
+        lines: units.clone(),
+        ..v1::FulfillOrderRequest::default()
+    };
+    orders.fulfill(admin(fulfill)).await.expect("sent");
+    let other = buyer.paying.shop.stocked(10);
+    let asked = v1::ExchangeOrderRequest {
+        order_id: order_id.clone(),
+        r#return: units.clone(),
+        new: vec![v1::NewUnits {
+            sku: other.sku.clone(),
+            quantity: 3,
+        }],
+        ..v1::ExchangeOrderRequest::default()
+    };
+    let key = fresh("exchange");
+    let unpaid = with(admin(asked.clone()), "idempotency-key", &key);
+    refused(
+        orders.exchange(unpaid).await,
+        Code::InvalidArgument,
+        "invalid",
+    );
+    let paid = v1::ExchangeOrderRequest {
+        payment: Some(visa()),
+        wait_seconds: Some(30),
+        ..asked
+    };
+    let keyed = with(admin(paid), "idempotency-key", &fresh("exchange"));
+    let exchange = orders
+        .exchange(keyed)
+        .await
+        .expect("exchanged")
+        .into_inner();
+    assert_eq!(exchange.state(), v1::ExchangeState::Completed);
+    assert_eq!(
+        (exchange.credit.clone(), exchange.refund_due.clone()),
+        (money(1000), money(0))
+    );
+    let new = exchange.order.clone().expect("the new order");
+    assert_eq!(new.exchange_of.as_deref(), Some(&*order_id));
+    assert_eq!(new.payments.len(), 2);
+    assert_eq!(new.payments[1].method(), v1::PaymentMethod::Exchange);
+    let back = exchange.r#return.clone().expect("the return");
+    assert_eq!(back.lines, units);
+    assert_eq!(back.exchange_id.as_deref(), Some(&*exchange.id));
+    let shown = orders.get_exchange(admin(v1::GetExchangeRequest {
+        order_id: order_id.clone(),
+        id: exchange.id.clone(),
+    }));
+    assert_eq!(shown.await.expect("shown").into_inner(), exchange);
+    let old = orders.get(admin(v1::GetOrderRequest { id: order_id }));
+    let old = old.await.expect("shown").into_inner();
+    assert_eq!(old.exchanges.len(), 1);
+    assert_eq!(old.refunds[0].to(), v1::RefundTo::Exchange);
+}

@@ -54,6 +54,11 @@ const MIGRATIONS: &[Migration] = &[
         down: APART_DOWN,
     },
     Migration {
+        name: "levels that are short",
+        up: SHORTAGES_UP,
+        down: SHORTAGES_DOWN,
+    },
+    Migration {
         name: "webhooks and dead letters",
         up: WEBHOOKS_UP,
         down: WEBHOOKS_DOWN,
@@ -159,6 +164,14 @@ CREATE TABLE ledger_accounts (
     amount INTEGER NOT NULL,
     PRIMARY KEY (account, currency)
 ) WITHOUT ROWID;
+";
+
+const SHORTAGES_UP: &str = "
+CREATE INDEX short_levels ON levels (sku, store) WHERE on_hand < reserved + allocated + granted;
+";
+
+const SHORTAGES_DOWN: &str = "
+DROP INDEX short_levels;
 ";
 
 const WALLETS_DOWN: &str = "

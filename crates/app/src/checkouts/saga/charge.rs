@@ -51,6 +51,7 @@ impl Command for BeginCharge {
             provider: self.part.provider.clone(),
             is_fixed: self.part.is_fixed,
             amount: self.amount,
+            origin: None,
         };
         let instrument = Arc::new(Instrument {
             payment: self.id,
