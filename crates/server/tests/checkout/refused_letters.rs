@@ -122,15 +122,19 @@ fn a_refused_letter_waits_and_is_sent_when_somebody_says_so() {
     eventually(SOON, "the other buyer gets a letter", || {
         (post.letters().len() == 1).then_some(())
     });
-    let states: Vec<_> = waiting().iter().map(|it| text(&it["state"])).collect();
-    assert_eq!(states, ["dead", "parked"]);
+    // The refund's letter comes after its provider's answer.
+    eventually(SOON, "both letters wait", || {
+        let waiting = waiting();
+        let states: Vec<_> = waiting.iter().map(|it| text(&it["state"])).collect();
+        (states == ["dead", "parked", "parked"]).then_some(())
+    });
 
     let id = text(&letter["id"]);
     let replay = shop.post(&format!("/v1/dead-letters/{id}/replay")).admin();
     replay.json(json!({})).send().is(200);
-    eventually(SOON, "both follow", || waiting().is_empty().then_some(()));
+    eventually(SOON, "all follow", || waiting().is_empty().then_some(()));
     let letters = post.letters();
-    assert_eq!(letters.len(), 3, "{letters:#?}");
+    assert_eq!(letters.len(), 4, "{letters:#?}");
     assert!(
         letters[1].contains("Thank you for your order"),
         "{}",
