@@ -1,13 +1,13 @@
 //! `cartwright gateway-sim` as a process of its own, and what it says about itself.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
 
 use serde_json::{Value, json};
 
-use crate::support::{Request, TempDir, text};
+use crate::support::{Request, TempDir, free_address, text};
 
 pub(crate) const KEY: &str = "gateway-key";
 
@@ -30,10 +30,9 @@ impl Gateway {
 
     /// One that nobody has started yet: nothing listens at its address.
     pub(crate) fn stopped(name: &'static str) -> Self {
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
         Self {
             name,
-            address: free.expect("a free port on loopback"),
+            address: free_address(),
             dir: TempDir::new("gateway"),
             child: Mutex::new(None),
         }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::books;
 use crate::gateway::Gateway;
-use crate::support::{TempDir, eventually, text};
+use crate::support::{TempDir, eventually, free_address, text};
 use crate::world::{Purchase, World, card, world};
 
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -183,8 +183,7 @@ impl Mailbox {
             );
             return None;
         };
-        let free = TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr());
-        let address = free.expect("a free port on loopback");
+        let address = free_address();
         let dir = TempDir::new("mailbox");
         let child = Command::new(python)
             .args(["-m", "aiosmtpd", "-n", "-l", &address.to_string()])

@@ -1,7 +1,7 @@
 //! A shop with a payment provider beside it, and orders in it.
 
 use std::fs::File;
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::check::{text, whole};
 use super::client::{Request, Response};
-use super::process::{Setup, TempDir, eventually};
+use super::process::{Setup, TempDir, eventually, free_address};
 use super::shop::{Cart, Level, Shop, fresh};
 
 const KEY: &str = "bought-gateway-key";
@@ -27,9 +27,7 @@ impl Gateway {
     #[track_caller]
     pub(crate) fn start() -> Self {
         let dir = TempDir::new("gateway");
-        let address = TcpListener::bind("127.0.0.1:0")
-            .and_then(|listener| listener.local_addr())
-            .expect("a free port on loopback");
+        let address = free_address();
         let said = File::create(dir.path().join("log")).expect("the log can be written");
         let child = Command::new(env!("CARGO_BIN_EXE_cartwright"))
             .arg("gateway-sim")

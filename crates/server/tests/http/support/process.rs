@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -279,9 +279,22 @@ impl Drop for Process {
     }
 }
 
-/// An address that was free a moment ago.
+/// An address that was free a moment ago. Its port is below those that the system gives to outgoing connections, so that none of them
+/// takes it before the server does.
 pub(crate) fn free_address() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .and_then(|listener| listener.local_addr())
+    const FIRST: u32 = 20_000;
+    const COUNT: u32 = 12_000;
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    // Test processes run side by side: each begins elsewhere.
+    let from = std::process::id().wrapping_mul(97);
+    (0..COUNT)
+        .find_map(|_| {
+            let number = from.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed));
+            let port = (FIRST + number % COUNT) as u16;
+            TcpListener::bind(("127.0.0.1", port))
+                .ok()?
+                .local_addr()
+                .ok()
+        })
         .expect("a free port on loopback")
 }
