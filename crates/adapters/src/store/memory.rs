@@ -239,6 +239,10 @@ fn least<T>(parse: impl Fn(&str) -> Result<T, cartwright_domain::id::BadId>) -> 
 }
 
 impl ReadStore for Memory {
+    fn blocks(&self) -> bool {
+        false
+    }
+
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
         Ok(self.state.lock().find(key))
     }

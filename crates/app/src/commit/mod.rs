@@ -92,6 +92,57 @@ pub fn start_shared(
     runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
+    let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+    let health = this.health.clone();
+    let thread = std::thread::Builder::new()
+        .name("write-loop".into())
+        .spawn(move || this.run());
+    let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    Ok((shop, Running { thread, health }))
+}
+
+/// A loop that goes round when it is told to, on the caller's thread: a simulation owns the time between.
+#[allow(missing_debug_implementations, reason = "holds trait objects")]
+pub struct ByHand(Loop);
+
+impl ByHand {
+    /// As [`start_shared`], without a thread.
+    ///
+    /// Errors: [`Fault`] when the store cannot say where its log ends.
+    pub fn new(
+        parts: StoreParts,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        runtime: &Handle,
+        lease: Option<LeaseOptions>,
+    ) -> Result<(Shop, Self), Fault> {
+        let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+        Ok((shop, Self(this)))
+    }
+
+    /// Goes round once with all that waits.
+    pub fn turn(&mut self) {
+        let waiting = self.0.queue.try_iter().take(self.0.options.max_batch);
+        let waiting = waiting.collect();
+        self.0.turn(waiting);
+    }
+
+    /// Gives the lease back, as a loop does that is closed.
+    pub fn close(mut self) {
+        self.turn();
+        self.0.resign();
+    }
+}
+
+fn build(
+    parts: StoreParts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: Options,
+    runtime: &Handle,
+    lease: Option<LeaseOptions>,
+) -> Result<(Shop, Loop), Fault> {
     let StoreParts { mut write, read } = parts;
     let (position, last) = write.head()?;
     let (queue, waiting) = bounded(options.max_waiting);
@@ -123,7 +174,7 @@ pub fn start_shared(
         company: false,
         head: head_sender,
         answers,
-        health: health.clone(),
+        health,
         options,
         tenure,
     };
@@ -133,11 +184,7 @@ pub fn start_shared(
     } else {
         this.reload()?;
     }
-    let thread = std::thread::Builder::new()
-        .name("write-loop".into())
-        .spawn(move || this.run());
-    let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
-    Ok((shop, Running { thread, health }))
+    Ok((shop, this))
 }
 
 struct Loop {
@@ -178,21 +225,25 @@ async fn hand_out(mut answers: mpsc::UnboundedReceiver<Answers>) {
 impl Loop {
     fn run(mut self) {
         while let Some(waiting) = self.take() {
-            if !self.leads() {
-                Self::turn_away(waiting);
-                continue;
-            }
-            // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
-            let now = self.now();
-            let works = !self.health.is_read_only() || self.repair(None);
-            if works {
-                self.sweep_all(now);
-            }
-            if !waiting.is_empty() {
-                self.process(waiting, now);
-            }
+            self.turn(waiting);
         }
         self.resign();
+    }
+
+    /// Once round, with what waits.
+    fn turn(&mut self, waiting: Vec<Waiting>) {
+        if !self.leads() {
+            return Self::turn_away(waiting);
+        }
+        // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
+        let now = self.now();
+        let works = !self.health.is_read_only() || self.repair(None);
+        if works {
+            self.sweep_all(now);
+        }
+        if !waiting.is_empty() {
+            self.process(waiting, now);
+        }
     }
 
     /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.

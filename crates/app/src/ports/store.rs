@@ -125,6 +125,11 @@ pub trait WriteStore: Send {
 
 /// The read side: committed state only, from any thread. Calls block; run them off the async threads.
 pub trait ReadStore: Send + Sync {
+    /// Whether a call may block. What never does is read where it is asked for.
+    fn blocks(&self) -> bool {
+        true
+    }
+
     /// The committed state of a key.
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault>;
 
