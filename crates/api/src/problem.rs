@@ -1,6 +1,7 @@
 //! Errors as RFC 9457 problems: a stable code, a sentence that says what to do, and the fields the contract names.
 
 use crate::codes::status_of;
+use crate::wire::Money;
 use crate::wire::checkout::{Totals, detail};
 use bytes::Bytes;
 use cartwright_app::Fault;
@@ -229,14 +230,35 @@ impl From<Refusal> for Problem {
                     .with("available", available)
                     .with("currency", currency.code())
             }
-            Refusal::PaymentDeclined { reason, checkout } => {
+            Refusal::PaymentDeclined {
+                reason,
+                checkout,
+                short,
+            } => {
                 let failure = Failure {
                     code: FailureCode::PaymentDeclined,
                     reason: Some(reason),
                 };
-                Self::new("payment_declined", detail(failure))
-                    .with("reason", reason.as_str())
-                    .with("checkout_id", checkout.to_string())
+                let mut problem =
+                    Self::new("payment_declined", detail(failure)).with("reason", reason.as_str());
+                if let Some(checkout) = checkout {
+                    problem = problem.with("checkout_id", checkout.to_string());
+                }
+                match short {
+                    Some(short) => problem
+                        .with("requested", short.requested)
+                        .with("available", short.available)
+                        .with("currency", short.currency.code()),
+                    None => problem,
+                }
+            }
+            Refusal::PaymentRequired { amount } => {
+                let detail = format!(
+                    "the new items cost {} minor units of {} more than those that come back: say in payment how that is paid",
+                    amount.minor, amount.currency
+                );
+                let problem = Self::from(Refusal::invalid("payment", "required", detail));
+                problem.with("amount_due", json!(Money::from(amount)))
             }
             Refusal::KeyReused => Self::new(
                 "idempotency_key_reused",

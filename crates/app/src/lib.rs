@@ -14,6 +14,7 @@ pub mod replay;
 pub mod shop;
 pub mod work;
 
+pub mod attention;
 pub mod carts;
 pub mod catalog;
 pub mod checkouts;

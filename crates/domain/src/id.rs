@@ -188,6 +188,10 @@ made_id!(
     ReturnId, "ret"
 );
 made_id!(
+    /// Units of an order that come back for others.
+    ExchangeId, "exc"
+);
+made_id!(
     /// An entry of the wallets' ledger.
     WalletEntryId, "wen"
 );

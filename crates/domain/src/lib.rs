@@ -6,6 +6,7 @@
 pub mod cart;
 pub mod catalog;
 pub mod checkout;
+pub mod conversion;
 pub mod entity;
 pub mod id;
 pub mod inventory;
@@ -21,8 +22,9 @@ pub mod wallet;
 mod words;
 
 pub use id::{
-    ApiKeyId, CartId, CheckoutId, ContactId, EventId, FulfillmentId, OrderId, PaymentId, ProductId,
-    QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId, TransferId, WalletEntryId,
+    ApiKeyId, CartId, CheckoutId, ContactId, EventId, ExchangeId, FulfillmentId, OrderId,
+    PaymentId, ProductId, QuoteId, RefundId, ReservationId, ReturnId, Sku, Slug, StoreId,
+    TransferId, WalletEntryId,
 };
 pub use money::{Currency, Money};
 pub use place::Country;

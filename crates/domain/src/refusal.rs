@@ -2,7 +2,7 @@
 
 use crate::checkout::{Field, Staleness, Totals};
 use crate::payment::Decline;
-use crate::{CheckoutId, Country, Currency, Sku};
+use crate::{CheckoutId, Country, Currency, Money, Sku};
 use serde::Serialize;
 
 /// One line of a request that could not be filled.
@@ -14,6 +14,17 @@ pub struct ShortLine {
     pub requested: i64,
     /// How many could be had.
     pub available: i64,
+}
+
+/// What a wallet lacks, in minor units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Short {
+    /// How much was asked for.
+    pub requested: i64,
+    /// How much could be had.
+    pub available: i64,
+    /// Of which money.
+    pub currency: Currency,
 }
 
 /// A value that is not allowed, named by its field.
@@ -104,8 +115,12 @@ pub enum Refusal {
     #[error("the payment is declined: {}", reason.as_str())]
     PaymentDeclined {
         reason: Decline,
-        checkout: CheckoutId,
+        checkout: Option<CheckoutId>,
+        short: Option<Short>,
     },
+    /// More is to be paid, and nothing was said about how.
+    #[error("{} {} are to be paid", amount.minor, amount.currency)]
+    PaymentRequired { amount: Money },
     /// The idempotency key belongs to another request.
     #[error("the key was used with another request")]
     KeyReused,

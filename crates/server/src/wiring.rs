@@ -19,7 +19,7 @@ use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{self, LeaseOptions, Running};
 use cartwright_app::consumers::{self, Consumer, Consumers, SearchIndex};
 use cartwright_app::keys::{Secrets, hash};
-use cartwright_app::notify::Notifier;
+use cartwright_app::notify::{Notifier, Postbox};
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Clock, Random, StoreParts};
@@ -123,17 +123,32 @@ pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, lease)
 }
 
-/// Who writes to buyers, if a mail server is configured.
-fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStart> {
+/// The mail server, if one is configured.
+fn mailer(config: &Config) -> Result<Option<SmtpMailer>, CannotStart> {
     let url = config.text("smtp");
     if url.is_empty() {
         return Ok(None);
     }
     let mailer = SmtpMailer::new(url, config.text("mail_from")).map_err(CannotStart::because)?;
-    let domain = mailer.domain().to_owned();
+    Ok(Some(mailer))
+}
+
+/// Who writes to buyers, if a mail server is configured.
+fn notifier(shop: &Shop, config: &Config) -> Result<Option<Notifier>, CannotStart> {
     let seller = config.text("shop_name").to_owned();
-    let mailer = Arc::new(mailer);
-    Ok(Some(Notifier::new(shop.clone(), mailer, seller, domain)))
+    Ok(mailer(config)?.map(|mailer| {
+        let domain = mailer.domain().to_owned();
+        Notifier::new(shop.clone(), Arc::new(mailer), seller, domain)
+    }))
+}
+
+/// Where letters go that somebody asks for, if a mail server is configured.
+fn postbox(config: &Config) -> Result<Option<Postbox>, CannotStart> {
+    let seller = config.text("shop_name").to_owned();
+    Ok(mailer(config)?.map(|mailer| {
+        let domain = mailer.domain().to_owned();
+        Postbox::new(Arc::new(mailer), seller, domain)
+    }))
 }
 
 /// The configured payment providers, in order of preference.
@@ -192,7 +207,7 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         give_up_seconds: config.whole("give_up_seconds"),
     };
     let asked = Arc::new(Providers::new(gateways.collect()));
-    let refunds = Refunds::new(shop.clone(), asked.clone());
+    let refunds = Refunds::new(shop.clone(), asked.clone(), options.give_up_seconds);
     let saga = Driver::new(shop.clone(), asked, options);
     let search: Arc<dyn Search> = Arc::new(search);
     let index = SearchIndex::new(shop.clone(), search.clone());
@@ -238,6 +253,7 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
             saga: core.saga.clone(),
             refunds: core.refunds.clone(),
             webhooks: Arc::new(ProviderWebhooks(core.providers.clone())),
+            postbox: postbox(config)?,
         },
         core.search.clone(),
         core.random.clone(),

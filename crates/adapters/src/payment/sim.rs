@@ -202,6 +202,14 @@ impl PaymentGateway for SimGateway {
         &self.name
     }
 
+    fn stand_in(&self, brand: &str) -> Option<&'static str> {
+        match brand {
+            "visa" => Some("tok_visa"),
+            "mastercard" => Some("tok_mastercard"),
+            _ => None,
+        }
+    }
+
     fn authorize<'a>(
         &'a self,
         request: &'a Authorize,

@@ -276,6 +276,18 @@ impl ReadStore for Memory {
         Ok(self.state.lock().page(from, after, limit, wanted))
     }
 
+    fn list_shortages(&self, limit: usize) -> Result<Page<Record>, Fault> {
+        let from = Key::Level(LevelKey {
+            sku: least(Sku::new)?,
+            store: least(StoreId::new)?,
+        });
+        let wanted = |record: &Record| match record {
+            Record::Level(level) => Some(level.missing() > 0),
+            _ => None,
+        };
+        Ok(self.state.lock().page(from, &None, limit, wanted))
+    }
+
     fn list_carts(
         &self,
         customer: &str,

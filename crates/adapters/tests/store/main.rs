@@ -4,6 +4,7 @@ mod carts;
 mod checkouts;
 mod contract;
 mod desk;
+mod exchanges;
 mod lease;
 mod lists;
 mod looped;

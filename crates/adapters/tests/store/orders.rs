@@ -12,14 +12,14 @@ use cartwright_domain::order::{
     self, Cause, Event as OrderEvent, Line, Placed, RefundLine, RefundStarted, RefundState, Source,
     State, Tracking,
 };
-use cartwright_domain::payment::{Event as PaymentEvent, Method, Started};
+use cartwright_domain::payment::{Event as PaymentEvent, Method, Origin, Started};
 use cartwright_domain::{
     CartId, CheckoutId, ContactId, Country, FulfillmentId, OrderId, PaymentId, RefundId,
     ReservationId, ReturnId, Time,
 };
 use cartwright_proto::events as proto;
 
-fn placed(id: u128) -> Event {
+pub(crate) fn placed(id: u128) -> Event {
     let line = Line {
         id: LineId(1),
         sku: sku("A"),
@@ -59,15 +59,16 @@ fn placed(id: u128) -> Event {
         },
         payments: vec![PaymentId(id)],
         reservation: ReservationId(id),
+        exchange_of: (id == 9).then_some(OrderId(1)),
     };
     of(id, OrderEvent::Placed(Box::new(placed)))
 }
 
-fn of(id: u128, event: OrderEvent) -> Event {
+pub(crate) fn of(id: u128, event: OrderEvent) -> Event {
     Event::Order(OrderId(id), event)
 }
 
-fn refund(order: u128, number: u64, cause: Option<Cause>) -> Event {
+pub(crate) fn refund(order: u128, number: u64, cause: Option<Cause>) -> Event {
     let started = RefundStarted {
         id: RefundId(u128::from(number)),
         amount: 1298,
@@ -78,6 +79,7 @@ fn refund(order: u128, number: u64, cause: Option<Cause>) -> Event {
             amount: 1298,
         }],
         parts: vec![(PaymentId(order), 1298)],
+        to: order::To::Original,
         reason: "zerbrochen".into(),
         credit_note: number,
         asked: cause.is_none().then(|| ("key".into(), "body".into())),
@@ -85,6 +87,24 @@ fn refund(order: u128, number: u64, cause: Option<Cause>) -> Event {
         by: "clerk".into(),
     };
     of(order, OrderEvent::RefundStarted(Box::new(started)))
+}
+
+/// The beginning of a payment, by a card or by what an exchange brings.
+pub(crate) fn usd_payment(minor: i64, origin: Option<Origin>) -> PaymentEvent {
+    let by_card = origin.is_none();
+    PaymentEvent::Started(Started {
+        checkout: CheckoutId(1),
+        attempt: 2,
+        method: if by_card {
+            Method::Card
+        } else {
+            Method::Exchange
+        },
+        provider: by_card.then(|| "sim".into()),
+        is_fixed: false,
+        amount: usd(minor),
+        origin,
+    })
 }
 
 fn answered(order: u128, number: u64, state: RefundState) -> Event {
@@ -287,17 +307,9 @@ fn orders_with_money_on_its_way_back_are_found() {
 #[test]
 fn the_log_makes_orders_again() {
     check(|name, desk| {
-        let started = Started {
-            checkout: CheckoutId(1),
-            attempt: 2,
-            method: Method::Card,
-            provider: Some("sim".into()),
-            is_fixed: false,
-            amount: usd(4493),
-        };
         let pay = |event| Event::Payment(PaymentId(1), event);
         desk.commit(&[
-            pay(PaymentEvent::Started(started)),
+            pay(usd_payment(4493, None)),
             pay(PaymentEvent::Captured),
             placed(1),
             placed(2),

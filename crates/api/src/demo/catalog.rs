@@ -5,7 +5,7 @@ use crate::problem::Problem;
 use cartwright_app::catalog::{Filter, find_product_of, list_products};
 use cartwright_app::{Key, Record};
 use cartwright_domain::catalog::{Product, Status};
-use cartwright_domain::{Money, ProductId, Sku};
+use cartwright_domain::{Currency, Money, ProductId, Sku, conversion};
 use std::sync::Arc;
 
 /// Products of one answer at most: those services know no pages.
@@ -54,16 +54,30 @@ impl From<Money> for Price {
     }
 }
 
-/// A product with its price in a currency, else in USD, else in the first there is; a product
-/// without any costs 0 USD.
-pub fn show(product: &Product, currency: &str) -> Shown {
+/// A product with its price in USD, else in the first currency there is; a product without any costs 0 USD.
+pub fn show(product: &Product) -> Shown {
+    shown(product, priced(product))
+}
+
+/// A product with that price in another currency, rounded as it is charged; as it is where that cannot be converted.
+pub fn show_in(product: &Product, currency: &str) -> Shown {
+    let price = priced(product).map(|price| {
+        let converted = Currency::new(currency)
+            .ok()
+            .and_then(|to| conversion::converted(price, to));
+        converted.unwrap_or(price)
+    });
+    shown(product, price)
+}
+
+fn priced(product: &Product) -> Option<Money> {
+    let prices = &product.variants.first()?.data.prices;
+    let mut dollars = prices.iter().filter(|it| it.currency.code() == "USD");
+    dollars.next().or(prices.first()).copied()
+}
+
+fn shown(product: &Product, price: Option<Money>) -> Shown {
     let data = &product.data;
-    let prices = product.variants.first().map(|it| &it.data.prices[..]);
-    let prices = prices.unwrap_or_default();
-    let in_currency = |code: &str| prices.iter().find(|price| price.currency.code() == code);
-    let price = in_currency(currency)
-        .or_else(|| in_currency("USD"))
-        .or(prices.first());
     let none = Price {
         currency_code: "USD".to_owned(),
         units: 0,
@@ -74,7 +88,7 @@ pub fn show(product: &Product, currency: &str) -> Shown {
         name: data.name.to_string(),
         description: data.description.to_string(),
         picture: data.images.first().cloned().unwrap_or_default(),
-        price: price.map_or(none, |price| (*price).into()),
+        price: price.map_or(none, Into::into),
         categories: data.categories.iter().map(ToString::to_string).collect(),
     }
 }
@@ -140,7 +154,6 @@ pub async fn find(edge: &Edge, id: &str) -> Result<Option<Arc<Product>>, Problem
 #[cfg(test)]
 mod tests {
     use super::*;
-    use cartwright_domain::Currency;
 
     #[test]
     fn prices_are_units_and_nanos() {

@@ -1,12 +1,22 @@
-//! Drop-in services: the carts and the catalogue of the OpenTelemetry demo (`oteldemo`) and of
-//! Online Boutique (`hipstershop`), and the storefront routes of the former.
+//! Drop-in services: carts, catalogue, checkout, payment, currencies, shipping and letters of the OpenTelemetry demo
+//! (`oteldemo`) and of Online Boutique (`hipstershop`), and the storefront routes of the former.
 //!
 //! Their callers send no credentials, so whoever reaches the port may use them, as with the
 //! originals; `drop_in` switches all of it off.
 
+pub mod address;
+mod buying;
+pub mod card;
 pub mod carts;
 pub mod catalog;
+pub mod checkout;
+pub mod currency;
+pub mod email;
+pub mod failure;
+mod opening;
 mod packages;
+pub mod payment;
+pub mod shipping;
 
 use crate::http::Edge;
 use crate::problem::Problem;
@@ -18,14 +28,26 @@ use tonic::service::RoutesBuilder;
 pub const SERVICES: &[&str] = &[
     "oteldemo.CartService",
     "oteldemo.ProductCatalogService",
+    "oteldemo.CheckoutService",
+    "oteldemo.PaymentService",
+    "oteldemo.CurrencyService",
+    "oteldemo.ShippingService",
+    "oteldemo.EmailService",
     "hipstershop.CartService",
     "hipstershop.ProductCatalogService",
+    "hipstershop.CheckoutService",
+    "hipstershop.PaymentService",
+    "hipstershop.CurrencyService",
+    "hipstershop.ShippingService",
+    "hipstershop.EmailService",
 ];
 
 /// Adds the services of both packages.
 pub fn add_services(routes: &mut RoutesBuilder, edge: &Arc<Edge>) {
     packages::oteldemo::add(routes, edge);
     packages::hipstershop::add(routes, edge);
+    buying::oteldemo::add(routes, edge);
+    buying::hipstershop::add(routes, edge);
 }
 
 /// The status of what went wrong with a cart. A failing store is what those clients know it as.

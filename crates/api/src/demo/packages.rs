@@ -37,7 +37,7 @@ macro_rules! package {
             }
 
             fn show(product: &cartwright_domain::catalog::Product) -> proto::Product {
-                let shown = catalog::show(product, "USD");
+                let shown = catalog::show(product);
                 proto::Product {
                     id: shown.id,
                     name: shown.name,

@@ -65,7 +65,12 @@ pub(crate) fn refusal(status: &Status) -> Response<ReplyBody> {
     response
 }
 
-fn with_content_type(mut response: Response<ReplyBody>) -> Response<ReplyBody> {
+/// A reply whose messages, and then trailers, follow.
+pub(crate) fn streamed<B>(body: B) -> Response<B> {
+    with_content_type(Response::new(body))
+}
+
+fn with_content_type<B>(mut response: Response<B>) -> Response<B> {
     let grpc = const { HeaderValue::from_static("application/grpc") };
     response.headers_mut().insert(header::CONTENT_TYPE, grpc);
     response
@@ -104,7 +109,8 @@ impl Body for ReplyBody {
     }
 }
 
-fn ok() -> HeaderMap {
+/// The trailers of a reply that is whole.
+pub(crate) fn ok() -> HeaderMap {
     let mut trailers = HeaderMap::with_capacity(1);
     let ok = const { HeaderValue::from_static("0") };
     trailers.insert(Status::GRPC_STATUS, ok);

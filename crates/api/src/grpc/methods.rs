@@ -2,16 +2,41 @@
 //! same checks, same command, same reply.
 
 use super::shapes::{
-    explained, facets, flat_line, flat_product, merge_patch, plain, price, sku_list, sorted,
+    cleared, explained, facets, flat_line, flat_product, merge_patch, plain, price, refund,
+    sku_list, some_lines, some_parts, sorted,
 };
 use crate::http::Verb::{self, Delete, Get, Patch, Post, Put};
 use crate::problem::Problem;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value};
 
 /// Brings a request into the shape of its route's parameters and body.
 pub type Ask = fn(&mut Map<String, Value>) -> Result<(), Problem>;
 /// Brings a route's reply into the shape of the message.
 pub type Show = fn(&mut Map<String, Value>);
+
+/// A field of a request that HTTP sends as a header.
+#[derive(Debug, Clone, Copy)]
+pub struct HeaderField {
+    /// In the request.
+    pub field: &'static str,
+    /// Of the route.
+    pub header: &'static str,
+    /// What stands before the value there.
+    pub before: &'static str,
+}
+
+impl HeaderField {
+    /// Takes the field out of a request, to be a header when it is there.
+    pub(super) fn lift(&self, object: &mut Map<String, Value>, headers: &mut HeaderMap) {
+        let Some(value) = object.remove(self.field) else {
+            return;
+        };
+        if let Ok(value) = HeaderValue::try_from(format!("{}{value}", self.before)) {
+            headers.insert(HeaderName::from_static(self.header), value);
+        }
+    }
+}
 
 /// One method.
 #[derive(Clone, Copy)]
@@ -25,6 +50,8 @@ pub struct Method {
     pub path: &'static str,
     /// Fields that stand in the path, in its order. The rest is the body or the query.
     pub params: &'static [&'static str],
+    /// Fields that the route reads from headers.
+    pub headers: &'static [HeaderField],
     /// Before the route.
     pub ask: Ask,
     /// After it.
@@ -42,12 +69,17 @@ const fn method(
         verb,
         path,
         params,
+        headers: &[],
         ask: plain,
         show: |_| {},
     }
 }
 
 impl Method {
+    const fn headers(self, headers: &'static [HeaderField]) -> Self {
+        Self { headers, ..self }
+    }
+
     const fn ask(self, ask: Ask) -> Self {
         Self { ask, ..self }
     }
@@ -59,6 +91,16 @@ impl Method {
 
 const LEVEL: &[&str] = &["store", "sku"];
 const LINE: &[&str] = &["cart_id", "line_id"];
+const WAIT: &[HeaderField] = &[HeaderField {
+    field: "wait_seconds",
+    header: "prefer",
+    before: "wait=",
+}];
+const AFTER: &[HeaderField] = &[HeaderField {
+    field: "after_version",
+    header: "last-event-id",
+    before: "",
+}];
 
 /// All of them, noun by noun.
 #[rustfmt::skip]
@@ -112,6 +154,42 @@ pub const METHODS: &[Method] = &[
     method("CartService/Merge", Post, "/v1/carts/{id}/merge", &["cart_id"]),
     method("CartService/ListByCustomer", Get, "/v1/customers/{id}/carts", &["customer_id"]),
     method("CartService/Explain", Get, "/v1/carts/{id}/explain", &["id"]).show(explained),
+
+    method("CheckoutService/Create", Post, "/v1/checkouts", &[]),
+    method("CheckoutService/Get", Get, "/v1/checkouts/{id}", &["id"]),
+    method("CheckoutService/List", Get, "/v1/checkouts", &[]),
+    method("CheckoutService/Update", Patch, "/v1/checkouts/{id}", &["id"]).ask(cleared),
+    method("CheckoutService/Complete", Post, "/v1/checkouts/{id}/complete", &["id"]).headers(WAIT).ask(some_parts),
+    method("CheckoutService/Cancel", Post, "/v1/checkouts/{id}/cancel", &["id"]),
+    method("CheckoutService/Watch", Get, "/v1/checkouts/{id}/events", &["id"]).headers(AFTER),
+
+    method("OrderService/Get", Get, "/v1/orders/{id}", &["id"]),
+    method("OrderService/List", Get, "/v1/orders", &[]),
+    method("OrderService/Cancel", Post, "/v1/orders/{id}/cancel", &["id"]),
+    method("OrderService/Fulfill", Post, "/v1/orders/{id}/fulfillments", &["id"]),
+    method("OrderService/Refund", Post, "/v1/orders/{id}/refunds", &["order_id"]).headers(WAIT).ask(refund),
+    method("OrderService/GetRefund", Get, "/v1/orders/{id}/refunds/{refund_id}", &["order_id", "id"]),
+    method("OrderService/Exchange", Post, "/v1/orders/{id}/exchanges", &["order_id"]).headers(WAIT).ask(some_parts),
+    method("OrderService/GetExchange", Get, "/v1/orders/{id}/exchanges/{exchange_id}", &["order_id", "id"]),
+
+    method("ReturnService/Request", Post, "/v1/orders/{id}/returns", &["order_id"]),
+    method("ReturnService/Get", Get, "/v1/returns/{id}", &["id"]),
+    method("ReturnService/List", Get, "/v1/returns", &[]),
+    method("ReturnService/Receive", Post, "/v1/returns/{id}/receive", &["id"]).ask(some_lines),
+    method("ReturnService/Cancel", Post, "/v1/returns/{id}/cancel", &["id"]),
+
+    method("InvoiceService/Get", Get, "/v1/invoices/{number}", &["number"]),
+    method("InvoiceService/List", Get, "/v1/invoices", &[]),
+
+    method("WalletService/Get", Get, "/v1/wallets/{customer}", &["customer_id"]),
+    method("WalletService/Credit", Post, "/v1/wallets/{customer}/credits", &["customer_id"]),
+    method("WalletService/Debit", Post, "/v1/wallets/{customer}/debits", &["customer_id"]),
+    method("WalletService/ListEntries", Get, "/v1/wallets/{customer}/entries", &["customer_id"]),
+    method("WalletService/GetEntry", Get, "/v1/wallets/{customer}/entries/{id}", &["customer_id", "id"]),
+    method("WalletService/ListAccounts", Get, "/v1/ledger/accounts", &[]),
+
+    method("AttentionService/List", Get, "/v1/attention", &[]),
+    method("AttentionService/Resolve", Post, "/v1/attention/{id}/resolve", &["id"]),
 
     method("ApiKeyService/Create", Post, "/v1/api-keys", &[]),
     method("ApiKeyService/List", Get, "/v1/api-keys", &[]),

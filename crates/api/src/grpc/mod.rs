@@ -10,5 +10,6 @@ pub(crate) mod metrics;
 mod services;
 mod shapes;
 pub mod status;
+mod stream;
 
 pub use services::Services;

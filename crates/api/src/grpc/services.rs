@@ -1,13 +1,13 @@
 //! Answering gRPC: the lookup first, then the methods that are routes, then what tonic serves.
 
-use super::frame::{ReplyBody, frame, malformed, refusal, success, unframe};
+use super::frame::{self, frame, malformed, refusal, success, unframe};
 use super::health::Health;
 use super::lookup::{self, ProductLookup};
 use super::lookup_shop::LookupShop;
 use super::methods::{METHODS, Method};
 use super::metrics::GrpcMetrics;
 use super::status::{described, of_document, of_problem, status};
-use super::{json, methods};
+use super::{json, methods, stream};
 use crate::demo;
 use crate::http::{Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Verb, boxed, identify};
 use crate::problem::Problem;
@@ -243,12 +243,14 @@ impl Inner {
         let started = self.edge.shop.clock().monotonic_ns();
         let (mut parts, body) = request.into_parts();
         quote_version(&mut parts.headers);
+        // A route's reply is read here, and only as JSON.
+        parts.headers.remove(header::ACCEPT);
         let request_id = self.edge.request_id(&parts.headers);
         let path = parts.uri.path().to_owned();
         let answer = self.answer(parts, body, request_id.clone()).await;
         let (code, mut response) = match answer {
             Ok(response) => (tonic::Code::Ok, response),
-            Err(status) => (status.code(), refusal(&status)),
+            Err(status) => (status.code(), refusal(&status).map(Body::Framed)),
         };
         if let Ok(value) = HeaderValue::from_str(&request_id) {
             response.headers_mut().insert("request-id", value);
@@ -265,7 +267,7 @@ impl Inner {
         } else {
             tracing::debug!(path, ?code, %request_id, micros, "gRPC request");
         }
-        response.map(Body::Framed)
+        response
     }
 
     async fn answer(
@@ -273,7 +275,7 @@ impl Inner {
         parts: Parts,
         body: Incoming,
         request_id: SmolStr,
-    ) -> Result<Response<ReplyBody>, Status> {
+    ) -> Result<Response<Body>, Status> {
         let Some(bound) = self.methods.get(parts.uri.path()) else {
             return Err(Status::unimplemented("there is no such method"));
         };
@@ -291,7 +293,10 @@ impl Inner {
             None => reply.await,
         };
         let reply = reply.map_err(|problem| retryable(&problem))?;
-        written(bound, &reply)
+        match reply.watch {
+            Some(watch) => Ok(stream::told(self.edge.clone(), watch, bound.output.clone())),
+            None => Ok(written(bound, &reply)?.map(Body::Framed)),
+        }
     }
 
     /// Calls the route as its HTTP request would.
@@ -299,12 +304,14 @@ impl Inner {
         self: &Arc<Self>,
         bound: &Bound,
         message: &DynamicMessage,
-        parts: Parts,
+        mut parts: Parts,
         request_id: SmolStr,
     ) -> Result<Reply, Problem> {
         let shaped = json::object(message)
             .map_err(|detail| Problem::invalid("", "unknown", detail))
             .and_then(|mut object| {
+                let headers = bound.method.headers.iter();
+                headers.for_each(|it| it.lift(&mut object, &mut parts.headers));
                 let payload = Bytes::from(Value::Object(object.clone()).to_string());
                 (bound.method.ask)(&mut object)?;
                 Ok((object, payload))
@@ -435,7 +442,7 @@ fn retryable(problem: &Problem) -> Status {
 const METADATA: [&str; 3] = ["etag", "idempotent-replayed", "retry-after"];
 
 /// A route's reply as a message with its metadata, or as the refusal that it is.
-fn written(bound: &Bound, reply: &Reply) -> Result<Response<ReplyBody>, Status> {
+fn written(bound: &Bound, reply: &Reply) -> Result<Response<frame::ReplyBody>, Status> {
     let failed = |detail: String| {
         tracing::error!(method = bound.method.name, detail, "a reply has no message");
         status("internal", 500, "the reply could not be written", [])
@@ -489,6 +496,7 @@ mod tests {
         let services = pool.services().filter(|it| it.package_name() == PACKAGE);
         for service in services.filter(|it| it.full_name() != LOOKUP) {
             for method in service.methods() {
+                assert!(!method.is_client_streaming(), "{}", method.full_name());
                 let path = format!("/{}/{}", service.full_name(), method.name());
                 assert!(bound.contains_key(&path), "{path} is not served");
             }
@@ -507,7 +515,9 @@ mod tests {
                 continue;
             }
             let fields = it.input.fields().map(|field| field.name().to_owned());
-            let left = fields.filter(|name| !it.method.params.contains(&name.as_str()));
+            let in_header = |name: &str| it.method.headers.iter().any(|it| it.field == name);
+            let left = fields
+                .filter(|name| !it.method.params.contains(&name.as_str()) && !in_header(name));
             for name in left.map(|name| name.replace("skus", "sku")) {
                 let known = it.endpoint.query.iter().any(|param| param.name == name);
                 assert!(known, "{} asks {name}", it.method.name);

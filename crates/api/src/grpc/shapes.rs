@@ -88,6 +88,58 @@ pub(super) fn merge_patch(object: &mut Object) -> Result<(), Problem> {
     Ok(())
 }
 
+/// The names in `UpdateCheckoutRequest.clear` are `null` in the merge patch.
+pub(super) fn cleared(object: &mut Object) -> Result<(), Problem> {
+    const FIELDS: [&str; 5] = [
+        "email",
+        "shipping_address",
+        "billing_address",
+        "shipping_option",
+        "hold",
+    ];
+    let Some(Value::Array(names)) = object.remove("clear") else {
+        return Ok(());
+    };
+    for name in names {
+        let name = name.as_str().unwrap_or_default();
+        if !FIELDS.contains(&name) {
+            let detail = format!("expected names out of {}", FIELDS.join(", "));
+            return Err(Problem::invalid("clear", "unknown", detail));
+        }
+        object.insert(name.to_owned(), Value::Null);
+    }
+    Ok(())
+}
+
+fn drop_empty(object: &mut Object, name: &str) {
+    if object.get(name) == Some(&json!([])) {
+        object.remove(name);
+    }
+}
+
+/// No lines are absent ones: all of them.
+pub(super) fn some_lines(object: &mut Object) -> Result<(), Problem> {
+    drop_empty(object, "lines");
+    Ok(())
+}
+
+/// No parts are absent ones: it is paid with one method.
+pub(super) fn some_parts(object: &mut Object) -> Result<(), Problem> {
+    if let Some(Value::Object(payment)) = object.get_mut("payment") {
+        drop_empty(payment, "parts");
+    }
+    Ok(())
+}
+
+/// `RefundOrderRequest.all_shipping` is `shipping` without an amount; no lines are absent ones.
+pub(super) fn refund(object: &mut Object) -> Result<(), Problem> {
+    drop_empty(object, "lines");
+    if let Some(all) = object.remove("all_shipping") {
+        object.insert("shipping".into(), all);
+    }
+    Ok(())
+}
+
 /// The facets by name of the field: `category`, `brand`, `option:<name>`, `in_stock`.
 pub(super) fn facets(object: &mut Object) {
     let Some(Value::Object(mut found)) = object.remove("facets") else {
@@ -150,6 +202,37 @@ mod tests {
         let other = json!({"id": "p", "product": {"id": "q"}});
         let refused = merge_patch(&mut other.as_object().expect("an object").clone());
         assert_eq!(refused.expect_err("the id").code, "invalid");
+    }
+
+    #[test]
+    fn a_checkout_s_fields_go_back_by_name() {
+        check(
+            cleared,
+            json!({"id": "c", "hold": true, "clear": ["email", "shipping_option"]}),
+            json!({"id": "c", "hold": true, "email": null, "shipping_option": null}),
+        );
+        let other = json!({"id": "c", "clear": ["id"]});
+        let refused = cleared(&mut other.as_object().expect("an object").clone());
+        assert_eq!(refused.expect_err("the id").code, "invalid");
+    }
+
+    #[test]
+    fn empty_lists_are_absent_where_that_means_something_else() {
+        check(
+            some_lines,
+            json!({"id": "r", "lines": []}),
+            json!({"id": "r"}),
+        );
+        check(
+            some_parts,
+            json!({"payment": {"method": "card", "parts": []}}),
+            json!({"payment": {"method": "card"}}),
+        );
+        check(
+            refund,
+            json!({"lines": [], "all_shipping": true}),
+            json!({"shipping": true}),
+        );
     }
 
     #[test]

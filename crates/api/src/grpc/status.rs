@@ -37,7 +37,15 @@ pub fn status<'a>(
     detail: &str,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,
 ) -> Status {
-    let grpc = grpc_code(code, http_status);
+    with_code(grpc_code(code, http_status), code, detail, fields)
+}
+
+fn with_code<'a>(
+    grpc: Code,
+    code: &str,
+    detail: &str,
+    fields: impl IntoIterator<Item = (&'a str, &'a str)>,
+) -> Status {
     let info = ErrorInfo {
         reason: code.to_owned(),
         domain: DOMAIN.to_owned(),
@@ -56,7 +64,17 @@ pub fn status<'a>(
 
 /// The status of a problem.
 pub fn of_problem(problem: &Problem) -> Status {
-    of_fields(problem.code, &problem.detail, &problem.fields)
+    of_fields(
+        grpc_code(problem.code, status_of(problem.code)),
+        problem.code,
+        &problem.detail,
+        &problem.fields,
+    )
+}
+
+/// The status of a problem under another code, where clients know it by that.
+pub fn of_problem_as(problem: &Problem, code: Code) -> Status {
+    of_fields(code, problem.code, &problem.detail, &problem.fields)
 }
 
 /// The status of a problem that was kept as a document; `None` for what is no problem.
@@ -66,10 +84,11 @@ pub fn of_document(document: &Map<String, Value>) -> Option<Status> {
     let detail = document.get("detail")?.as_str()?;
     let mut fields = document.clone();
     fields.retain(|name, _| !COMMON.contains(&name.as_str()));
-    Some(of_fields(code, detail, &fields))
+    let grpc = grpc_code(code, status_of(code));
+    Some(of_fields(grpc, code, detail, &fields))
 }
 
-fn of_fields(code: &str, detail: &str, fields: &Map<String, Value>) -> Status {
+fn of_fields(grpc: Code, code: &str, detail: &str, fields: &Map<String, Value>) -> Status {
     let text = |value: &Value| match value {
         Value::String(text) => text.clone(),
         other => other.to_string(),
@@ -81,7 +100,7 @@ fn of_fields(code: &str, detail: &str, fields: &Map<String, Value>) -> Status {
     let fields = texts
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()));
-    status(code, status_of(code), detail, fields)
+    with_code(grpc, code, detail, fields)
 }
 
 /// The gRPC code of a problem: what the retry rules of clients hang on.

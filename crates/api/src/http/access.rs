@@ -98,9 +98,15 @@ impl Edge {
             Some(id) => self.shop.find(&Key::Order(id)).await?,
             None => None,
         };
-        match found {
-            Some(Record::Order(it)) => self.open_by_token(who, &it.cart.to_string()),
-            _ => who.is_shut_out = true,
+        who.is_shut_out = true;
+        let mut next = found;
+        // Who bought the first order may see what its units were exchanged for.
+        while let Some(Record::Order(it)) = next {
+            self.open_by_token(who, &it.cart.to_string());
+            next = match it.exchange_of.filter(|_| who.is_shut_out) {
+                Some(of) => self.shop.find(&Key::Order(of)).await?,
+                None => None,
+            };
         }
         Ok(())
     }

@@ -1,22 +1,29 @@
-//! What somebody must look at: checkouts whose money stays undecided, and payments that their provider shows otherwise.
+//! What somebody must look at: checkouts whose money stays undecided, payments that their provider shows otherwise, refunds that nobody
+//! would say were made, and stock of which more is promised than lies there.
 
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use crate::wire::checkout::Payment;
+use cartwright_app::attention::{self, Attention as Open};
 use cartwright_app::checkouts::saga::{Action, Difference, Resolve};
-use cartwright_app::ports::CheckoutsWanted;
-use cartwright_app::shop::Submission;
-use cartwright_app::{Record, Reply as Decision};
-use cartwright_domain::checkout::{Checkout, State};
+use cartwright_app::inventory::AcceptShortage;
+use cartwright_app::orders::{Overdue, ResolveRefund};
+use cartwright_app::shop::{Command, Submission};
+use cartwright_app::{Fault, Key, Record, Reply as Decision};
+use cartwright_domain::checkout::Checkout;
+use cartwright_domain::inventory::{Level, LevelKey};
 use cartwright_domain::key::Scope;
+use cartwright_domain::order::RefundState;
 use cartwright_domain::payment::Payment as Known;
-use cartwright_domain::{CheckoutId, OrderId, PaymentId, ReservationId};
+use cartwright_domain::{
+    CheckoutId, OrderId, PaymentId, RefundId, ReservationId, Sku, StoreId, Time,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-/// Most checkouts of one reply.
+/// Most orders that are looked through for a refund.
 const MOST: usize = 1_000;
 /// Longest note.
 const MAX_NOTE: usize = 1_000;
@@ -24,17 +31,29 @@ const MAX_NOTE: usize = 1_000;
 /// Something that somebody must look at.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Attention<'a> {
-    /// What `resolve` is told: a checkout's or a payment's id.
+    /// What `resolve` is told: the id of a checkout, a payment or a refund, or `store:sku`.
     id: String,
-    /// `checkout` or `payment`.
+    /// `checkout`, `payment`, `refund` or `shortage`.
     kind: &'static str,
     /// Of which checkout.
-    #[schemars(with = "String")]
-    checkout_id: CheckoutId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    checkout_id: Option<CheckoutId>,
     /// The order, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     order_id: Option<OrderId>,
+    /// Of a shortage: where.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    store: Option<StoreId>,
+    /// Of a shortage: what.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    sku: Option<Sku>,
+    /// Of a shortage: how many units are promised that do not lie there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    missing: Option<i64>,
     /// The payments that are open, or differ.
     payments: Vec<Payment<'a>>,
     /// The stock that is held.
@@ -42,7 +61,7 @@ struct Attention<'a> {
     reservations: Vec<ReservationId>,
     /// What is recorded here.
     ours: String,
-    /// What the provider shows; `null` when it does not say.
+    /// What the provider shows, or what was counted; `null` when nobody says.
     theirs: Option<String>,
     /// Since when.
     since: Timestamp,
@@ -73,7 +92,7 @@ pub(super) const ROUTES: &[Endpoint] = &[
         method: Verb::Get,
         path: "/v1/attention",
         name: "listAttention",
-        summary: "Lists what somebody must look at: checkouts whose money stays undecided, payments that their provider shows otherwise.",
+        summary: "Lists what somebody must look at: checkouts whose money stays undecided, payments that their provider shows otherwise, refunds that nobody would say were made, and stock of which more is promised than lies there.",
         access: Access::Scope(Scope::Ops),
         query: &[],
         body: BodyKind::None,
@@ -100,38 +119,37 @@ pub(super) const ROUTES: &[Endpoint] = &[
 ];
 
 async fn list(call: Call) -> Result<Reply, Problem> {
-    let wanted = CheckoutsWanted {
-        state: Some(State::NeedsAttention),
-        cart: None,
-    };
-    let found = call
-        .edge
-        .shop
-        .read(move |store| store.list_checkouts(wanted, &None, MOST))
-        .await?;
-    let mut checkouts = Vec::with_capacity(found.items.len());
-    for record in found.items {
-        if let Record::Checkout(it) = record {
-            let ids = it.attempt().map_or(&[][..], |attempt| &attempt.payments);
-            let payments = call.payments(ids).await?;
-            checkouts.push((it, payments));
-        }
+    let edge = &call.edge;
+    let found = attention::list(&edge.shop, &edge.saga, &edge.refunds).await?;
+    let mut all = Vec::with_capacity(found.len());
+    for item in found {
+        let payments = match &item {
+            Open::Checkout(it) => {
+                let ids = it.attempt().map_or(&[][..], |attempt| &attempt.payments);
+                call.payments(ids).await?
+            }
+            Open::Payment(it) => call.payments(&[it.payment]).await?,
+            Open::Refund(it) => it.payments.clone(),
+            Open::Shortage(_) => Vec::new(),
+        };
+        all.push((item, payments));
     }
-    let mut differences = Vec::new();
-    for it in call.edge.saga.named_differences() {
-        if let [payment] = call.payments(&[it.payment]).await?.as_slice() {
-            differences.push((it, payment.clone()));
-        }
-    }
-    let open = checkouts
-        .iter()
-        .map(|(it, payments)| of_checkout(it, payments));
-    let differing = differences
-        .iter()
-        .map(|(it, payment)| of_payment(it, payment));
-    let mut items: Vec<_> = open.chain(differing).collect();
+    let items = all.iter().filter_map(|(item, payments)| match item {
+        Open::Checkout(it) => Some(of_checkout(it, payments)),
+        Open::Payment(it) => Some(of_payment(it, payments.first()?)),
+        Open::Refund(it) => of_refund(it),
+        Open::Shortage(it) => Some(of_shortage(it)),
+    });
+    let mut items: Vec<_> = items.collect();
     items.sort_by_key(|it| it.since.0);
     Ok(Reply::of(&Attentions { items }))
+}
+
+/// How much there is of every kind.
+pub(super) async fn count(call: &Call) -> Result<usize, Fault> {
+    let edge = &call.edge;
+    let all = attention::list(&edge.shop, &edge.saga, &edge.refunds).await?;
+    Ok(all.len())
 }
 
 fn of_checkout<'a>(checkout: &Checkout, payments: &'a [Arc<Known>]) -> Attention<'a> {
@@ -140,16 +158,14 @@ fn of_checkout<'a>(checkout: &Checkout, payments: &'a [Arc<Known>]) -> Attention
     let ours = open
         .iter()
         .map(|it| format!("{} {}", it.id, it.state.as_str()));
+    let ours = ours.collect::<Vec<_>>().join(", ");
+    let since = attempt.map_or(checkout.updated_at, |it| it.started_at);
     Attention {
-        id: checkout.id.to_string(),
-        kind: "checkout",
-        checkout_id: checkout.id,
+        checkout_id: Some(checkout.id),
         order_id: attempt.and_then(|it| it.order),
-        ours: ours.collect::<Vec<_>>().join(", "),
-        theirs: None,
         payments: open.into_iter().map(|it| Payment::of(it)).collect(),
         reservations: attempt.map(|it| it.reservation).into_iter().collect(),
-        since: Timestamp(attempt.map_or(checkout.updated_at, |it| it.started_at)),
+        ..Attention::of("checkout", checkout.id.to_string(), ours, since)
     }
 }
 
@@ -159,20 +175,74 @@ fn of_payment<'a>(difference: &Difference, payment: &'a Known) -> Attention<'a> 
         .iter()
         .map(|(id, state)| format!("{id} {}", state.name()));
     let theirs = theirs.collect::<Vec<_>>().join(", ");
+    let ours = difference.ours.as_str().to_owned();
     Attention {
-        id: payment.id.to_string(),
-        kind: "payment",
-        checkout_id: payment.checkout,
-        order_id: None,
+        checkout_id: Some(payment.checkout),
         payments: vec![Payment::of(payment)],
-        reservations: Vec::new(),
-        ours: difference.ours.as_str().to_owned(),
         theirs: Some(if theirs.is_empty() {
             "nothing".to_owned()
         } else {
             theirs
         }),
-        since: Timestamp(difference.since),
+        ..Attention::of("payment", payment.id.to_string(), ours, difference.since)
+    }
+}
+
+fn of_refund(overdue: &Overdue) -> Option<Attention<'_>> {
+    let refund = overdue.order.refund(overdue.refund)?;
+    let parts = refund.parts.iter().filter(|part| part.state.is_open());
+    let ours = parts.map(|part| {
+        let currency = overdue.order.currency;
+        let (payment, state) = (part.payment, part.state.as_str());
+        format!("{payment} {state}, {} {currency} to give back", part.amount)
+    });
+    let ours = ours.collect::<Vec<_>>().join("; ");
+    let theirs = overdue.theirs.join("; ");
+    Some(Attention {
+        checkout_id: Some(overdue.order.checkout),
+        order_id: Some(overdue.order.id),
+        payments: overdue.payments.iter().map(|it| Payment::of(it)).collect(),
+        theirs: (!theirs.is_empty()).then_some(theirs),
+        ..Attention::of("refund", refund.id.to_string(), ours, refund.at)
+    })
+}
+
+fn of_shortage(level: &Level) -> Attention<'static> {
+    let ours = format!(
+        "{} promised: {} reserved, {} allocated, {} granted",
+        level.promised(),
+        level.reserved,
+        level.allocated,
+        level.granted
+    );
+    let since = level.shortage.map_or(level.updated_at, |it| it.since);
+    let id = format!("{}:{}", level.key.store, level.key.sku);
+    Attention {
+        store: Some(level.key.store.clone()),
+        sku: Some(level.key.sku.clone()),
+        missing: Some(level.missing()),
+        theirs: Some(format!("{} on hand", level.on_hand)),
+        ..Attention::of("shortage", id, ours, since)
+    }
+}
+
+impl Attention<'_> {
+    /// With nothing but what every kind has.
+    fn of(kind: &'static str, id: String, ours: String, since: Time) -> Self {
+        Self {
+            id,
+            kind,
+            checkout_id: None,
+            order_id: None,
+            store: None,
+            sku: None,
+            missing: None,
+            payments: Vec::new(),
+            reservations: Vec::new(),
+            ours,
+            theirs: None,
+            since: Timestamp(since),
+        }
     }
 }
 
@@ -188,25 +258,99 @@ async fn resolve(call: Call) -> Result<Reply, Problem> {
     if let Ok(id) = text.parse::<PaymentId>() {
         return resolve_payment(&call, id, action, &body.note).await;
     }
+    if let Ok(id) = text.parse::<RefundId>() {
+        return resolve_refund(&call, id, action, body.note).await;
+    }
+    if let Some((store, sku)) = text.split_once(':') {
+        return resolve_shortage(&call, store, sku, action, body.note).await;
+    }
     let checkout: CheckoutId = text
         .parse()
         .map_err(|_| Problem::not_found("attention", text))?;
+    let command = Resolve {
+        checkout,
+        action,
+        note: body.note.into(),
+    };
+    submit(&call, command).await?;
+    call.edge.saga.wake(checkout);
+    Ok(Reply::json("{}"))
+}
+
+async fn submit(call: &Call, command: impl Command + 'static) -> Result<(), Problem> {
     let submission = Submission {
-        command: Box::new(Resolve {
-            checkout,
-            action,
-            note: body.note.into(),
-        }),
+        command: Box::new(command),
         keyed: None,
         actor: call.who.principal.clone(),
         correlation: call.request_id.clone(),
         deadline_ns: call.edge.shop.clock().monotonic_ns() + call.edge.options.wait_ns,
     };
     let answer = call.edge.shop.submit(submission).await?;
-    if let Decision::Decided(Err(refusal)) = answer.reply {
-        return Err(refusal.into());
+    match answer.reply {
+        Decision::Decided(Err(refusal)) => Err(refusal.into()),
+        Decision::Decided(Ok(_)) | Decision::Kept(..) | Decision::KeyReused => Ok(()),
     }
-    call.edge.saga.wake(checkout);
+}
+
+async fn resolve_refund(
+    call: &Call,
+    id: RefundId,
+    action: Action,
+    note: String,
+) -> Result<Reply, Problem> {
+    let refunds = &call.edge.refunds;
+    let all = refunds.overdue(MOST).await?;
+    let overdue = all.iter().find(|it| it.refund == id);
+    let overdue = overdue.ok_or_else(|| Problem::not_found("attention", id))?;
+    let order = overdue.order.id;
+    let state = match action {
+        Action::Retry => None,
+        Action::Undo => Some(RefundState::Failed),
+        Action::Close => Some(RefundState::Succeeded),
+    };
+    if let Some(state) = state {
+        let command = ResolveRefund {
+            order,
+            refund: id,
+            state,
+            shown: refunds.done(id),
+            note: note.into(),
+            by: call.who.principal.clone(),
+        };
+        submit(call, command).await?;
+    }
+    refunds.wake(order, None);
+    Ok(Reply::json("{}"))
+}
+
+async fn resolve_shortage(
+    call: &Call,
+    store: &str,
+    sku: &str,
+    action: Action,
+    note: String,
+) -> Result<Reply, Problem> {
+    let unknown = || Problem::not_found("attention", call.param(0));
+    let level = LevelKey {
+        sku: Sku::new(sku).map_err(|_| unknown())?,
+        store: StoreId::new(store).map_err(|_| unknown())?,
+    };
+    match call.edge.shop.find(&Key::Level(level.clone())).await? {
+        Some(Record::Level(it)) if it.is_short() => {}
+        _ => return Err(unknown()),
+    }
+    match action {
+        // It goes by itself once there is enough.
+        Action::Retry => {}
+        Action::Undo => {
+            let detail = "a shortage cannot be undone: receive or count what is there, cancel what cannot be sent, or close it";
+            return Err(Problem::new("invalid_state", detail).with("state", "short"));
+        }
+        Action::Close => {
+            let note = note.into();
+            submit(call, AcceptShortage { level, note }).await?;
+        }
+    }
     Ok(Reply::json("{}"))
 }
 

@@ -1,5 +1,6 @@
 //! What checkout routes share: the checkout a path names, what a decision on it goes by, and how it is shown.
 
+use super::Edge;
 use super::endpoint::Call;
 use super::write::{Render, resource};
 use crate::problem::Problem;
@@ -52,11 +53,18 @@ impl Call {
 
     /// Identifiers for what a write to a checkout may make.
     pub(super) fn fresh_ids(&self) -> Fresh {
+        self.edge.fresh_ids()
+    }
+}
+
+impl Edge {
+    /// Identifiers for what a write to a checkout may make.
+    pub(crate) fn fresh_ids(&self) -> Fresh {
         Fresh {
-            checkout: CheckoutId(self.edge.fresh_id()),
-            contact: ContactId(self.edge.fresh_id()),
-            quote: QuoteId(self.edge.fresh_id()),
-            reservation: ReservationId(self.edge.fresh_id()),
+            checkout: CheckoutId(self.fresh_id()),
+            contact: ContactId(self.fresh_id()),
+            quote: QuoteId(self.fresh_id()),
+            reservation: ReservationId(self.fresh_id()),
         }
     }
 }

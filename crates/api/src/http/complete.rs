@@ -1,5 +1,6 @@
 //! Completing a checkout: one attempt for all who ask for the same, and an answer when it has ended or the caller waits no longer.
 
+use super::Edge;
 use super::checkout_reply::shown;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use crate::problem::Problem;
@@ -90,7 +91,13 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
         deadline_seconds: call.edge.options.checkout_deadline_seconds,
         setting: call.checkout_setting(),
     };
-    let position = submit(&call, command).await?;
+    let position = begin(
+        &call.edge,
+        command,
+        call.who.principal.clone(),
+        call.request_id.clone(),
+    )
+    .await?;
     // Who only waits for a provider keeps nobody else out.
     call.slot = None;
     let mut reply = end(&call, target.id, &key, until_ns).await?;
@@ -98,21 +105,27 @@ async fn complete(mut call: Call) -> Result<Reply, Problem> {
     Ok(reply)
 }
 
-async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
-    let (id, tenure) = (command.checkout.id, call.edge.saga.tenure());
+/// Begins an attempt, or joins the one that runs; the log's position after it.
+pub(crate) async fn begin(
+    edge: &Edge,
+    command: Complete,
+    actor: SmolStr,
+    correlation: SmolStr,
+) -> Result<u64, Problem> {
+    let (id, tenure) = (command.checkout.id, edge.saga.tenure());
     let submission = Submission {
         command: Box::new(command),
         keyed: None,
-        actor: call.who.principal.clone(),
-        correlation: call.request_id.clone(),
-        deadline_ns: call.edge.shop.clock().monotonic_ns() + call.edge.options.wait_ns,
+        actor,
+        correlation,
+        deadline_ns: edge.shop.clock().monotonic_ns() + edge.options.wait_ns,
     };
-    let answer = call.edge.shop.submit(submission).await?;
+    let answer = edge.shop.submit(submission).await?;
     match answer.reply {
         Decision::Decided(Err(refusal)) => Err(refusal.into()),
         Decision::Decided(Ok(outcome)) => {
             if outcome.created {
-                call.edge.saga.began(id, tenure);
+                edge.saga.began(id, tenure);
             }
             Ok(answer.position)
         }
@@ -120,20 +133,30 @@ async fn submit(call: &Call, command: Complete) -> Result<u64, Problem> {
     }
 }
 
-/// How the attempt ended, or where to look for it.
-async fn end(call: &Call, id: CheckoutId, key: &str, until_ns: u64) -> Result<Reply, Problem> {
+/// Where an attempt stands when nobody waits any longer.
+pub(crate) enum Waited {
+    /// There is an order, and its money was taken.
+    Succeeded(Arc<Known>),
+    /// It goes on.
+    Runs,
+}
+
+/// Waits for the end of the attempt that answers to a key. One that was undone is its problem.
+pub(crate) async fn wait_for(
+    edge: &Edge,
+    id: CheckoutId,
+    key: &str,
+    until_ns: u64,
+) -> Result<Waited, Problem> {
     loop {
-        let ended = call.edge.saga.ended(id);
-        call.edge.saga.wake(id);
-        let checkout = find(call, id).await?;
+        let ended = edge.saga.ended(id);
+        edge.saga.wake(id);
+        let checkout = find(edge, id).await?;
         let attempt = checkout
             .attempt_of(key)
             .ok_or_else(|| Problem::not_found("checkout", id))?;
         match (attempt.state, attempt.failure) {
-            (AttemptState::Succeeded, _) => {
-                let state = checkout.state;
-                return call.kept(&shown(200, &checkout, state), false).await;
-            }
+            (AttemptState::Succeeded, _) => return Ok(Waited::Succeeded(checkout)),
             (AttemptState::Undone, failure) => {
                 let failure = failure.unwrap_or(cartwright_domain::checkout::Failure {
                     code: FailureCode::Cancelled,
@@ -143,16 +166,27 @@ async fn end(call: &Call, id: CheckoutId, key: &str, until_ns: u64) -> Result<Re
             }
             (AttemptState::Running, _) => {}
         }
-        let now_ns = call.edge.shop.clock().monotonic_ns();
+        let now_ns = edge.shop.clock().monotonic_ns();
         let left = Duration::from_nanos(until_ns.saturating_sub(now_ns));
         if left.is_zero() || tokio::time::timeout(left, ended).await.is_err() {
-            return running(call, id).await;
+            return Ok(Waited::Runs);
         }
     }
 }
 
+/// How the attempt ended, or where to look for it.
+async fn end(call: &Call, id: CheckoutId, key: &str, until_ns: u64) -> Result<Reply, Problem> {
+    match wait_for(&call.edge, id, key, until_ns).await? {
+        Waited::Succeeded(checkout) => {
+            let state = checkout.state;
+            call.kept(&shown(200, &checkout, state), false).await
+        }
+        Waited::Runs => running(call, id).await,
+    }
+}
+
 async fn running(call: &Call, id: CheckoutId) -> Result<Reply, Problem> {
-    let checkout = find(call, id).await?;
+    let checkout = find(&call.edge, id).await?;
     let state = checkout.state;
     let mut reply = call.kept(&shown(202, &checkout, state), false).await?;
     reply
@@ -161,15 +195,15 @@ async fn running(call: &Call, id: CheckoutId) -> Result<Reply, Problem> {
     Ok(reply.with("retry-after", "1"))
 }
 
-async fn find(call: &Call, id: CheckoutId) -> Result<Arc<Known>, Problem> {
-    match call.edge.shop.find(&Key::Checkout(id)).await? {
+pub(super) async fn find(edge: &Edge, id: CheckoutId) -> Result<Arc<Known>, Problem> {
+    match edge.shop.find(&Key::Checkout(id)).await? {
         Some(Record::Checkout(checkout)) => Ok(checkout),
         _ => Err(Problem::not_found("checkout", id)),
     }
 }
 
 /// Why nothing came of it.
-fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Problem {
+pub(super) fn undone(checkout: &Known, failure: cartwright_domain::checkout::Failure) -> Problem {
     let id = checkout.id.to_string();
     if failure.code == FailureCode::Cancelled {
         return Problem::new("invalid_state", detail(failure))

@@ -18,6 +18,7 @@ use cartwright_app::Shop;
 use cartwright_app::checkouts::saga::Driver;
 use cartwright_app::ids::Ids;
 use cartwright_app::keys::Secrets;
+use cartwright_app::notify::Postbox;
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::Random;
 use cartwright_app::ports::search::Search;
@@ -109,6 +110,8 @@ pub struct Edge {
     pub refunds: Refunds,
     /// The messages of payment providers.
     pub webhooks: Arc<dyn Webhooks>,
+    /// Takes letters, if a mail server is configured.
+    pub postbox: Option<Postbox>,
     /// Finds products by text.
     pub search: Arc<dyn Search>,
     /// Replies of the catalogue, ready to send; shared with the gRPC lookup.
@@ -139,6 +142,8 @@ pub struct Buying {
     pub refunds: Refunds,
     /// The messages of payment providers.
     pub webhooks: Arc<dyn Webhooks>,
+    /// Takes letters, if a mail server is configured.
+    pub postbox: Option<Postbox>,
 }
 
 impl Edge {
@@ -185,6 +190,7 @@ impl Edge {
             saga: buying.saga,
             refunds: buying.refunds,
             webhooks: buying.webhooks,
+            postbox: buying.postbox,
             search,
             rendered: Arc::default(),
             options,

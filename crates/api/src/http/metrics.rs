@@ -27,6 +27,8 @@ pub struct Metrics {
     routes: Vec<RouteCounts>,
     rate_limited: AtomicU64,
     conflicts: AtomicU64,
+    /// What needed attention when it was last counted.
+    pub(super) needs_attention: AtomicU64,
     /// Set once gRPC is served.
     pub(crate) grpc: OnceLock<GrpcMetrics>,
 }
@@ -39,6 +41,7 @@ impl Metrics {
             routes,
             rate_limited: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
+            needs_attention: AtomicU64::new(0),
             grpc: OnceLock::new(),
         }
     }

@@ -1,5 +1,6 @@
 //! Health and metrics.
 
+use super::attention;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::write_histogram;
 use crate::problem::Problem;
@@ -133,16 +134,27 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
 }
 
 async fn metrics(call: Call) -> Result<Reply, Problem> {
+    let open = needs_attention(&call).await;
     let accept = call
         .headers()
         .get(http::header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
     if accept.contains("application/json") {
-        return Ok(Reply::of(&json_counters(&call)));
+        return Ok(Reply::of(&json_counters(&call, open)));
     }
-    let text = prometheus(&call);
+    let text = prometheus(&call, open);
     Ok(Reply::json(text).with("content-type", "text/plain; version=0.0.4; charset=utf-8"))
+}
+
+/// How much needs attention; what it was at last where the store does not answer.
+async fn needs_attention(call: &Call) -> u64 {
+    let known = &call.edge.metrics.needs_attention;
+    match attention::count(call).await {
+        Ok(open) => known.store(open as u64, Relaxed),
+        Err(fault) => tracing::warn!(%fault, "what needs attention could not be counted"),
+    }
+    known.load(Relaxed)
 }
 
 fn totals(call: &Call) -> (u64, u64) {
@@ -153,7 +165,7 @@ fn totals(call: &Call) -> (u64, u64) {
     })
 }
 
-fn json_counters(call: &Call) -> serde_json::Value {
+fn json_counters(call: &Call, open: u64) -> serde_json::Value {
     let edge = &call.edge;
     let (requests, errors) = totals(call);
     let counts = edge.shop.health().counts();
@@ -167,17 +179,18 @@ fn json_counters(call: &Call) -> serde_json::Value {
         "commands": counts.commands, "events": counts.events, "keptReplies": counts.kept,
         "cacheHits": hits, "cacheMisses": misses, "queueDepth": edge.shop.waiting(),
         "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
-        "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch,
+        "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch, "needsAttention": open,
     })
 }
 
-fn prometheus(call: &Call) -> String {
+fn prometheus(call: &Call, open: u64) -> String {
     let mut out = String::with_capacity(16 * 1024);
-    write_all(call, &mut out).unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
+    write_all(call, open, &mut out)
+        .unwrap_or_else(|error| unreachable!("writing to memory: {error}"));
     out
 }
 
-fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
+fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
     let edge = &call.edge;
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
@@ -255,6 +268,12 @@ fn write_all(call: &Call, out: &mut String) -> std::fmt::Result {
             "gauge",
             "Entries the search index is behind.",
             position.saturating_sub(edge.search.cursor()),
+        ),
+        (
+            "cartwright_needs_attention",
+            "gauge",
+            "Checkouts, payments, refunds and shortages that somebody must look at; see /v1/attention.",
+            open,
         ),
         (
             "cartwright_read_only",

@@ -70,6 +70,7 @@ async fn refund(mut call: Call) -> Result<Reply, Problem> {
     let command = app::RefundOrder {
         order,
         ask: wanted.ask,
+        to: wanted.to,
         restock: wanted.restock,
         reason: wanted.reason,
         key: key.clone(),

@@ -108,7 +108,7 @@ fn shown(order: &Order, id: ReturnId, is_new: bool) -> KeptReply {
     let location = is_new.then(|| format!("/v1/returns/{id}"));
     let body = order
         .return_of(id)
-        .map(|back| to_json(&Return::of(order.id, back)));
+        .map(|back| to_json(&Return::of(order, back)));
     resource(status, order.version, location, body.unwrap_or_default())
 }
 
@@ -188,7 +188,7 @@ async fn list(call: Call) -> Result<Reply, Problem> {
     }
     let items = orders.iter().filter_map(|(id, order)| {
         let back = order.return_of(*id)?;
-        Some(Return::of(order.id, back))
+        Some(Return::of(order, back))
     });
     Ok(page(&call, items.collect(), &next))
 }

@@ -3,8 +3,9 @@
 use super::Endpoint;
 use super::{
     attention, availability, cart_lines, cart_merge, carts, central, checkouts, complete, docs,
-    imports, invoices, keys, legacy, levels, operation, orders, products, refunds, reservations,
-    returns, search, storefront, stores, transfers, variants, wallets, watch, webhooks_in,
+    exchanges, imports, invoices, keys, legacy, levels, operation, orders, products, refunds,
+    reservations, returns, search, storefront, storefront_buying, stores, transfers, variants,
+    wallets, watch, webhooks_in,
 };
 
 /// All routes.
@@ -27,6 +28,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         orders::ROUTES,
         refunds::ROUTES,
         returns::ROUTES,
+        exchanges::ROUTES,
         invoices::ROUTES,
         watch::ROUTES,
         attention::ROUTES,
@@ -35,6 +37,7 @@ pub fn all() -> impl Iterator<Item = &'static Endpoint> {
         keys::ROUTES,
         central::ROUTES,
         storefront::ROUTES,
+        storefront_buying::ROUTES,
         operation::ROUTES,
         docs::ROUTES,
         legacy::ROUTES,

@@ -11,15 +11,15 @@ use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Whose carts these are: those of the demo's gRPC service.
-const PACKAGE: &str = "oteldemo";
+pub(super) const PACKAGE: &str = "oteldemo";
 
-const CURRENCY: QueryParam = QueryParam {
+pub(super) const CURRENCY: QueryParam = QueryParam {
     name: "currencyCode",
     schema: r#"{"type":"string"}"#,
     repeated: false,
-    description: "Prices in this currency where there are any, else in USD.",
+    description: "Prices in this currency, converted from USD; an unknown one is USD.",
 };
-const SESSION: QueryParam = QueryParam {
+pub(super) const SESSION: QueryParam = QueryParam {
     name: "sessionId",
     schema: r#"{"type":"string"}"#,
     repeated: false,
@@ -29,17 +29,27 @@ const SESSION: QueryParam = QueryParam {
 /// Whole units plus billionths.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct Price {
+pub(super) struct Price {
     currency_code: String,
     units: i64,
     nanos: i32,
+}
+
+impl From<catalog::Price> for Price {
+    fn from(price: catalog::Price) -> Self {
+        Self {
+            currency_code: price.currency_code,
+            units: price.units,
+            nanos: price.nanos,
+        }
+    }
 }
 
 /// A product.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "StorefrontProduct")]
-struct Product {
+pub(super) struct Product {
     id: String,
     name: String,
     description: String,
@@ -55,11 +65,7 @@ impl From<Shown> for Product {
             name: shown.name,
             description: shown.description,
             picture: shown.picture,
-            price_usd: Price {
-                currency_code: shown.price.currency_code,
-                units: shown.price.units,
-                nanos: shown.price.nanos,
-            },
+            price_usd: shown.price.into(),
             categories: shown.categories,
         }
     }
@@ -68,11 +74,11 @@ impl From<Shown> for Product {
 /// So many of a product.
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct CartItem {
+pub(super) struct CartItem {
     /// The SKU.
-    product_id: String,
+    pub(super) product_id: String,
     /// How many; below zero takes away.
-    quantity: i32,
+    pub(super) quantity: i32,
 }
 
 impl From<Item> for CartItem {
@@ -96,10 +102,22 @@ struct Cart {
 /// An item with its product; `null` when nothing is sold under that id.
 #[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-struct ProductCartItem {
+pub(super) struct ProductCartItem {
     product_id: String,
     quantity: i32,
     product: Option<Product>,
+}
+
+impl ProductCartItem {
+    /// An item with what is sold under its id.
+    pub(super) async fn of(call: &Call, item: Item) -> Result<Self, Problem> {
+        let product = catalog::find(&call.edge, &item.product_id).await?;
+        Ok(Self {
+            product: product.map(|it| catalog::show_in(&it, currency(call)).into()),
+            product_id: item.product_id,
+            quantity: item.quantity,
+        })
+    }
 }
 
 /// A cart with its products.
@@ -129,7 +147,7 @@ struct EmptyCart {
 }
 
 /// A read, and what all of these have in common.
-const READ: Endpoint = Endpoint {
+pub(super) const READ: Endpoint = Endpoint {
     method: Verb::Get,
     path: "/api/products",
     name: "storefrontProducts",
@@ -198,14 +216,14 @@ pub(super) const ROUTES: &[Endpoint] = &[
 ];
 
 /// Refuses as if the route did not exist when the drop-in services are off.
-fn require_drop_in(call: &Call) -> Result<(), Problem> {
+pub(super) fn require_drop_in(call: &Call) -> Result<(), Problem> {
     if call.edge.options.drop_in {
         return Ok(());
     }
     Err(Problem::not_found("route", call.parts.uri.path()))
 }
 
-fn currency(call: &Call) -> &str {
+pub(super) fn currency(call: &Call) -> &str {
     call.query("currencyCode").unwrap_or("USD")
 }
 
@@ -214,7 +232,7 @@ async fn products(call: Call) -> Result<Reply, Problem> {
     let found = catalog::list(&call.edge).await?;
     let shown = found
         .iter()
-        .map(|it| catalog::show(it, currency(&call)).into());
+        .map(|it| catalog::show_in(it, currency(&call)).into());
     Ok(Reply::of(&shown.collect::<Vec<Product>>()))
 }
 
@@ -222,7 +240,7 @@ async fn product(call: Call) -> Result<Reply, Problem> {
     require_drop_in(&call)?;
     let id = call.param(0);
     match catalog::find(&call.edge, id).await? {
-        Some(found) => Ok(Reply::of(&Product::from(catalog::show(
+        Some(found) => Ok(Reply::of(&Product::from(catalog::show_in(
             &found,
             currency(&call),
         )))),
@@ -235,18 +253,8 @@ async fn cart(call: Call) -> Result<Reply, Problem> {
     let user_id = call.query("sessionId").unwrap_or_default();
     let found = carts::items(&call.edge, &carts::user(PACKAGE, user_id)?).await?;
     let mut items = Vec::with_capacity(found.len());
-    for Item {
-        product_id,
-        quantity,
-    } in found
-    {
-        let product = catalog::find(&call.edge, &product_id).await?;
-        let product = product.map(|it| catalog::show(&it, currency(&call)).into());
-        items.push(ProductCartItem {
-            product_id,
-            quantity,
-            product,
-        });
+    for item in found {
+        items.push(ProductCartItem::of(&call, item).await?);
     }
     let user_id = user_id.to_owned();
     Ok(Reply::of(&ProductCart { user_id, items }))

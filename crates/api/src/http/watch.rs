@@ -78,21 +78,21 @@ async fn watch(mut call: Call) -> Result<Reply, Problem> {
 
 /// The body of a reply that goes on.
 pub(super) fn body(edge: Arc<Edge>, watch: Watch) -> ReplyBody {
-    let watching = Watching {
-        head: edge.shop.head(),
-        edge,
-        watch,
-        is_over: false,
-    };
-    let frames = unfold(watching, |mut watching| async move {
-        let text = watching.next().await?;
+    let frames = unfold(Watching::new(edge, watch), |mut watching| async move {
+        let news = watching.next().await?;
+        let text = if news.is_empty() {
+            ":\n\n".to_owned()
+        } else {
+            news.iter().map(event).collect()
+        };
         let frame = Ok::<_, Infallible>(Frame::data(Bytes::from(text)));
         Some((frame, watching))
     });
     boxed(StreamBody::new(frames))
 }
 
-struct Watching {
+/// Somebody who is told what happens to a checkout.
+pub(crate) struct Watching {
     edge: Arc<Edge>,
     head: tokio::sync::watch::Receiver<u64>,
     watch: Watch,
@@ -100,8 +100,23 @@ struct Watching {
 }
 
 impl Watching {
-    /// The next events, or a comment when nothing happens; `None` at the end.
-    async fn next(&mut self) -> Option<String> {
+    /// Told from the version after the one that is known.
+    pub(crate) fn new(edge: Arc<Edge>, watch: Watch) -> Self {
+        Self {
+            head: edge.shop.head(),
+            edge,
+            watch,
+            is_over: false,
+        }
+    }
+
+    /// Whether the checkout has ended and all of it was told.
+    pub(crate) fn is_over(&self) -> bool {
+        self.is_over
+    }
+
+    /// The next events, or none when nothing happens for a while; `None` at the end.
+    pub(crate) async fn next(&mut self) -> Option<Vec<Told>> {
         let clock = self.edge.shop.clock().clone();
         let begun_ns = clock.monotonic_ns();
         loop {
@@ -109,8 +124,9 @@ impl Watching {
                 return None;
             }
             self.head.mark_unchanged();
-            if let Some(text) = self.news().await {
-                return Some(text);
+            let news = self.news().await;
+            if !news.is_empty() {
+                return Some(news);
             }
             if self.is_over {
                 return None;
@@ -119,22 +135,22 @@ impl Watching {
             let left = COMMENT_EVERY.saturating_sub(silent);
             let change = tokio::time::timeout(left, self.head.changed());
             if change.await.is_err() {
-                return Some(":\n\n".to_owned());
+                return Some(Vec::new());
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }
 
-    async fn news(&mut self) -> Option<String> {
+    async fn news(&mut self) -> Vec<Told> {
         let key = Key::Checkout(self.watch.checkout);
         let checkout = match self.edge.shop.find(&key).await {
             Ok(Some(Record::Checkout(checkout))) => checkout,
             Ok(_) => {
                 self.is_over = true;
-                return None;
+                return Vec::new();
             }
             // It is looked at again with the next change.
-            Err(_) => return None,
+            Err(_) => return Vec::new(),
         };
         let ended =
             match checkout.state_at(cartwright_domain::Time(self.edge.shop.clock().now_ms())) {
@@ -148,15 +164,15 @@ impl Watching {
             .progress
             .iter()
             .filter(|it| it.version > self.watch.after);
-        let text: String = fresh.map(|it| event(&checkout, it)).collect();
+        let news = fresh.map(|it| told(&checkout, it)).collect();
         self.watch.after = self.watch.after.max(checkout.version);
-        (!text.is_empty()).then_some(text)
+        news
     }
 }
 
 /// What one event tells.
 #[derive(Debug, Serialize)]
-struct Told {
+pub(crate) struct Told {
     version: u64,
     at: Timestamp,
     state: &'static str,
@@ -170,7 +186,13 @@ struct Told {
     order_id: Option<OrderId>,
 }
 
-fn event(checkout: &Checkout, progress: &Progress) -> String {
+/// As a server-sent event.
+fn event(told: &Told) -> String {
+    let data = serde_json::to_string(told).unwrap_or_default();
+    format!("id: {}\nevent: checkout\ndata: {data}\n\n", told.version)
+}
+
+fn told(checkout: &Checkout, progress: &Progress) -> Told {
     let attempt = checkout.attempts.iter().find(|it| it.n == progress.attempt);
     let went_wrong = matches!(
         progress.step,
@@ -180,7 +202,7 @@ fn event(checkout: &Checkout, progress: &Progress) -> String {
         ))
     );
     let failure = attempt.and_then(|it| it.failure).filter(|_| went_wrong);
-    let told = Told {
+    Told {
         version: progress.version,
         at: Timestamp(progress.at),
         state: progress.state.as_str(),
@@ -190,12 +212,7 @@ fn event(checkout: &Checkout, progress: &Progress) -> String {
         tries: progress.tries,
         code: failure.map(|failure| crate::wire::checkout::Failure::of(failure).code()),
         order_id: attempt.and_then(|it| order_by(checkout, it, progress)),
-    };
-    let data = serde_json::to_string(&told).unwrap_or_default();
-    format!(
-        "id: {}\nevent: checkout\ndata: {data}\n\n",
-        progress.version
-    )
+    }
 }
 
 /// The order of an attempt, from the moment it was made.

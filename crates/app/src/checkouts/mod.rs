@@ -1,6 +1,8 @@
 //! Checkouts: the commands on them, what they are decided against, and the end of those nobody goes on with.
 
 mod cancel;
+mod converted;
+mod drop_in;
 mod open;
 pub mod saga;
 mod tidy;
@@ -8,6 +10,7 @@ mod update;
 
 pub use cancel::CancelCheckout;
 pub(crate) use cancel::cancel_with_cart;
+pub use drop_in::OpenDropIn;
 pub use open::OpenCheckout;
 pub use tidy::{ExpireCheckout, tidy};
 pub use update::UpdateCheckout;
@@ -18,7 +21,7 @@ use crate::nouns::{Event, Key, Record};
 use crate::shop::{Decided, Shop};
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
-use cartwright_domain::cart::Cart;
+use cartwright_domain::cart::{Cart, Goods};
 use cartwright_domain::checkout::{self, Against, Change, Checkout, Fresh, Renewed, Rules, Terms};
 use cartwright_domain::inventory::{Held, Reserve, Sourcing, State as HoldState};
 use cartwright_domain::{CartId, CheckoutId, Refusal, ReservationId, Time};
@@ -76,12 +79,13 @@ pub fn reference(id: CheckoutId) -> SmolStr {
 }
 
 /// One write to a checkout: what is asked for, and with which identifiers.
-#[derive(Debug)]
 struct Writing<'a> {
     work: &'a Work,
     change: &'a Change,
     fresh: &'a Fresh,
     setting: &'a Setting,
+    /// What the catalogue offers in another currency, for carts of drop-in services.
+    prices: Option<&'a dyn Goods>,
     now: Time,
 }
 
@@ -110,12 +114,12 @@ impl Writing<'_> {
         decide: impl FnOnce(Against<'_>) -> Result<T, Refusal>,
     ) -> Result<T, Stop> {
         require_products(self.work, cart.lines.iter().map(|line| &line.sku))?;
-        let goods = Loaded {
+        let listed = Loaded {
             work: self.work,
             stock: &Stock::default(),
         };
         let against = Against {
-            goods: &goods,
+            goods: self.prices.unwrap_or(&listed),
             rules: &self.setting.rules,
             now: self.now,
         };

@@ -7,6 +7,7 @@ use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
+use cartwright_domain::cart::Cart;
 use cartwright_domain::checkout::{Change, Checkout, Fresh, State, expire};
 use cartwright_domain::{CartId, Refusal};
 use std::sync::Arc;
@@ -37,26 +38,38 @@ impl Command for OpenCheckout {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let cart = existing(work, self.cart_id)?;
-        let known = match work.checkout_of(&self.cart_id)? {
-            Some(id) => work.checkout(id)?,
-            None => None,
-        };
         let writing = Writing {
             work,
             change: &self.change,
             fresh: &self.fresh,
             setting: &self.setting,
+            prices: None,
             now: moment.now,
         };
-        match known.map(|known| (known, known.state_at(moment.now))) {
-            None => self.open(&writing, cart, None),
+        writing.go_on(cart, self.expected_version)
+    }
+}
+
+impl Writing<'_> {
+    /// The cart's open checkout, changed; a new one where there is none.
+    pub(super) fn go_on(
+        &self,
+        cart: &Cart,
+        expected_version: Option<u64>,
+    ) -> Result<Decided, Stop> {
+        let known = match self.work.checkout_of(&cart.id)? {
+            Some(id) => self.work.checkout(id)?,
+            None => None,
+        };
+        match known.map(|known| (known, known.state_at(self.now))) {
+            None => self.open_anew(cart, None, expected_version),
             Some((known, State::Expired | State::Cancelled)) => {
-                self.open(&writing, cart, Some(known))
+                self.open_anew(cart, Some(known), expected_version)
             }
             Some((known, State::Open)) => {
-                check_version(self.expected_version, known.version)?;
-                let events = match writing.update(known, cart)? {
-                    Some(renewed) => writing.events(known.id, Some(known), renewed)?,
+                check_version(expected_version, known.version)?;
+                let events = match self.update(known, cart)? {
+                    Some(renewed) => self.events(known.id, Some(known), renewed)?,
                     None => Vec::new(),
                 };
                 let target = Target {
@@ -72,37 +85,35 @@ impl Command for OpenCheckout {
                 | State::Completed
                 | State::NeedsAttention,
             )) => {
-                check_version(self.expected_version, known.version)?;
+                check_version(expected_version, known.version)?;
                 Err(Refusal::CartClosed {
-                    id: self.cart_id.to_string(),
-                    state: cart.state_at(moment.now).as_str(),
+                    id: cart.id.to_string(),
+                    state: cart.state_at(self.now).as_str(),
                     checkout_id: Some(known.id),
                 }
                 .into())
             }
         }
     }
-}
 
-impl OpenCheckout {
     /// A new one. One whose time is over ends before it, in the same transaction.
-    fn open(
+    fn open_anew(
         &self,
-        writing: &Writing<'_>,
-        cart: &cartwright_domain::cart::Cart,
+        cart: &Cart,
         over: Option<&Arc<Checkout>>,
+        expected_version: Option<u64>,
     ) -> Result<Decided, Stop> {
-        check_version(self.expected_version, 0)?;
-        let renewed = writing.open(cart)?;
+        check_version(expected_version, 0)?;
+        let renewed = self.open(cart)?;
         let mut events = Vec::new();
         if let Some(over) = over
-            && let Some(expired) = expire(over, writing.now)
+            && let Some(expired) = expire(over, self.now)
         {
-            events.extend(exchange(writing.work, held(over), None, writing.now)?);
+            events.extend(exchange(self.work, held(over), None, self.now)?);
             events.push(Event::Checkout(over.id, expired));
         }
         let id = self.fresh.checkout;
-        events.extend(writing.events(id, None, renewed)?);
+        events.extend(self.events(id, None, renewed)?);
         Ok(Decided {
             events,
             answer: Key::Checkout(id),

@@ -36,6 +36,7 @@ impl Command for UpdateCheckout {
             change: &self.change,
             fresh: &self.fresh,
             setting: &self.setting,
+            prices: None,
             now: moment.now,
         };
         let events = match writing.update(known, cart)? {

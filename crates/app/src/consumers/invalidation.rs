@@ -108,7 +108,11 @@ fn forget_event(committed: &Committed, event: &Event) {
             committed.forget(&Key::CreditNote(started.credit_note));
             committed.forget(&Key::Last(Series::CreditNote));
         }
-        Event::Order(_, order::Event::ReturnRequested { id, .. }) => {
+        Event::Order(
+            _,
+            order::Event::ReturnRequested { id, .. }
+            | order::Event::ExchangePlaced { back: id, .. },
+        ) => {
             committed.forget(&Key::Return(*id));
         }
         Event::WalletEntry(_, EntryEvent::Posted(data)) => {

@@ -23,6 +23,7 @@ pub(super) fn moved(movement: &Movement) -> proto::Moved {
         transfer_id: movement.transfer.map(|id| id.to_bytes().to_vec()),
         reason: movement.reason.as_ref().map(ToString::to_string),
         settings: movement.settings.map(settings),
+        accepted_shortage: movement.accepted_shortage,
         fills: movement
             .fills
             .iter()
@@ -108,6 +109,7 @@ pub(super) fn decode_moved(kind: &str, payload: &[u8]) -> Result<Movement, Bad> 
         },
         reason: message.reason.map(Into::into),
         settings: message.settings.as_ref().map(read_settings).transpose()?,
+        accepted_shortage: message.accepted_shortage,
         fills: fills.collect::<Result<_, Bad>>()?,
     })
 }

@@ -5,8 +5,8 @@ use super::{Bad, id, missing, order_back};
 use cartwright_domain::cart::LineId;
 use cartwright_domain::order::{Event, Line, Placed, Source, Tracking};
 use cartwright_domain::{
-    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, PaymentId, ReservationId, Sku,
-    StoreId,
+    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, OrderId, PaymentId,
+    ReservationId, Sku, StoreId,
 };
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -23,6 +23,11 @@ pub(super) fn type_of(event: &Event) -> &'static str {
         Event::ReturnRequested { .. } => "order.return_requested",
         Event::ReturnReceived { .. } => "order.return_received",
         Event::ReturnCancelled { .. } => "order.return_cancelled",
+        Event::ExchangeStarted(_) => "order.exchange_started",
+        Event::ExchangePlaced { .. } => "order.exchange_placed",
+        Event::ExchangeUndone { .. } => "order.exchange_undone",
+        Event::ExchangeCancelled { .. } => "order.exchange_cancelled",
+        Event::RefundResolved { .. } => "order.refund_resolved",
     }
 }
 
@@ -63,7 +68,12 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         | Event::RefundAnswered { .. }
         | Event::ReturnRequested { .. }
         | Event::ReturnReceived { .. }
-        | Event::ReturnCancelled { .. } => order_back::encode(event),
+        | Event::ReturnCancelled { .. }
+        | Event::ExchangeStarted(_)
+        | Event::ExchangePlaced { .. }
+        | Event::ExchangeUndone { .. }
+        | Event::ExchangeCancelled { .. }
+        | Event::RefundResolved { .. } => order_back::encode(event),
     }
 }
 
@@ -116,6 +126,7 @@ fn encode_placed(placed: &Placed) -> proto::OrderPlaced {
             .map(|id| id.to_bytes().to_vec())
             .collect(),
         reservation_id: placed.reservation.to_bytes().to_vec(),
+        exchange_of: placed.exchange_of.map(|id| id.to_bytes().to_vec()),
     }
 }
 
@@ -206,6 +217,10 @@ fn decode_placed(message: proto::OrderPlaced) -> Result<Placed, Bad> {
             ReservationId::from_slice,
             "reservation_id",
         )?,
+        exchange_of: message
+            .exchange_of
+            .map(|bytes| id(&bytes, OrderId::from_slice, "exchange_of"))
+            .transpose()?,
     })
 }
 

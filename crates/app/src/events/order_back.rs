@@ -3,8 +3,10 @@
 use super::order::{units, units_of};
 use super::{Bad, id, missing, unknown_type};
 use cartwright_domain::cart::LineId;
-use cartwright_domain::order::{Cause, Event, RefundLine, RefundStarted, RefundState};
-use cartwright_domain::{PaymentId, RefundId, ReturnId};
+use cartwright_domain::order::{
+    Cause, Event, ExchangeStarted, RefundLine, RefundStarted, RefundState, To,
+};
+use cartwright_domain::{CheckoutId, ExchangeId, OrderId, PaymentId, RefundId, ReturnId};
 use cartwright_proto::events as proto;
 use cartwright_proto::events::order_refund_started::Cause as WireCause;
 use prost::Message;
@@ -42,6 +44,33 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
             by: by.to_string(),
         }
         .encode_to_vec(),
+        Event::ExchangeStarted(started) => encode_exchange(started).encode_to_vec(),
+        Event::ExchangePlaced { id, order, back } => proto::OrderExchangePlaced {
+            id: id.to_bytes().to_vec(),
+            order_id: order.to_bytes().to_vec(),
+            return_id: back.to_bytes().to_vec(),
+        }
+        .encode_to_vec(),
+        Event::ExchangeUndone { id } => proto::OrderExchangeUndone {
+            id: id.to_bytes().to_vec(),
+        }
+        .encode_to_vec(),
+        Event::ExchangeCancelled { id } => proto::OrderExchangeCancelled {
+            id: id.to_bytes().to_vec(),
+        }
+        .encode_to_vec(),
+        Event::RefundResolved {
+            id,
+            state,
+            note,
+            by,
+        } => proto::OrderRefundResolved {
+            id: id.to_bytes().to_vec(),
+            state: state.as_str().to_owned(),
+            note: note.to_string(),
+            by: by.to_string(),
+        }
+        .encode_to_vec(),
         Event::Placed(_)
         | Event::Paid { .. }
         | Event::Fulfilled { .. }
@@ -56,23 +85,9 @@ fn encode_started(started: &RefundStarted) -> proto::OrderRefundStarted {
         id: started.id.to_bytes().to_vec(),
         amount: started.amount,
         shipping: started.shipping,
-        lines: started
-            .lines
-            .iter()
-            .map(|line| proto::OrderRefundLine {
-                line_id: line.id.0,
-                units: line.units,
-                amount: line.amount,
-            })
-            .collect(),
-        parts: started
-            .parts
-            .iter()
-            .map(|(payment, amount)| proto::OrderRefundPart {
-                payment_id: payment.to_bytes().to_vec(),
-                amount: *amount,
-            })
-            .collect(),
+        lines: encode_lines(&started.lines),
+        parts: encode_parts(&started.parts),
+        to: started.to.as_str().to_owned(),
         reason: started.reason.to_string(),
         credit_note: started.credit_note,
         asked_key: key.to_string(),
@@ -80,9 +95,45 @@ fn encode_started(started: &RefundStarted) -> proto::OrderRefundStarted {
         cause: started.cause.map(|cause| match cause {
             Cause::Cancelled => WireCause::Cancelled(true),
             Cause::Returned(id) => WireCause::ReturnId(id.to_bytes().to_vec()),
+            Cause::Exchanged(id) => WireCause::ExchangeId(id.to_bytes().to_vec()),
         }),
         by: started.by.to_string(),
     }
+}
+
+fn encode_exchange(started: &ExchangeStarted) -> proto::OrderExchangeStarted {
+    let (key, payload) = &started.asked;
+    proto::OrderExchangeStarted {
+        id: started.id.to_bytes().to_vec(),
+        return_id: started.return_id.to_bytes().to_vec(),
+        checkout_id: started.checkout.to_bytes().to_vec(),
+        lines: encode_lines(&started.lines),
+        credit: encode_parts(&started.credit),
+        due: started.due,
+        to: started.to.as_str().to_owned(),
+        asked_key: key.to_string(),
+        asked_payload: payload.to_string(),
+        by: started.by.to_string(),
+    }
+}
+
+fn encode_lines(lines: &[RefundLine]) -> Vec<proto::OrderRefundLine> {
+    let lines = lines.iter().map(|line| proto::OrderRefundLine {
+        line_id: line.id.0,
+        units: line.units,
+        amount: line.amount,
+    });
+    lines.collect()
+}
+
+fn encode_parts(parts: &[(PaymentId, i64)]) -> Vec<proto::OrderRefundPart> {
+    let parts = parts
+        .iter()
+        .map(|(payment, amount)| proto::OrderRefundPart {
+            payment_id: payment.to_bytes().to_vec(),
+            amount: *amount,
+        });
+    parts.collect()
 }
 
 /// One of these events.
@@ -124,20 +175,83 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
                 by: message.by.into(),
             }
         }
+        "order.exchange_started" => {
+            let message = proto::OrderExchangeStarted::decode(payload)?;
+            Event::ExchangeStarted(Box::new(decode_exchange(message)?))
+        }
+        "order.exchange_placed" => {
+            let message = proto::OrderExchangePlaced::decode(payload)?;
+            Event::ExchangePlaced {
+                id: id(&message.id, ExchangeId::from_slice, "id")?,
+                order: id(&message.order_id, OrderId::from_slice, "order_id")?,
+                back: id(&message.return_id, ReturnId::from_slice, "return_id")?,
+            }
+        }
+        "order.exchange_undone" => {
+            let message = proto::OrderExchangeUndone::decode(payload)?;
+            Event::ExchangeUndone {
+                id: id(&message.id, ExchangeId::from_slice, "id")?,
+            }
+        }
+        "order.exchange_cancelled" => {
+            let message = proto::OrderExchangeCancelled::decode(payload)?;
+            Event::ExchangeCancelled {
+                id: id(&message.id, ExchangeId::from_slice, "id")?,
+            }
+        }
+        "order.refund_resolved" => {
+            let message = proto::OrderRefundResolved::decode(payload)?;
+            Event::RefundResolved {
+                id: id(&message.id, RefundId::from_slice, "id")?,
+                state: RefundState::parse(&message.state).ok_or_else(|| missing("state"))?,
+                note: message.note.into(),
+                by: message.by.into(),
+            }
+        }
         other => return Err(unknown_type(other)),
     })
 }
 
-fn decode_started(message: proto::OrderRefundStarted) -> Result<RefundStarted, Bad> {
-    let parts = message.parts.iter().map(|part| {
-        let payment = id(&part.payment_id, PaymentId::from_slice, "payment_id")?;
-        Ok((payment, part.amount))
-    });
-    let lines = message.lines.iter().map(|line| RefundLine {
+fn decode_exchange(message: proto::OrderExchangeStarted) -> Result<ExchangeStarted, Bad> {
+    Ok(ExchangeStarted {
+        id: id(&message.id, ExchangeId::from_slice, "id")?,
+        return_id: id(&message.return_id, ReturnId::from_slice, "return_id")?,
+        checkout: id(&message.checkout_id, CheckoutId::from_slice, "checkout_id")?,
+        lines: decode_lines(&message.lines),
+        credit: decode_parts(&message.credit)?,
+        due: message.due,
+        to: decode_to(&message.to)?,
+        asked: (message.asked_key.into(), message.asked_payload.into()),
+        by: message.by.into(),
+    })
+}
+
+/// Empty in entries from before there was a choice.
+fn decode_to(word: &str) -> Result<To, Bad> {
+    if word.is_empty() {
+        return Ok(To::Original);
+    }
+    To::parse(word).ok_or_else(|| missing("to"))
+}
+
+fn decode_lines(lines: &[proto::OrderRefundLine]) -> Vec<RefundLine> {
+    let lines = lines.iter().map(|line| RefundLine {
         id: LineId(line.line_id),
         units: line.units,
         amount: line.amount,
     });
+    lines.collect()
+}
+
+fn decode_parts(parts: &[proto::OrderRefundPart]) -> Result<Vec<(PaymentId, i64)>, Bad> {
+    let parts = parts.iter().map(|part| {
+        let payment = id(&part.payment_id, PaymentId::from_slice, "payment_id")?;
+        Ok((payment, part.amount))
+    });
+    parts.collect()
+}
+
+fn decode_started(message: proto::OrderRefundStarted) -> Result<RefundStarted, Bad> {
     let cause = match &message.cause {
         None => None,
         Some(WireCause::Cancelled(_)) => Some(Cause::Cancelled),
@@ -146,6 +260,11 @@ fn decode_started(message: proto::OrderRefundStarted) -> Result<RefundStarted, B
             ReturnId::from_slice,
             "return_id",
         )?)),
+        Some(WireCause::ExchangeId(bytes)) => Some(Cause::Exchanged(id(
+            bytes,
+            ExchangeId::from_slice,
+            "exchange_id",
+        )?)),
     };
     let asked = (!message.asked_key.is_empty())
         .then(|| (message.asked_key.into(), message.asked_payload.into()));
@@ -153,8 +272,9 @@ fn decode_started(message: proto::OrderRefundStarted) -> Result<RefundStarted, B
         id: id(&message.id, RefundId::from_slice, "id")?,
         amount: message.amount,
         shipping: message.shipping,
-        lines: lines.collect(),
-        parts: parts.collect::<Result<_, Bad>>()?,
+        lines: decode_lines(&message.lines),
+        parts: decode_parts(&message.parts)?,
+        to: decode_to(&message.to)?,
         reason: message.reason.into(),
         credit_note: message.credit_note,
         asked,

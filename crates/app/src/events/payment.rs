@@ -1,8 +1,8 @@
 //! Payments, and that what a card is charged through was taken down or erased.
 
 use super::{Bad, id, missing, unknown_type};
-use cartwright_domain::payment::{Card, Decline, Event, Method, Question, Started};
-use cartwright_domain::{CheckoutId, Currency, Money};
+use cartwright_domain::payment::{Card, Decline, Event, Method, Origin, Question, Started};
+use cartwright_domain::{CheckoutId, Currency, Money, PaymentId};
 use cartwright_proto::events as proto;
 use prost::Message;
 use smol_str::SmolStr;
@@ -19,6 +19,10 @@ pub(super) fn type_of(event: &Event) -> &'static str {
         Event::Refused => "payment.refused",
         Event::Voided => "payment.voided",
         Event::Refunded { .. } => "payment.refunded",
+        Event::GivenElsewhere { .. } => "payment.given_elsewhere",
+        Event::Moved { .. } => "payment.moved",
+        Event::MovedBack { .. } => "payment.moved_back",
+        Event::Doubted => "payment.doubted",
         Event::Verified => "payment.verified",
     }
 }
@@ -34,6 +38,8 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
             is_fixed: started.is_fixed,
             amount: started.amount.minor,
             currency: started.amount.currency.to_string(),
+            origin_id: started.origin.map(|it| it.payment.to_bytes().to_vec()),
+            parent_id: started.origin.map(|it| it.parent.to_bytes().to_vec()),
         }
         .encode_to_vec(),
         Event::Asked(question) => proto::PaymentAsked {
@@ -55,9 +61,17 @@ pub(super) fn encode(event: &Event) -> Vec<u8> {
         }
         .encode_to_vec(),
         Event::Refunded { amount } => proto::PaymentRefunded { amount: *amount }.encode_to_vec(),
-        Event::Unclear | Event::Captured | Event::Refused | Event::Voided | Event::Verified => {
-            Vec::new()
+        Event::GivenElsewhere { amount } => {
+            proto::PaymentGivenElsewhere { amount: *amount }.encode_to_vec()
         }
+        Event::Moved { amount } => proto::PaymentMoved { amount: *amount }.encode_to_vec(),
+        Event::MovedBack { amount } => proto::PaymentMovedBack { amount: *amount }.encode_to_vec(),
+        Event::Unclear
+        | Event::Captured
+        | Event::Refused
+        | Event::Voided
+        | Event::Doubted
+        | Event::Verified => Vec::new(),
     }
 }
 
@@ -66,6 +80,13 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         "payment.started" => {
             let message = proto::PaymentStarted::decode(payload)?;
             let currency = Currency::new(&message.currency)?;
+            let origin = match (&message.origin_id, &message.parent_id) {
+                (Some(payment), Some(parent)) => Some(Origin {
+                    payment: id(payment, PaymentId::from_slice, "origin_id")?,
+                    parent: id(parent, PaymentId::from_slice, "parent_id")?,
+                }),
+                _ => None,
+            };
             Event::Started(Started {
                 checkout: id(&message.checkout_id, CheckoutId::from_slice, "checkout_id")?,
                 attempt: message.attempt,
@@ -73,6 +94,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
                 provider: message.provider.map(Into::into),
                 is_fixed: message.is_fixed,
                 amount: Money::new(message.amount, currency),
+                origin,
             })
         }
         "payment.asked" => {
@@ -100,10 +122,20 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<Event, Bad> {
         "payment.refunded" => Event::Refunded {
             amount: proto::PaymentRefunded::decode(payload)?.amount,
         },
+        "payment.given_elsewhere" => Event::GivenElsewhere {
+            amount: proto::PaymentGivenElsewhere::decode(payload)?.amount,
+        },
+        "payment.moved" => Event::Moved {
+            amount: proto::PaymentMoved::decode(payload)?.amount,
+        },
+        "payment.moved_back" => Event::MovedBack {
+            amount: proto::PaymentMovedBack::decode(payload)?.amount,
+        },
         "payment.unclear" => Event::Unclear,
         "payment.captured" => Event::Captured,
         "payment.refused" => Event::Refused,
         "payment.voided" => Event::Voided,
+        "payment.doubted" => Event::Doubted,
         "payment.verified" => Event::Verified,
         other => return Err(unknown_type(other)),
     })

@@ -2,10 +2,10 @@
 
 use super::{Bad, id, missing, unknown_type};
 use cartwright_domain::checkout::{
-    Attempt, AttemptState, Failure, FailureCode, SagaEvent, State, Step, StepState,
+    Attempt, AttemptState, ExchangeOf, Failure, FailureCode, SagaEvent, State, Step, StepState,
 };
 use cartwright_domain::payment::Decline;
-use cartwright_domain::{OrderId, PaymentId, QuoteId, ReservationId, Time};
+use cartwright_domain::{ExchangeId, OrderId, PaymentId, QuoteId, ReservationId, Time};
 use cartwright_proto::events as proto;
 use prost::Message;
 
@@ -43,6 +43,10 @@ pub(super) fn encode(event: &SagaEvent) -> Vec<u8> {
                 .collect(),
             order_by_ms: attempt.order_by.0,
             started_at_ms: attempt.started_at.0,
+            exchange_id: attempt
+                .exchange_of
+                .map(|it| it.exchange.to_bytes().to_vec()),
+            exchange_of: attempt.exchange_of.map(|it| it.order.to_bytes().to_vec()),
         }
         .encode_to_vec(),
         SagaEvent::Attached { key } => proto::CheckoutAttached {
@@ -90,6 +94,13 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<SagaEvent, Bad> {
                 .payments
                 .iter()
                 .map(|bytes| id(bytes, PaymentId::from_slice, "payments"));
+            let exchange_of = match (&message.exchange_id, &message.exchange_of) {
+                (Some(exchange), Some(order)) => Some(ExchangeOf {
+                    order: id(order, OrderId::from_slice, "exchange_of")?,
+                    exchange: id(exchange, ExchangeId::from_slice, "exchange_id")?,
+                }),
+                _ => None,
+            };
             SagaEvent::Began(Box::new(Attempt {
                 n: message.n,
                 state: AttemptState::Running,
@@ -102,6 +113,7 @@ pub(super) fn decode(kind: &str, payload: &[u8]) -> Result<SagaEvent, Bad> {
                     "reservation_id",
                 )?,
                 payments: payments.collect::<Result<_, _>>()?,
+                exchange_of,
                 order: None,
                 started_at: Time(message.started_at_ms),
                 order_by: Time(message.order_by_ms),

@@ -59,6 +59,24 @@ fn release(
     Ok(())
 }
 
+/// Those of which something was received anywhere. Drop-in services sell without stock what has none.
+pub(crate) fn stocked(work: &Work, asked: Vec<Asked>) -> Result<Vec<Asked>, Stop> {
+    let (mut stocked, mut missing) = (Vec::with_capacity(asked.len()), Vec::new());
+    for line in asked {
+        match work.stores_of(&line.sku) {
+            Ok(Some(stores)) if !stores.is_empty() => stocked.push(line),
+            Ok(_) => {}
+            Err(Stop::Need(keys)) => missing.extend(keys),
+            Err(refused) => return Err(refused),
+        }
+    }
+    if missing.is_empty() {
+        Ok(stocked)
+    } else {
+        Err(Stop::Need(missing))
+    }
+}
+
 fn level_key(line: &Asked, store: &cartwright_domain::StoreId) -> LevelKey {
     LevelKey {
         sku: line.sku.clone(),

@@ -116,6 +116,32 @@ impl Command for Configure {
     }
 }
 
+/// Accepts that more is promised than lies there; who was promised it is dealt with otherwise. Refused: `NotFound`, `InvalidState`
+/// when nothing is missing that was not accepted.
+#[derive(Debug)]
+pub struct AcceptShortage {
+    /// Which level.
+    pub level: LevelKey,
+    /// Why.
+    pub note: SmolStr,
+}
+
+impl Command for AcceptShortage {
+    fn plan(&self, keys: &mut Vec<Key>) {
+        plan_level(keys, &self.level);
+    }
+
+    fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
+        let level = require_level(work, &self.level)?;
+        let Some(movement) = inventory::accept_shortage(level, &self.note) else {
+            let detail = "nothing is missing there that was not accepted".to_owned();
+            let state = "closed";
+            return Err(Refusal::InvalidState { state, detail }.into());
+        };
+        Ok(answer(&self.level, movement))
+    }
+}
+
 fn answer(level: &LevelKey, movement: inventory::Movement) -> Decided {
     Decided {
         events: moved(level.clone(), movement),

@@ -9,8 +9,8 @@ mod take;
 mod transfers;
 
 pub use availability::{Availability, availability};
-pub(crate) use exchange::exchange;
-pub use levels::{Adjust, Configure, Count};
+pub(crate) use exchange::{exchange, stocked};
+pub use levels::{AcceptShortage, Adjust, Configure, Count};
 pub use reserve::{Place, Reserve};
 pub(crate) use settle::levels_held;
 pub use settle::{CHECKOUT, Expire, Extend, Settle};

@@ -3,6 +3,9 @@
 //! A letter is handed over before the cursor moves, so one may be sent twice after a crash, with the same `Message-ID`.
 
 mod letters;
+mod postbox;
+
+pub use postbox::Postbox;
 
 use crate::consumers::{Consumer, Place, Seen};
 use crate::events;
@@ -48,11 +51,12 @@ impl Notifier {
         &self,
         id: OrderId,
         event: &OrderEvent,
+        version: u64,
     ) -> Result<Option<(Contact, String, String)>, Fault> {
         let Some(Record::Order(order)) = self.shop.read_now(&Key::Order(id))? else {
             return Ok(None);
         };
-        let Some((subject, text)) = letters::of(&self.seller, &order, event) else {
+        let Some((subject, text)) = letters::of(&self.seller, &order, event, version) else {
             return Ok(None);
         };
         Ok(self
@@ -77,7 +81,8 @@ impl Notifier {
         let Some(Event::Order(id, event)) = events::decode(seen.entry)? else {
             return Ok(());
         };
-        let Some((contact, subject, text)) = self.letter(id, &event)? else {
+        let Some((contact, subject, text)) = self.letter(id, &event, seen.entry.stream_version)?
+        else {
             return Ok(());
         };
         let event_id = EventId::from_slice(&seen.entry.event_id)

@@ -2,17 +2,30 @@
 
 use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway, PaymentState};
 use cartwright_domain::Money;
-use cartwright_domain::order::{Refund, RefundPart, RefundState};
+use cartwright_domain::order::{RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
+use parking_lot::Mutex;
 
 /// One part of a refund, on its way to the provider of its payment.
 pub(super) struct Call<'a> {
     pub(super) gateway: &'a dyn PaymentGateway,
     pub(super) payment: &'a Payment,
-    pub(super) refund: &'a Refund,
+    /// The idempotency key: the same on every try.
+    pub(super) key: String,
     pub(super) part: &'a RefundPart,
     /// Whether somebody may have asked before, whose answer is not known.
     pub(super) is_retry: bool,
+    /// What the provider was last seen to show, and whether the part is in it.
+    pub(super) sighted: Mutex<Option<Sighted>>,
+}
+
+/// What a provider was last seen to show of a payment.
+#[derive(Debug, Clone)]
+pub(super) struct Sighted {
+    /// For people.
+    pub(super) text: String,
+    /// Whether the part that was asked for is in it.
+    pub(super) is_done: bool,
 }
 
 impl Call<'_> {
@@ -30,8 +43,7 @@ impl Call<'_> {
         }
         let id = self.payment.provider_id.as_deref()?;
         let amount = Money::new(self.part.amount, self.payment.amount.currency);
-        let key = self.refund.key(self.payment.id);
-        match self.gateway.refund(id, amount, &key).await {
+        match self.gateway.refund(id, amount, &self.key).await {
             // Its word alone is not enough: some say yes and do nothing.
             Ok(_) => match self.look().await {
                 Ok(Some(found)) if !self.shows(&found) => Some(RefundState::Unknown),
@@ -57,7 +69,26 @@ impl Call<'_> {
         let found = self.gateway.find_all(&reference).await.map_err(drop)?;
         let ours =
             |it: &GatewayPayment| Some(it.id.as_str()) == self.payment.provider_id.as_deref();
-        Ok(found.into_iter().find(ours))
+        let found = found.into_iter().find(ours);
+        *self.sighted.lock() = Some(self.sighting(found.as_ref()));
+        Ok(found)
+    }
+
+    fn sighting(&self, found: Option<&GatewayPayment>) -> Sighted {
+        let text = match found {
+            Some(it) => format!(
+                "{} {}, {} of {} refunded",
+                it.id,
+                it.state.name(),
+                it.refunded.minor,
+                it.captured.minor
+            ),
+            None => "nothing".to_owned(),
+        };
+        Sighted {
+            text,
+            is_done: found.is_some_and(|it| self.shows(it)),
+        }
     }
 
     /// Whether the part is in what went back there. Parts of one payment are asked for one after the other, so what is more than

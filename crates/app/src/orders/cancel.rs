@@ -2,13 +2,13 @@
 
 use super::refund::{Start, start};
 use super::stock::Levels;
-use super::{Target, after};
+use super::{Target, after, existing};
 use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::OrderId;
 use cartwright_domain::inventory::give_up;
-use cartwright_domain::order::{Cause, Order, cancel, owed};
+use cartwright_domain::order::{Cause, Order, To, cancel, owed, take_back};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -65,28 +65,49 @@ impl Command for RefundCancelled {
         let events = if order.owes && order.is_paid {
             pay_back(work, order, "", moment)?
         } else {
-            None
+            Vec::new()
         };
-        Ok(target.decided(events.into_iter().collect(), false))
+        Ok(target.decided(events, false))
     }
 }
 
-/// The refund of what was given up; none where nothing is owed.
+/// The refund of what was given up; none where nothing is owed. Nothing of an exchange is left when its units have not come yet:
+/// what they paid is their own order's again.
 fn pay_back(
     work: &Work,
     order: &Arc<Order>,
     by: &str,
     moment: &mut Moment<'_>,
-) -> Result<Option<Event>, Stop> {
+) -> Result<Vec<Event>, Stop> {
+    let taken_back = exchange_taken_back(work, order)?;
     let sum = owed(order);
     if sum.amount == 0 {
-        return Ok(None);
+        return Ok(taken_back.into_iter().collect());
     }
     let why = Start {
         reason: SmolStr::new_static("cancelled"),
         asked: None,
         cause: Some(Cause::Cancelled),
+        to: To::Original,
+        takes_back: taken_back.is_some(),
         by: by.into(),
     };
-    start(work, order, sum, why, moment).map(Some)
+    let mut events = start(work, order, sum, why, moment)?;
+    events.extend(taken_back);
+    Ok(events)
+}
+
+/// The end of the exchange that made an order, when that was given up as a whole and its units are still expected.
+fn exchange_taken_back(work: &Work, order: &Order) -> Result<Option<Event>, Stop> {
+    let Some(of) = order.exchange_of else {
+        return Ok(None);
+    };
+    let is_whole = order.lines.iter().all(|line| line.fulfilled == 0)
+        && order.refunds.iter().all(|refund| refund.is_void());
+    let exchanged = existing(work, of)?;
+    let Some(exchange) = exchanged.exchange_for(order.id).filter(|_| is_whole) else {
+        return Ok(None);
+    };
+    let event = take_back(exchanged, exchange.started.id);
+    Ok(event.map(|event| Event::Order(of, event)))
 }

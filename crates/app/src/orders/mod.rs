@@ -7,16 +7,21 @@ mod ask;
 mod cancel;
 mod document;
 mod driver;
+mod exchange;
 mod fulfill;
 mod refund;
+mod resolve;
 mod returns;
 mod stock;
 
 pub use cancel::{CancelOrder, RefundCancelled};
 pub use document::{DocumentKind, DocumentNumber};
-pub use driver::Refunds;
+pub use driver::{Overdue, Refunds};
+pub(crate) use exchange::exchanged;
 pub use fulfill::FulfillOrder;
+pub(crate) use refund::payments;
 pub use refund::{HearRefund, RefundOrder};
+pub use resolve::ResolveRefund;
 pub use returns::{CancelReturn, ReceiveReturn, RequestReturn};
 pub(crate) use stock::Levels;
 
@@ -56,7 +61,7 @@ impl Target {
     }
 }
 
-fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
+pub(crate) fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
     let found = work.order(&id)?;
     Ok(found.ok_or_else(|| Refusal::not_found("order", id))?)
 }

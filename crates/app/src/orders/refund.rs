@@ -5,24 +5,27 @@ use super::{Target, existing};
 use crate::nouns::{Event, Key, Series};
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
+use crate::wallets;
 use crate::work::{Stop, Work};
 use cartwright_domain::inventory::{give_up, restock};
 use cartwright_domain::order::{
-    self, Ask, Cause, Event as OrderEvent, Order, RefundStarted, RefundState, Sum, What, answered,
-    parts, sum,
+    self, Ask, Cause, Event as OrderEvent, Order, RefundStarted, RefundState, Sum, To, What,
+    answered, parts, sum,
 };
-use cartwright_domain::payment::{Event as PaymentEvent, Payment};
-use cartwright_domain::{OrderId, PaymentId, RefundId, Refusal};
-use smol_str::SmolStr;
+use cartwright_domain::payment::{Event as PaymentEvent, Method, Payment};
+use cartwright_domain::{Money, OrderId, PaymentId, RefundId, Refusal};
+use smol_str::{SmolStr, ToSmolStr};
 
 /// Starts a refund, or finds the one that the same request started. Refused: `KeyReused`, `NotFound` (`order`, `line`),
-/// `VersionConflict`, `ExceedsRemaining`, `PaymentCurrency`.
+/// `VersionConflict`, `Invalid` (`to`), `ExceedsRemaining`, `PaymentCurrency`.
 #[derive(Debug)]
 pub struct RefundOrder {
     /// Which order.
     pub order: Target,
     /// What goes back.
     pub ask: Ask,
+    /// Where it goes.
+    pub to: To,
     /// Whether the units it is for can be sold again.
     pub restock: bool,
     /// For people.
@@ -56,6 +59,10 @@ impl Command for RefundOrder {
             };
         }
         check_version(self.order.expected_version, order.version)?;
+        if self.to == To::Wallet && order.customer.is_none() {
+            let detail = "only an order with a customer_id can be paid back to a wallet";
+            return Err(Refusal::invalid("to", "customer_required", detail).into());
+        }
         let sum = sum(order, &self.ask)?;
         let mut levels = Levels::new(work, moment.now);
         let mut restocked = None;
@@ -71,10 +78,12 @@ impl Command for RefundOrder {
             reason: self.reason.clone(),
             asked: Some((self.key.clone(), self.body.clone())),
             cause: None,
+            to: self.to,
+            takes_back: false,
             by: self.by.clone(),
         };
         let mut events = levels.into_events();
-        events.push(start(work, order, sum, why, moment)?);
+        events.extend(start(work, order, sum, why, moment)?);
         events.extend(restocked);
         Ok(self.order.decided(events, true))
     }
@@ -86,37 +95,134 @@ pub(super) struct Start {
     pub(super) reason: SmolStr,
     pub(super) asked: Option<(SmolStr, SmolStr)>,
     pub(super) cause: Option<Cause>,
+    pub(super) to: To,
+    /// Whether what an exchange paid goes back to the order that it came from.
+    pub(super) takes_back: bool,
     pub(super) by: SmolStr,
 }
 
-/// The beginning of a refund, with the next number of a credit note.
+/// The beginning of a refund, with the next number of a credit note, and all of it that needs nobody outside.
 pub(super) fn start(
     work: &Work,
     order: &Order,
     sum: Sum,
     why: Start,
     moment: &mut Moment<'_>,
-) -> Result<Event, Stop> {
+) -> Result<Vec<Event>, Stop> {
+    let shares = parts(order, &payments(work, order)?, sum.amount)?;
+    start_of(work, order, sum, shares, why, moment)
+}
+
+/// The same, where it is known what each payment gives.
+pub(super) fn start_of(
+    work: &Work,
+    order: &Order,
+    sum: Sum,
+    parts: Vec<(PaymentId, i64)>,
+    why: Start,
+    moment: &mut Moment<'_>,
+) -> Result<Vec<Event>, Stop> {
     let payments = payments(work, order)?;
+    let takes_back = why.takes_back;
     let last = work.last(&Series::CreditNote)?.copied().unwrap_or(0);
     let started = RefundStarted {
         id: RefundId(moment.ids.fresh(moment.now)),
-        parts: parts(order, &payments, sum.amount)?,
+        parts,
         amount: sum.amount,
         shipping: sum.shipping,
         lines: sum.lines,
+        to: why.to,
         reason: why.reason,
         credit_note: last + 1,
         asked: why.asked,
         cause: why.cause,
         by: why.by,
     };
+    let settled = settle(work, order, &payments, &started, takes_back, moment)?;
     let event = OrderEvent::RefundStarted(Box::new(started));
-    Ok(Event::Order(order.id, event))
+    let mut events = vec![Event::Order(order.id, event)];
+    events.extend(settled);
+    Ok(events)
+}
+
+/// What goes back at once: into a wallet, or into another order.
+fn settle(
+    work: &Work,
+    order: &Order,
+    payments: &[&Payment],
+    started: &RefundStarted,
+    takes_back: bool,
+    moment: &mut Moment<'_>,
+) -> Result<Vec<Event>, Stop> {
+    let (mut events, mut credited) = (Vec::new(), 0);
+    for (id, amount) in &started.parts {
+        let (id, amount) = (*id, *amount);
+        let Some(payment) = payments.iter().find(|it| it.id == id) else {
+            continue;
+        };
+        let method = match payment.origin {
+            Some(origin) => work.payment(&origin.payment)?.map(|it| it.method),
+            None => Some(payment.method),
+        };
+        let given = match (started.to, method) {
+            _ if takes_back && payment.origin.is_some() => taken_back(payment, amount),
+            (To::Exchange, _) => vec![Event::Payment(id, PaymentEvent::Moved { amount })],
+            (To::Wallet | To::Original, Some(Method::Wallet)) => {
+                credited += amount;
+                returned(payment, amount)
+            }
+            (To::Wallet, _) => {
+                credited += amount;
+                let given = PaymentEvent::GivenElsewhere { amount };
+                vec![Event::Payment(id, given)]
+            }
+            (To::Original, _) => continue,
+        };
+        events.extend(given);
+        events.push(succeeded(order.id, started.id, id));
+    }
+    if let (true, Some(customer)) = (credited > 0, &order.customer) {
+        let back = wallets::Refund {
+            customer: customer.clone(),
+            amount: Money::new(credited, order.currency),
+            reference: started.id.to_smolstr(),
+            order: Some(order.id),
+        };
+        events.extend(wallets::refund(work, moment, back)?);
+    }
+    Ok(events)
+}
+
+fn succeeded(order: OrderId, id: RefundId, payment: PaymentId) -> Event {
+    let state = RefundState::Succeeded;
+    let answered = OrderEvent::RefundAnswered { id, payment, state };
+    Event::Order(order, answered)
+}
+
+/// Money of a payment went back the way it came; that of an exchange comes from the payment it began with.
+pub(super) fn returned(payment: &Payment, amount: i64) -> Vec<Event> {
+    let mut events = vec![Event::Payment(
+        payment.id,
+        PaymentEvent::Refunded { amount },
+    )];
+    if let Some(origin) = payment.origin {
+        let began = origin.payment;
+        events.push(Event::Payment(began, PaymentEvent::Refunded { amount }));
+        events.push(Event::Payment(began, PaymentEvent::MovedBack { amount }));
+    }
+    events
+}
+
+/// What an exchange paid is the exchanged order's again.
+fn taken_back(payment: &Payment, amount: i64) -> Vec<Event> {
+    let refunded = Event::Payment(payment.id, PaymentEvent::Refunded { amount });
+    let back = |parent| Event::Payment(parent, PaymentEvent::MovedBack { amount });
+    let parent = payment.origin.map(|it| back(it.parent));
+    [refunded].into_iter().chain(parent).collect()
 }
 
 /// What an order is paid with; asks for all that is missing at once.
-fn payments<'a>(work: &'a Work, order: &Order) -> Result<Vec<&'a Payment>, Stop> {
+pub(crate) fn payments<'a>(work: &'a Work, order: &Order) -> Result<Vec<&'a Payment>, Stop> {
     let missing: Vec<_> = order
         .payments
         .iter()
@@ -160,9 +266,9 @@ impl Command for HearRefund {
                 .refund(self.refund)
                 .and_then(|it| it.part(self.payment));
             if let (RefundState::Succeeded, Some(part)) = (self.state, part) {
-                let amount = part.amount;
-                let refunded = PaymentEvent::Refunded { amount };
-                events.push(Event::Payment(self.payment, refunded));
+                let payment = work.payment(&self.payment)?;
+                let payment = payment.ok_or_else(|| Refusal::not_found("payment", self.payment))?;
+                events.extend(returned(payment, part.amount));
             }
             events.push(Event::Order(self.order, event));
         }

@@ -9,8 +9,8 @@ use crate::work::{Stop, Work};
 use cartwright_domain::cart::LineId;
 use cartwright_domain::inventory::restock;
 use cartwright_domain::order::{
-    Ask, Cause, Order, RefundLine, SendBack, Shipping, What, came_from, cancel_return, receive,
-    request_return, sum, taken_to,
+    Ask, Cause, Order, RefundLine, ReturnState, SendBack, Shipping, Sum, To, What, came_from,
+    cancel_return, receive, request_return, sum, taken_to,
 };
 use cartwright_domain::{Refusal, ReturnId, StoreId};
 use smol_str::SmolStr;
@@ -105,7 +105,9 @@ impl Command for ReceiveReturn {
         let mut events = levels.into_events();
         let received = after(order, &event, moment.now);
         events.push(Event::Order(order.id, event));
-        if self.refund {
+        if received.exchange_of_return(self.id).is_some() {
+            events.extend(self.give_difference(work, &received, &came, moment)?);
+        } else if self.refund {
             events.extend(self.pay_back(work, &received, &came, moment)?);
         }
         Ok(self.order.decided(events, false))
@@ -120,7 +122,7 @@ impl ReceiveReturn {
         order: &Arc<Order>,
         came: &[(LineId, i64)],
         moment: &mut Moment<'_>,
-    ) -> Result<Option<Event>, Stop> {
+    ) -> Result<Vec<Event>, Stop> {
         let unpaid = came.iter().filter_map(|(id, units)| {
             let line = order.line(*id)?;
             let units = (line.quantity - line.refunded).min(*units);
@@ -128,13 +130,15 @@ impl ReceiveReturn {
         });
         let lines: Vec<_> = unpaid.collect();
         if lines.is_empty() || order.money_left() == 0 {
-            return Ok(None);
+            return Ok(Vec::new());
         }
         let reason = order.return_of(self.id).map(|it| it.reason.clone());
         let why = Start {
             reason: reason.unwrap_or_default(),
             asked: None,
             cause: Some(Cause::Returned(self.id)),
+            to: To::Original,
+            takes_back: false,
             by: self.by.clone(),
         };
         let ask = Ask {
@@ -149,7 +153,38 @@ impl ReceiveReturn {
                 .sum::<i64>(),
             sum.amount
         );
-        start(work, order, sum, why, moment).map(Some)
+        start(work, order, sum, why, moment)
+    }
+
+    /// What the units that came were paid more than those that they were exchanged for.
+    fn give_difference(
+        &self,
+        work: &Work,
+        order: &Arc<Order>,
+        came: &[(LineId, i64)],
+        moment: &mut Moment<'_>,
+    ) -> Result<Vec<Event>, Stop> {
+        let Some(exchange) = order.exchange_of_return(self.id) else {
+            return Ok(Vec::new());
+        };
+        let amount = exchange.due_for(came).min(order.money_left());
+        if amount <= 0 {
+            return Ok(Vec::new());
+        }
+        let why = Start {
+            reason: SmolStr::new_static("exchange"),
+            asked: None,
+            cause: Some(Cause::Returned(self.id)),
+            to: exchange.started.to,
+            takes_back: false,
+            by: self.by.clone(),
+        };
+        let sum = Sum {
+            amount,
+            shipping: 0,
+            lines: Vec::new(),
+        };
+        start(work, order, sum, why, moment)
     }
 }
 
@@ -171,6 +206,16 @@ impl Command for CancelReturn {
 
     fn decide(&self, work: &Work, _: &mut Moment<'_>) -> Result<Decided, Stop> {
         let order = self.order.find(work)?;
+        let exchange = order.exchange_of_return(self.id);
+        if let Some(made) = exchange
+            .filter(|it| order.awaits(it))
+            .and_then(|it| it.order)
+        {
+            let state = ReturnState::Requested.as_str();
+            let detail =
+                format!("other units were exchanged for these: cancel order {made} instead");
+            return Err(Refusal::InvalidState { state, detail }.into());
+        }
         let event = cancel_return(order, self.id, &self.by)?;
         let events = event.map(|event| Event::Order(order.id, event));
         Ok(self.order.decided(events.into_iter().collect(), false))

@@ -24,6 +24,13 @@ pub trait PaymentGateway: Debug + Send + Sync {
     /// The configured name, as in `{provider}` of the HTTP contract.
     fn name(&self) -> &str;
 
+    /// What stands in for a card of a brand (`visa`, `mastercard`) where only its number is known, which never leaves this
+    /// process. `None`: this provider takes cards through its own form in the buyer's browser alone.
+    fn stand_in(&self, brand: &str) -> Option<&'static str> {
+        let _ = brand;
+        None
+    }
+
     /// Holds `amount` on the card behind `token`, for later capture, within `timeout` or the configured one if that is
     /// shorter.
     ///

@@ -147,6 +147,9 @@ pub trait ReadStore: Send + Sync {
         limit: usize,
     ) -> Result<Page<Record>, Fault>;
 
+    /// Levels of which more is promised than lies there, in the order of their SKUs and locations: the first page.
+    fn list_shortages(&self, limit: usize) -> Result<Page<Record>, Fault>;
+
     /// Carts of a customer, oldest first.
     fn list_carts(
         &self,

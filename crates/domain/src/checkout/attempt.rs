@@ -2,7 +2,7 @@
 
 use crate::payment::Decline;
 use crate::words::words;
-use crate::{OrderId, PaymentId, QuoteId, ReservationId, Time};
+use crate::{ExchangeId, OrderId, PaymentId, QuoteId, ReservationId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -96,6 +96,15 @@ pub struct Failure {
     pub reason: Option<Decline>,
 }
 
+/// Which exchange an attempt pays for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExchangeOf {
+    /// The order whose units come back.
+    pub order: OrderId,
+    /// Which of its exchanges.
+    pub exchange: ExchangeId,
+}
+
 /// One attempt.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
@@ -114,6 +123,9 @@ pub struct Attempt {
     /// How it is paid, in the order in which it is asked for. Empty when there is nothing to pay.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub payments: Vec<PaymentId>,
+    /// The exchange that it pays for; `None` for a purchase.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<ExchangeOf>,
     /// The order it made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub order: Option<OrderId>,

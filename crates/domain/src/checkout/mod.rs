@@ -24,7 +24,8 @@ mod shipping;
 
 pub use advance::SagaEvent;
 pub use attempt::{
-    Attempt, AttemptState, Failure, FailureCode, Message, Progress, REMEMBERED, Step, StepState,
+    Attempt, AttemptState, ExchangeOf, Failure, FailureCode, Message, Progress, REMEMBERED, Step,
+    StepState,
 };
 pub use cancel::{cancel, cancel_with_cart};
 pub use change::{Against, Change, Fresh};

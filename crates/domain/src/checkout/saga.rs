@@ -100,7 +100,7 @@ fn back(payments: &[&Payment]) -> Next {
         let wanted = match payment.state {
             _ if payment.captured > payment.refunded => Question::Refund,
             _ if payment.captured > 0 => continue,
-            State::Authorized if payment.method == Method::Wallet => Question::Void,
+            State::Authorized if payment.method != Method::Card => Question::Void,
             _ if payment.is_released || !payment.was_asked => continue,
             _ => Question::Void,
         };

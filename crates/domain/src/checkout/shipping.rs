@@ -1,6 +1,6 @@
 //! What sending costs: flat rates by currency, as configured; and the other rules of checkouts.
 
-use crate::Currency;
+use crate::{Currency, Money, conversion};
 use serde::{Deserialize, Serialize};
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -52,6 +52,22 @@ impl Rates {
             }
         }
         Ok(Self(rates))
+    }
+
+    /// The options of one currency, priced in another by the table of [`crate::conversion`]; those that it cannot price are
+    /// left out.
+    #[must_use]
+    pub fn converted(&self, from: Currency, to: Currency) -> Self {
+        let of = self.0.iter().filter(|(known, _)| *known == from);
+        let converted = of.filter_map(|(_, option)| {
+            let price = conversion::converted(Money::new(option.price, from), to)?.minor;
+            let option = ShippingOption {
+                price,
+                ..option.clone()
+            };
+            Some((to, option))
+        });
+        Self(converted.collect())
     }
 
     /// The options of a currency, the cheapest first, else in the order of the list.
@@ -129,6 +145,20 @@ mod tests {
         assert_eq!(shown("EUR"), [row("express", "Express", 1299)]);
         assert_eq!(shown("JPY"), []);
         assert_eq!(Rates::parse(""), Ok(Rates::default()));
+    }
+
+    #[test]
+    fn prices_its_options_in_another_currency() {
+        let rates = Rates::parse("express=USD:1499 EUR:1, standard=USD:599");
+        let rates = rates.unwrap_or_else(|error| panic!("{error}"));
+        let priced = |to| -> Vec<_> {
+            let rates = rates.converted(currency("USD"), currency(to));
+            let options = rates.options(currency(to)).into_iter();
+            options.map(|it| it.price).collect()
+        };
+        assert_eq!(priced("EUR"), [530, 1326]);
+        assert_eq!(priced("USD"), [599, 1499]);
+        assert_eq!(priced("KWD"), [0_i64; 0]);
     }
 
     #[test]

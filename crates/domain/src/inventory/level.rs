@@ -1,5 +1,6 @@
 //! A stock level and its movements. Every change of a level is one movement and raises its version by one.
 
+use super::Shortage;
 use crate::entity::Entity;
 use crate::{ReservationId, Sku, StoreId, Time, TransferId};
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,9 @@ pub struct Level {
     /// Who waits for receipts, first come first served.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub waiting: Vec<(ReservationId, i64)>,
+    /// Set as long as more is promised than lies there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortage: Option<Shortage>,
     /// When it last changed.
     pub updated_at: Time,
     /// Raised by each movement.
@@ -91,6 +95,7 @@ impl Level {
             backordered: 0,
             settings: Settings::default(),
             waiting: Vec::new(),
+            shortage: None,
             updated_at: Time(0),
             version: 0,
         }
@@ -251,6 +256,8 @@ pub struct Movement {
     pub reason: Option<SmolStr>,
     /// The settings after it, when they changed.
     pub settings: Option<Settings>,
+    /// How many missing units somebody has accepted.
+    pub accepted_shortage: Option<i64>,
     /// Who of the waiting got how many units.
     pub fills: Vec<(ReservationId, i64)>,
 }
@@ -270,6 +277,7 @@ impl Entity for Level {
             level.settings = settings;
         }
         queue(level, movement);
+        level.note_shortage(movement.accepted_shortage, at);
         level.updated_at = at;
         level.version += 1;
     }

@@ -11,6 +11,7 @@ mod level;
 mod reservation;
 mod reserve;
 mod settle;
+mod shortage;
 mod sourcing;
 mod transfer;
 
@@ -24,6 +25,7 @@ pub use level::{
 pub use reservation::{Asked, Event as ReservationEvent, Held, Reservation, State};
 pub use reserve::{Reserve, reserve};
 pub use settle::{Ended, Ending, end, extend};
+pub use shortage::{Shortage, accept_shortage};
 pub use sourcing::{Candidate, Sourcing, available, source};
 pub use transfer::{
     Event as TransferEvent, State as TransferState, Transfer, cancel, receive, start,

@@ -1,12 +1,13 @@
 //! What happens to an order.
 
+use super::exchange::ExchangeStarted;
 use super::refund::{RefundStarted, RefundState};
 use super::{Line, Tracking};
 use crate::cart::LineId;
 use crate::checkout::Totals;
 use crate::{
-    CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, PaymentId, RefundId,
-    ReservationId, ReturnId, StoreId,
+    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, FulfillmentId, OrderId,
+    PaymentId, RefundId, ReservationId, ReturnId, StoreId,
 };
 use smol_str::SmolStr;
 
@@ -37,6 +38,8 @@ pub struct Placed {
     pub payments: Vec<PaymentId>,
     /// The hold that became its own.
     pub reservation: ReservationId,
+    /// The order whose units come back for it.
+    pub exchange_of: Option<OrderId>,
 }
 
 /// What happens to an order.
@@ -114,6 +117,39 @@ pub enum Event {
         /// Who called it off.
         by: SmolStr,
     },
+    /// Units shall come back for others; the new order is being paid for.
+    ExchangeStarted(Box<ExchangeStarted>),
+    /// The new order is paid, and the units are expected back.
+    ExchangePlaced {
+        /// Which exchange.
+        id: ExchangeId,
+        /// The new order.
+        order: OrderId,
+        /// The return.
+        back: ReturnId,
+    },
+    /// The new order was not paid: nothing of the exchange is left.
+    ExchangeUndone {
+        /// Which exchange.
+        id: ExchangeId,
+    },
+    /// The new order was given up before the units came back: they are not expected any more, and what was paid for them is this
+    /// order's again.
+    ExchangeCancelled {
+        /// Which exchange.
+        id: ExchangeId,
+    },
+    /// Somebody has settled by hand what no provider would say.
+    RefundResolved {
+        /// Which refund.
+        id: RefundId,
+        /// What became of its open parts.
+        state: RefundState,
+        /// Why.
+        note: SmolStr,
+        /// Who.
+        by: SmolStr,
+    },
 }
 
 impl Event {
@@ -130,6 +166,11 @@ impl Event {
             Self::ReturnRequested { .. } => "return_requested",
             Self::ReturnReceived { .. } => "return_received",
             Self::ReturnCancelled { .. } => "return_cancelled",
+            Self::ExchangeStarted(_) => "exchange_started",
+            Self::ExchangePlaced { .. } => "exchange_placed",
+            Self::ExchangeUndone { .. } => "exchange_undone",
+            Self::ExchangeCancelled { .. } => "exchange_cancelled",
+            Self::RefundResolved { .. } => "refund_resolved",
         }
     }
 }

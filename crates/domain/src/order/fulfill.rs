@@ -75,7 +75,7 @@ pub fn fulfill(order: &Order, ship: &Ship) -> Result<Shipped, Refusal> {
                 }
             }
         }
-        if left > 0 {
+        if left > 0 && !line.is_untracked() {
             // Promised beyond stock, and not received yet.
             return Err(Refusal::short(&line.sku, *wanted, *wanted - left));
         }

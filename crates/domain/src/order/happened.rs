@@ -15,7 +15,7 @@ pub struct Happened {
     /// Who did it; `None`: the shop itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub by: Option<SmolStr>,
-    /// The fulfilment, refund or return that it was about.
+    /// The fulfilment, refund, return or exchange that it was about.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<SmolStr>,
 }
@@ -37,6 +37,11 @@ impl Happened {
             Event::Cancelled { by } => (Some(by), None),
             Event::RefundStarted(started) => (Some(&started.by), Some(started.id.to_smolstr())),
             Event::RefundAnswered { id, .. } => (None, Some(id.to_smolstr())),
+            Event::RefundResolved { id, by, .. } => (Some(by), Some(id.to_smolstr())),
+            Event::ExchangeStarted(started) => (Some(&started.by), Some(started.id.to_smolstr())),
+            Event::ExchangePlaced { id, .. }
+            | Event::ExchangeUndone { id }
+            | Event::ExchangeCancelled { id } => (None, Some(id.to_smolstr())),
             Event::ReturnRequested { id, by, .. }
             | Event::ReturnReceived { id, by, .. }
             | Event::ReturnCancelled { id, by } => (Some(by), Some(id.to_smolstr())),

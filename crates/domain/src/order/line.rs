@@ -54,6 +54,12 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether nothing was ever received of it where it was sold: its units lie nowhere, and leave no stock. Only carts of
+    /// drop-in services sell such things.
+    pub fn is_untracked(&self) -> bool {
+        self.sources.is_empty() && self.shipped.is_empty()
+    }
+
     /// How many units have neither left nor been given up.
     pub fn open(&self) -> i64 {
         self.quantity - self.fulfilled - self.cancelled

@@ -4,6 +4,7 @@
 
 mod cancel;
 mod event;
+mod exchange;
 mod fulfill;
 mod happened;
 mod line;
@@ -21,13 +22,14 @@ mod state;
 
 pub use cancel::{Cancelled, cancel};
 pub use event::{Event, Placed};
+pub use exchange::{Exchange, ExchangeStarted, ExchangeState, Swap, Swapped, swap, take_back};
 pub use fulfill::{Ship, Shipped, fulfill};
 pub use happened::Happened;
 pub use line::{Line, Source};
 pub use order::{Fulfillment, Order, Tracking};
 pub use refund::{
-    Ask, Cause, Refund, RefundLine, RefundPart, RefundStarted, RefundState, Shipping, Sum, What,
-    answered, owed, parts, sum,
+    Ask, Cause, Refund, RefundLine, RefundPart, RefundStarted, RefundState, Shipping, Sum, To,
+    What, answered, owed, parts, resolved, sum,
 };
 pub use restock::{Restocked, restock};
 pub use returns::{

@@ -1,6 +1,7 @@
 //! The order, and its state after what happens to it.
 
 use super::event::{Event, Placed};
+use super::exchange::{Exchange, ExchangeState};
 use super::line::{Line, Source};
 use super::refund::{Refund, RefundStarted, RefundState};
 use super::returns::{Return, ReturnState};
@@ -95,6 +96,12 @@ pub struct Order {
     /// Units that come or came back, oldest first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub returns: Vec<Return>,
+    /// The order whose units come back for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exchange_of: Option<OrderId>,
+    /// Units that come or came back for others, oldest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exchanges: Vec<Exchange>,
     /// Whether it was given up before its money was taken, which then goes back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub owes: bool,
@@ -171,6 +178,23 @@ impl Entity for Order {
             Event::ReturnCancelled { id, .. } => {
                 order.end_return(*id, ReturnState::Cancelled, &[], at);
             }
+            Event::ExchangeStarted(started) => {
+                order.exchanges.push(Exchange::begun(started, at));
+            }
+            Event::ExchangePlaced {
+                id, order: made, ..
+            } => {
+                order.exchange_stands(*id, *made, at);
+            }
+            Event::ExchangeUndone { id } => order.exchange_ends(*id, ExchangeState::Undone),
+            Event::ExchangeCancelled { id } => order.exchange_taken_back(*id, at),
+            Event::RefundResolved { id, state, .. } => {
+                let open = order.refund(*id).into_iter().flat_map(|it| &it.parts);
+                let open = open.filter(|part| part.state.is_open());
+                for payment in open.map(|part| part.payment).collect::<Vec<_>>() {
+                    order.refund_goes_on(*id, payment, *state, at);
+                }
+            }
         }
         if order.state == State::Placed && order.is_paid && order.is_fulfilled() {
             order.state = order.end();
@@ -205,6 +229,8 @@ impl Order {
             fulfillments: Vec::new(),
             refunds: Vec::new(),
             returns: Vec::new(),
+            exchange_of: placed.exchange_of,
+            exchanges: Vec::new(),
             owes: false,
             history: vec![Happened::placed(at)],
             placed_at: at,
@@ -281,7 +307,7 @@ impl Order {
         }
     }
 
-    fn end_return(
+    pub(super) fn end_return(
         &mut self,
         id: ReturnId,
         state: ReturnState,
@@ -305,6 +331,11 @@ impl Order {
                     known.refund = Some(started.id);
                 }
             }
+            Some(Cause::Exchanged(id)) => {
+                if let Some(known) = self.exchanges.iter_mut().find(|it| it.started.id == id) {
+                    known.refund = Some(started.id);
+                }
+            }
             None => {}
         }
     }
@@ -325,7 +356,7 @@ impl Order {
     }
 
     /// Counts the units of a refund, or takes them out of the count.
-    fn count_refunded(&mut self, id: RefundId, sign: i64) {
+    pub(super) fn count_refunded(&mut self, id: RefundId, sign: i64) {
         let Some(refund) = self.refunds.iter().find(|it| it.id == id) else {
             return;
         };
@@ -373,10 +404,11 @@ impl Order {
             .iter()
             .filter(|it| it.state == ReturnState::Requested);
         let lines = open.flat_map(|it| &it.lines);
-        lines
+        let asked: i64 = lines
             .filter(|(line, _)| *line == id)
             .map(|(_, units)| units)
-            .sum()
+            .sum();
+        asked + self.units_aside(id)
     }
 
     /// How much of what was taken has neither gone back nor is on its way, in minor units.
@@ -385,7 +417,7 @@ impl Order {
             return 0;
         }
         let gone: i64 = self.refunds.iter().map(Refund::counted).sum();
-        self.totals.total - gone
+        self.totals.total - gone - self.money_aside()
     }
 
     /// How much of what sending cost has neither gone back nor is on its way, in minor units.

@@ -4,7 +4,7 @@ use super::{Event, Order};
 use crate::cart::LineId;
 use crate::payment::Payment;
 use crate::words::words;
-use crate::{Money, PaymentId, RefundId, Refusal, ReturnId, Time};
+use crate::{ExchangeId, Money, PaymentId, RefundId, Refusal, ReturnId, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 
@@ -66,6 +66,37 @@ pub enum Cause {
     Cancelled,
     /// Units came back.
     Returned(ReturnId),
+    /// Units are exchanged for others.
+    Exchanged(ExchangeId),
+}
+
+/// Where money goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum To {
+    /// To what it was paid with.
+    #[default]
+    Original,
+    /// To the customer's wallet.
+    Wallet,
+    /// Into a new order, for which units come back.
+    Exchange,
+}
+
+words!(To {
+    Original = "original",
+    Wallet = "wallet",
+    Exchange = "exchange",
+});
+
+impl To {
+    #[allow(
+        clippy::trivially_copy_pass_by_ref,
+        reason = "the signature serde asks for"
+    )]
+    pub(super) fn is_original(&self) -> bool {
+        *self == Self::Original
+    }
 }
 
 /// What a refund begins with.
@@ -81,6 +112,8 @@ pub struct RefundStarted {
     pub lines: Vec<RefundLine>,
     /// What each payment gives: payment, and how much.
     pub parts: Vec<(PaymentId, i64)>,
+    /// Where it goes.
+    pub to: To,
     /// For people.
     pub reason: SmolStr,
     /// Number of its credit note, rising without gaps.
@@ -109,6 +142,9 @@ pub struct Refund {
     /// What each payment gives.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<RefundPart>,
+    /// Where it goes.
+    #[serde(default, skip_serializing_if = "To::is_original")]
+    pub to: To,
     /// For people.
     pub reason: SmolStr,
     /// Number of its credit note.
@@ -139,6 +175,7 @@ impl Refund {
             shipping: started.shipping,
             lines: started.lines.clone(),
             parts: parts.collect(),
+            to: started.to,
             reason: started.reason.clone(),
             credit_note: started.credit_note,
             asked: started.asked.clone(),
@@ -245,9 +282,10 @@ pub fn sum(order: &Order, ask: &Ask) -> Result<Sum, Refusal> {
                 let line = order
                     .line(*id)
                     .ok_or_else(|| Refusal::not_found("line", id))?;
-                within(*units, line.quantity - line.refunded)?;
+                let before = line.refunded + order.units_aside(*id);
+                within(*units, line.quantity - before)?;
                 let upto = |units| part_of(line.total, units, line.quantity);
-                let value = upto(line.refunded + units) - upto(line.refunded);
+                let value = upto(before + units) - upto(before);
                 amount += value;
                 lines.push(RefundLine {
                     id: *id,
@@ -318,7 +356,7 @@ pub fn parts(
             .filter(|part| part.state != RefundState::Failed)
             .map(|part| part.amount)
             .sum();
-        let given = left.min(payment.captured - gone);
+        let given = left.min(payment.captured - gone - order.taken_aside(payment.id));
         if given > 0 {
             left -= given;
             parts.push((payment.id, given));
@@ -345,8 +383,25 @@ pub fn answered(
     is_news.then_some(Event::RefundAnswered { id, payment, state })
 }
 
+/// What a decision by hand changes: every open part. `None` when none is open.
+pub fn resolved(
+    order: &Order,
+    id: RefundId,
+    state: RefundState,
+    note: &str,
+    by: &str,
+) -> Option<Event> {
+    let refund = order.refund(id)?;
+    refund.state().is_open().then(|| Event::RefundResolved {
+        id,
+        state,
+        note: note.into(),
+        by: by.into(),
+    })
+}
+
 /// floor(total * units / of).
-fn part_of(total: i64, units: i64, of: i64) -> i64 {
+pub(super) fn part_of(total: i64, units: i64, of: i64) -> i64 {
     let part = i128::from(total) * i128::from(units) / i128::from(of.max(1));
     i64::try_from(part).unwrap_or(total)
 }

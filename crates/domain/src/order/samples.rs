@@ -73,6 +73,7 @@ pub(super) fn placed() -> Order {
         },
         payments: vec![PaymentId(1), PaymentId(2)],
         reservation: ReservationId(1),
+        exchange_of: None,
     };
     let mut state = None;
     Order::apply(&mut state, &ID, &Event::Placed(Box::new(placed)), Time(0));
@@ -104,6 +105,7 @@ pub(super) fn payments() -> Vec<Payment> {
                 provider: Some("sim".into()),
                 is_fixed: false,
                 amount: usd(minor),
+                origin: None,
             };
             let mut state = None;
             for event in [PaymentEvent::Started(started), PaymentEvent::Captured] {

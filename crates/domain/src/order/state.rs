@@ -60,7 +60,7 @@ impl PaymentState {
         for payment in payments {
             any = true;
             captured += payment.captured;
-            refunded += payment.refunded;
+            refunded += payment.returned();
             is_open |= !matches!(
                 payment.state,
                 payment::State::Voided | payment::State::Declined

@@ -15,6 +15,8 @@ pub enum Method {
     Card,
     /// From the customer's wallet in this shop.
     Wallet,
+    /// By what was paid for the units of another order that come back for these.
+    Exchange,
 }
 
 /// Where a payment stands, as far as this shop knows.
@@ -61,7 +63,11 @@ pub enum Decline {
     Unavailable,
 }
 
-words!(Method { Card = "card", Wallet = "wallet" });
+words!(Method {
+    Card = "card",
+    Wallet = "wallet",
+    Exchange = "exchange"
+});
 words!(State {
     Pending = "pending",
     Unknown = "unknown",
@@ -92,6 +98,15 @@ pub struct Card {
     pub last4: SmolStr,
 }
 
+/// Where the money of an exchange comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The card or wallet that was charged in the beginning, and is asked when money goes back.
+    pub payment: PaymentId,
+    /// The payment of the order that is exchanged: the same one, unless that order was an exchange too.
+    pub parent: PaymentId,
+}
+
 /// What a payment begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Started {
@@ -107,6 +122,8 @@ pub struct Started {
     pub is_fixed: bool,
     /// How much; more than 0.
     pub amount: Money,
+    /// Where the money of an exchange comes from; `None` otherwise.
+    pub origin: Option<Origin>,
 }
 
 /// Money asked of somebody.
@@ -156,6 +173,15 @@ pub struct Payment {
     /// How much of that was given back.
     #[serde(default, skip_serializing_if = "is_nothing")]
     pub refunded: i64,
+    /// How much of it was given back otherwise than through its provider: to the customer's wallet, or by hand.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub elsewhere: i64,
+    /// How much of it pays for other orders, for which units were exchanged.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub moved: i64,
+    /// Where the money of an exchange comes from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
     /// Why it was declined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
@@ -221,6 +247,23 @@ pub enum Event {
         /// How much, in minor units.
         amount: i64,
     },
+    /// A part of what was taken was given back otherwise: to the customer's wallet, or by hand.
+    GivenElsewhere {
+        /// How much, in minor units.
+        amount: i64,
+    },
+    /// A part of what was taken pays for another order, for which units were exchanged.
+    Moved {
+        /// How much, in minor units.
+        amount: i64,
+    },
+    /// A part of that pays for nothing else any more.
+    MovedBack {
+        /// How much, in minor units.
+        amount: i64,
+    },
+    /// What the provider shows must be compared again.
+    Doubted,
     /// The provider shows the same as is recorded here.
     Verified,
 }
@@ -282,8 +325,14 @@ impl Entity for Payment {
                 payment.settle(State::Captured);
                 payment.refunded += amount;
                 payment.verified = false;
+            }
+            Event::GivenElsewhere { amount } => {
+                payment.elsewhere += amount;
                 payment.verified = false;
             }
+            Event::Moved { amount } => payment.moved += amount,
+            Event::MovedBack { amount } => payment.moved -= amount,
+            Event::Doubted => payment.verified = false,
             Event::Verified => payment.verified = true,
         }
     }
@@ -313,6 +362,9 @@ impl Payment {
             amount: started.amount,
             captured: 0,
             refunded: 0,
+            elsewhere: 0,
+            moved: 0,
+            origin: started.origin,
             decline: None,
             card: None,
             verified: false,
@@ -335,13 +387,22 @@ impl Payment {
         self.tries = 0;
     }
 
+    /// How much of what was taken does not pay for its order any more, in minor units.
+    pub fn returned(&self) -> i64 {
+        self.refunded + self.elsewhere + self.moved
+    }
+
     /// Whether something may be held or was taken under it at its provider.
     pub fn is_open(&self) -> bool {
         self.asked.is_some() || self.state == State::Authorized
     }
 
-    /// Whether it has come to an end that its provider was not yet seen to agree with.
+    /// Whether it has come to an end that its provider was not yet seen to agree with; or, of one that no checkout looks
+    /// after, whether it has not ended.
     pub fn is_unverified(&self) -> bool {
+        if self.is_by_itself() && self.is_open() {
+            return true;
+        }
         let ended = match self.state {
             State::Captured => true,
             State::Voided | State::Declined => self.is_released,

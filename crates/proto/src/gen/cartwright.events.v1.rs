@@ -356,6 +356,11 @@ pub struct CheckoutBegan {
     pub order_by_ms: i64,
     #[prost(int64, tag = "8")]
     pub started_at_ms: i64,
+    /// The exchange that it pays for, and the order whose units come back.
+    #[prost(bytes = "vec", optional, tag = "9")]
+    pub exchange_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "10")]
+    pub exchange_of: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
 /// Another idempotency key answers to the running attempt.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -444,6 +449,9 @@ pub struct Moved {
     pub settings: ::core::option::Option<LevelSettings>,
     #[prost(message, repeated, tag = "13")]
     pub fills: ::prost::alloc::vec::Vec<Fill>,
+    /// How many missing units somebody has accepted.
+    #[prost(sint64, optional, tag = "14")]
+    pub accepted_shortage: ::core::option::Option<i64>,
 }
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct LevelSettings {
@@ -769,6 +777,9 @@ pub struct OrderPlaced {
     pub payments: ::prost::alloc::vec::Vec<::prost::alloc::vec::Vec<u8>>,
     #[prost(bytes = "vec", tag = "12")]
     pub reservation_id: ::prost::alloc::vec::Vec<u8>,
+    /// The order whose units come back for it.
+    #[prost(bytes = "vec", optional, tag = "13")]
+    pub exchange_of: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
 /// Amounts are in minor units of the order's currency.
 #[derive(Clone, PartialEq, ::prost::Message)]
@@ -889,8 +900,11 @@ pub struct OrderRefundStarted {
     pub asked_payload: ::prost::alloc::string::String,
     #[prost(string, tag = "12")]
     pub by: ::prost::alloc::string::String,
+    /// Where it goes: original (also when empty), wallet or exchange.
+    #[prost(string, tag = "14")]
+    pub to: ::prost::alloc::string::String,
     /// Why, when nobody asked.
-    #[prost(oneof = "order_refund_started::Cause", tags = "10, 11")]
+    #[prost(oneof = "order_refund_started::Cause", tags = "10, 11, 13")]
     pub cause: ::core::option::Option<order_refund_started::Cause>,
 }
 /// Nested message and enum types in `OrderRefundStarted`.
@@ -902,6 +916,8 @@ pub mod order_refund_started {
         Cancelled(bool),
         #[prost(bytes, tag = "11")]
         ReturnId(::prost::alloc::vec::Vec<u8>),
+        #[prost(bytes, tag = "13")]
+        ExchangeId(::prost::alloc::vec::Vec<u8>),
     }
 }
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
@@ -958,6 +974,69 @@ pub struct OrderReturnCancelled {
     #[prost(string, tag = "2")]
     pub by: ::prost::alloc::string::String,
 }
+/// Units shall come back for others; the new order is being paid for. Amounts are in minor units of the order's currency.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderExchangeStarted {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub return_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub checkout_id: ::prost::alloc::vec::Vec<u8>,
+    /// What comes back, and what was paid for it.
+    #[prost(message, repeated, tag = "4")]
+    pub lines: ::prost::alloc::vec::Vec<OrderRefundLine>,
+    /// What of that pays for the new order.
+    #[prost(message, repeated, tag = "5")]
+    pub credit: ::prost::alloc::vec::Vec<OrderRefundPart>,
+    /// What goes back on receipt, and where to.
+    #[prost(sint64, tag = "6")]
+    pub due: i64,
+    #[prost(string, tag = "7")]
+    pub to: ::prost::alloc::string::String,
+    /// Hashes of the request: of its idempotency key, and of its payload.
+    #[prost(string, tag = "8")]
+    pub asked_key: ::prost::alloc::string::String,
+    #[prost(string, tag = "9")]
+    pub asked_payload: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub by: ::prost::alloc::string::String,
+}
+/// The new order is paid, and the units are expected back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderExchangePlaced {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "2")]
+    pub order_id: ::prost::alloc::vec::Vec<u8>,
+    #[prost(bytes = "vec", tag = "3")]
+    pub return_id: ::prost::alloc::vec::Vec<u8>,
+}
+/// The new order was not paid: nothing of the exchange is left.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderExchangeUndone {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+}
+/// The new order was given up before the units came back.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderExchangeCancelled {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+}
+/// Somebody has settled by hand what no provider would say.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderRefundResolved {
+    #[prost(bytes = "vec", tag = "1")]
+    pub id: ::prost::alloc::vec::Vec<u8>,
+    /// What became of its open parts: succeeded or failed.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub by: ::prost::alloc::string::String,
+}
 /// Money is to be asked of somebody. What a card is charged through stands nowhere in the log.
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentStarted {
@@ -965,7 +1044,7 @@ pub struct PaymentStarted {
     pub checkout_id: ::prost::alloc::vec::Vec<u8>,
     #[prost(uint32, tag = "2")]
     pub attempt: u32,
-    /// "card" or "wallet".
+    /// "card", "wallet" or "exchange".
     #[prost(string, tag = "3")]
     pub method: ::prost::alloc::string::String,
     #[prost(string, optional, tag = "4")]
@@ -978,6 +1057,11 @@ pub struct PaymentStarted {
     /// Whether no other provider may be asked.
     #[prost(bool, tag = "7")]
     pub is_fixed: bool,
+    /// Of an exchange: the card or wallet that was charged in the beginning, and the payment of the order that is exchanged.
+    #[prost(bytes = "vec", optional, tag = "8")]
+    pub origin_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
+    #[prost(bytes = "vec", optional, tag = "9")]
+    pub parent_id: ::core::option::Option<::prost::alloc::vec::Vec<u8>>,
 }
 /// A question is about to be sent: "authorize", "capture", "void" or "refund".
 #[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
@@ -1020,6 +1104,30 @@ pub struct PaymentRefunded {
     #[prost(sint64, tag = "1")]
     pub amount: i64,
 }
+/// A part was given back otherwise than through its provider: to the customer's wallet, or by hand.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentGivenElsewhere {
+    /// Minor units.
+    #[prost(sint64, tag = "1")]
+    pub amount: i64,
+}
+/// A part pays for another order, for which units were exchanged.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentMoved {
+    /// Minor units.
+    #[prost(sint64, tag = "1")]
+    pub amount: i64,
+}
+/// A part of that pays for nothing else any more.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentMovedBack {
+    /// Minor units.
+    #[prost(sint64, tag = "1")]
+    pub amount: i64,
+}
+/// What the provider shows must be compared again.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentDoubted {}
 /// The provider shows the same as is recorded here.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
 pub struct PaymentVerified {}

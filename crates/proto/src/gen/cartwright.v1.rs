@@ -921,6 +921,1726 @@ pub mod product_lookup_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Checkout {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+    #[prost(enumeration = "CheckoutState", tag = "3")]
+    pub state: i32,
+    #[prost(string, tag = "4")]
+    pub cart_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "6")]
+    pub shipping_address: ::core::option::Option<Address>,
+    /// Who gets it, unless somebody else is named.
+    #[prost(message, optional, tag = "7")]
+    pub billing_address: ::core::option::Option<Address>,
+    /// What it was or is to be paid with, oldest first.
+    #[prost(message, repeated, tag = "8")]
+    pub payments: ::prost::alloc::vec::Vec<Payment>,
+    /// What `Complete` still wants: `email`, `shipping_address`, `shipping_option`.
+    #[prost(string, repeated, tag = "9")]
+    pub missing: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// The cheapest first.
+    #[prost(message, repeated, tag = "10")]
+    pub shipping_options: ::prost::alloc::vec::Vec<ShippingOption>,
+    /// The one that counts: the chosen one, else the cheapest.
+    #[prost(string, optional, tag = "11")]
+    pub shipping_option: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether stock is held as long as a quote lives.
+    #[prost(bool, tag = "12")]
+    pub hold: bool,
+    #[prost(message, repeated, tag = "13")]
+    pub lines: ::prost::alloc::vec::Vec<QuoteLine>,
+    #[prost(message, optional, tag = "14")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    /// Absent while something is missing.
+    #[prost(message, optional, tag = "15")]
+    pub quote: ::core::option::Option<Quote>,
+    #[prost(message, repeated, tag = "16")]
+    pub attempts: ::prost::alloc::vec::Vec<CheckoutAttempt>,
+    /// What these attempts did, each step once.
+    #[prost(message, repeated, tag = "17")]
+    pub steps: ::prost::alloc::vec::Vec<CheckoutStep>,
+    /// What the buyer is told.
+    #[prost(message, repeated, tag = "18")]
+    pub messages: ::prost::alloc::vec::Vec<CheckoutMessage>,
+    /// Why the last attempt was undone.
+    #[prost(message, optional, tag = "19")]
+    pub failure: ::core::option::Option<CheckoutFailure>,
+    #[prost(string, optional, tag = "20")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "21")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "22")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When an open one expires unless it is written to.
+    #[prost(message, optional, tag = "23")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Address {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub company: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub line1: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "4")]
+    pub line2: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "5")]
+    pub city: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "6")]
+    pub region: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "7")]
+    pub postal_code: ::prost::alloc::string::String,
+    /// ISO 3166-1, two letters.
+    #[prost(string, tag = "8")]
+    pub country: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "9")]
+    pub phone: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ShippingOption {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub price: ::core::option::Option<Money>,
+}
+/// total = unit_price * quantity - discount + tax.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QuoteLine {
+    #[prost(string, tag = "1")]
+    pub line_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub quantity: i64,
+    /// The only location it may come from.
+    #[prost(string, optional, tag = "5")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "6")]
+    pub unit_price: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "7")]
+    pub discount: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "8")]
+    pub tax: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "9")]
+    pub total: ::core::option::Option<Money>,
+}
+/// total = subtotal - discount + shipping + tax, where tax is not inside.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutTotals {
+    #[prost(message, optional, tag = "1")]
+    pub subtotal: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "2")]
+    pub discount: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "3")]
+    pub shipping: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "4")]
+    pub tax: ::core::option::Option<Money>,
+    /// Whether tax is inside the prices.
+    #[prost(bool, tag = "5")]
+    pub tax_included: bool,
+    #[prost(message, optional, tag = "6")]
+    pub total: ::core::option::Option<Money>,
+}
+/// What it costs, bindingly until it expires.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Quote {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub checkout_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "3")]
+    pub lines: ::prost::alloc::vec::Vec<QuoteLine>,
+    #[prost(message, optional, tag = "4")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(message, optional, tag = "5")]
+    pub issued_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "7")]
+    pub hold: ::core::option::Option<QuoteHold>,
+    /// Detached JWS (ES256) over RFC 8785 of the rest of the quote as HTTP spells
+    /// it in JSON; the keys are at `/.well-known/jwks.json`.
+    #[prost(string, tag = "8")]
+    pub signature: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct QuoteHold {
+    #[prost(string, tag = "1")]
+    pub reservation_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub expires_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Payment {
+    /// The provider knows it as its reference.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub attempt: i64,
+    #[prost(enumeration = "PaymentMethod", tag = "3")]
+    pub method: i32,
+    #[prost(string, optional, tag = "4")]
+    pub provider: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "5")]
+    pub provider_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(enumeration = "PaymentState", tag = "6")]
+    pub state: i32,
+    #[prost(message, optional, tag = "7")]
+    pub amount: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "8")]
+    pub captured: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "9")]
+    pub refunded: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "10")]
+    pub card: ::core::option::Option<PaymentCard>,
+    /// What went back to somewhere else, such as a wallet.
+    #[prost(message, optional, tag = "11")]
+    pub refunded_elsewhere: ::core::option::Option<Money>,
+    /// What pays for other goods now.
+    #[prost(message, optional, tag = "12")]
+    pub exchanged: ::core::option::Option<Money>,
+    /// Of an exchange: the payment that was charged in the beginning.
+    #[prost(string, optional, tag = "13")]
+    pub origin_payment_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// What may be shown of a card.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentCard {
+    #[prost(string, tag = "1")]
+    pub brand: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub last4: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutAttempt {
+    /// From 1.
+    #[prost(int64, tag = "1")]
+    pub n: i64,
+    /// `running`, `succeeded` or `undone`.
+    #[prost(string, tag = "2")]
+    pub state: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub failure: ::core::option::Option<CheckoutFailure>,
+    #[prost(string, optional, tag = "4")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "5")]
+    pub reservation_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "6")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutFailure {
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "3")]
+    pub detail: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutStep {
+    #[prost(int64, tag = "1")]
+    pub attempt: i64,
+    /// `reserve`, `authorize`, `order`, `capture` or `notify`.
+    #[prost(string, tag = "2")]
+    pub step: ::prost::alloc::string::String,
+    /// `running`, `unknown`, `done`, `failed`, `undoing` or `undone`.
+    #[prost(string, tag = "3")]
+    pub state: ::prost::alloc::string::String,
+    /// How often somebody outside was asked in vain.
+    #[prost(int64, tag = "4")]
+    pub tries: i64,
+    #[prost(message, optional, tag = "5")]
+    pub started_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutMessage {
+    /// `rerouted`, `parked`.
+    #[prost(string, tag = "1")]
+    pub code: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub detail: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// Absent fields of a checkout that is open already stay as they are.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CreateCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub cart_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub shipping_address: ::core::option::Option<Address>,
+    #[prost(message, optional, tag = "4")]
+    pub billing_address: ::core::option::Option<Address>,
+    #[prost(string, optional, tag = "5")]
+    pub shipping_option: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "6")]
+    pub hold: ::core::option::Option<bool>,
+    #[prost(int64, optional, tag = "7")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListCheckoutsRequest {
+    #[prost(enumeration = "CheckoutState", tag = "1")]
+    pub state: i32,
+    #[prost(string, tag = "2")]
+    pub cart_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "3")]
+    pub limit: i32,
+    #[prost(string, tag = "4")]
+    pub cursor: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListCheckoutsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Checkout>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Absent fields stay; an address is replaced whole.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct UpdateCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "2")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub shipping_address: ::core::option::Option<Address>,
+    #[prost(message, optional, tag = "4")]
+    pub billing_address: ::core::option::Option<Address>,
+    #[prost(string, optional, tag = "5")]
+    pub shipping_option: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(bool, optional, tag = "6")]
+    pub hold: ::core::option::Option<bool>,
+    /// Names of fields that go back to their defaults.
+    #[prost(string, repeated, tag = "7")]
+    pub clear: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "8")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct CompleteCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The quote that the buyer agreed to.
+    #[prost(string, tag = "2")]
+    pub quote_id: ::prost::alloc::string::String,
+    /// Not needed when there is nothing to pay.
+    #[prost(message, optional, tag = "3")]
+    pub payment: ::core::option::Option<PayWith>,
+    /// How long the reply may take, 0-30; absent: 10.
+    #[prost(int32, optional, tag = "4")]
+    pub wait_seconds: ::core::option::Option<i32>,
+    #[prost(int64, optional, tag = "5")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+/// All with one method, or parts that add up to the total.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct PayWith {
+    #[prost(enumeration = "PaymentMethod", tag = "1")]
+    pub method: i32,
+    /// What the provider gave the buyer's browser in place of a card. Never a
+    /// card number.
+    #[prost(string, optional, tag = "2")]
+    pub token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub provider: ::core::option::Option<::prost::alloc::string::String>,
+    /// In the order in which they are asked.
+    #[prost(message, repeated, tag = "4")]
+    pub parts: ::prost::alloc::vec::Vec<PaymentPart>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct PaymentPart {
+    #[prost(enumeration = "PaymentMethod", tag = "1")]
+    pub method: i32,
+    #[prost(string, optional, tag = "2")]
+    pub token: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub provider: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "4")]
+    pub amount: ::core::option::Option<Money>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WatchCheckoutRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// The version of the last event that was received; 0: from the first.
+    #[prost(int64, tag = "2")]
+    pub after_version: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CheckoutEvent {
+    #[prost(int64, tag = "1")]
+    pub version: i64,
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(enumeration = "CheckoutState", tag = "3")]
+    pub state: i32,
+    #[prost(int64, optional, tag = "4")]
+    pub attempt: ::core::option::Option<i64>,
+    /// As in `CheckoutStep`.
+    #[prost(string, optional, tag = "5")]
+    pub step: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub step_state: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, tag = "7")]
+    pub tries: i64,
+    /// Why it goes wrong.
+    #[prost(string, optional, tag = "8")]
+    pub code: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "9")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum CheckoutState {
+    Unspecified = 0,
+    Open = 1,
+    Processing = 2,
+    /// Reserved for 3-D Secure.
+    RequiresAction = 3,
+    Completed = 4,
+    Cancelled = 5,
+    Expired = 6,
+    NeedsAttention = 7,
+}
+impl CheckoutState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "CHECKOUT_STATE_UNSPECIFIED",
+            Self::Open => "CHECKOUT_STATE_OPEN",
+            Self::Processing => "CHECKOUT_STATE_PROCESSING",
+            Self::RequiresAction => "CHECKOUT_STATE_REQUIRES_ACTION",
+            Self::Completed => "CHECKOUT_STATE_COMPLETED",
+            Self::Cancelled => "CHECKOUT_STATE_CANCELLED",
+            Self::Expired => "CHECKOUT_STATE_EXPIRED",
+            Self::NeedsAttention => "CHECKOUT_STATE_NEEDS_ATTENTION",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "CHECKOUT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "CHECKOUT_STATE_OPEN" => Some(Self::Open),
+            "CHECKOUT_STATE_PROCESSING" => Some(Self::Processing),
+            "CHECKOUT_STATE_REQUIRES_ACTION" => Some(Self::RequiresAction),
+            "CHECKOUT_STATE_COMPLETED" => Some(Self::Completed),
+            "CHECKOUT_STATE_CANCELLED" => Some(Self::Cancelled),
+            "CHECKOUT_STATE_EXPIRED" => Some(Self::Expired),
+            "CHECKOUT_STATE_NEEDS_ATTENTION" => Some(Self::NeedsAttention),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PaymentMethod {
+    Unspecified = 0,
+    Card = 1,
+    Wallet = 2,
+    /// What comes back pays for it.
+    Exchange = 3,
+}
+impl PaymentMethod {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PAYMENT_METHOD_UNSPECIFIED",
+            Self::Card => "PAYMENT_METHOD_CARD",
+            Self::Wallet => "PAYMENT_METHOD_WALLET",
+            Self::Exchange => "PAYMENT_METHOD_EXCHANGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PAYMENT_METHOD_UNSPECIFIED" => Some(Self::Unspecified),
+            "PAYMENT_METHOD_CARD" => Some(Self::Card),
+            "PAYMENT_METHOD_WALLET" => Some(Self::Wallet),
+            "PAYMENT_METHOD_EXCHANGE" => Some(Self::Exchange),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum PaymentState {
+    Unspecified = 0,
+    Pending = 1,
+    /// An answer was lost; it is asked again.
+    Unknown = 2,
+    Authorized = 3,
+    Captured = 4,
+    Voided = 5,
+    Declined = 6,
+}
+impl PaymentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "PAYMENT_STATE_UNSPECIFIED",
+            Self::Pending => "PAYMENT_STATE_PENDING",
+            Self::Unknown => "PAYMENT_STATE_UNKNOWN",
+            Self::Authorized => "PAYMENT_STATE_AUTHORIZED",
+            Self::Captured => "PAYMENT_STATE_CAPTURED",
+            Self::Voided => "PAYMENT_STATE_VOIDED",
+            Self::Declined => "PAYMENT_STATE_DECLINED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "PAYMENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "PAYMENT_STATE_PENDING" => Some(Self::Pending),
+            "PAYMENT_STATE_UNKNOWN" => Some(Self::Unknown),
+            "PAYMENT_STATE_AUTHORIZED" => Some(Self::Authorized),
+            "PAYMENT_STATE_CAPTURED" => Some(Self::Captured),
+            "PAYMENT_STATE_VOIDED" => Some(Self::Voided),
+            "PAYMENT_STATE_DECLINED" => Some(Self::Declined),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod checkout_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// A checkout opens with the secret of its cart in the metadata `cart-token` or
+    /// with scope `checkouts`; any other caller gets NOT_FOUND. Every write honours
+    /// the metadata `idempotency-key` and `if-match`.
+    #[derive(Debug, Clone)]
+    pub struct CheckoutServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> CheckoutServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> CheckoutServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            CheckoutServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Opens a checkout of a cart, or changes the one that is open; quotes it
+        /// once nothing is missing.
+        pub async fn create(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CreateCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Create",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Create"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Needs scope `checkouts`.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListCheckoutsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCheckoutsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// An open one only; a new quote if anything changed or the old one is stale.
+        pub async fn update(
+            &mut self,
+            request: impl tonic::IntoRequest<super::UpdateCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Update",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Update"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Charges what the quote says and makes the order. Needs the metadata
+        /// `idempotency-key`; the same key gets the same attempt. A reply in state
+        /// `processing` means that it goes on: watch it.
+        pub async fn complete(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CompleteCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Complete",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Complete"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// While it is being completed the reply is in state `processing`, and it
+        /// ends cancelled unless its order is made.
+        pub async fn cancel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Cancel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Cancel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// One event for each version, from the first or after `after_version`; the
+        /// stream ends when the checkout has ended.
+        pub async fn watch(
+            &mut self,
+            request: impl tonic::IntoRequest<super::WatchCheckoutRequest>,
+        ) -> std::result::Result<
+            tonic::Response<tonic::codec::Streaming<super::CheckoutEvent>>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.CheckoutService/Watch",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.CheckoutService", "Watch"));
+            self.inner.server_streaming(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod checkout_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with CheckoutServiceServer.
+    #[async_trait]
+    pub trait CheckoutService: std::marker::Send + std::marker::Sync + 'static {
+        /// Opens a checkout of a cart, or changes the one that is open; quotes it
+        /// once nothing is missing.
+        async fn create(
+            &self,
+            request: tonic::Request<super::CreateCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status>;
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status>;
+        /// Needs scope `checkouts`.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListCheckoutsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListCheckoutsReply>,
+            tonic::Status,
+        >;
+        /// An open one only; a new quote if anything changed or the old one is stale.
+        async fn update(
+            &self,
+            request: tonic::Request<super::UpdateCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status>;
+        /// Charges what the quote says and makes the order. Needs the metadata
+        /// `idempotency-key`; the same key gets the same attempt. A reply in state
+        /// `processing` means that it goes on: watch it.
+        async fn complete(
+            &self,
+            request: tonic::Request<super::CompleteCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status>;
+        /// While it is being completed the reply is in state `processing`, and it
+        /// ends cancelled unless its order is made.
+        async fn cancel(
+            &self,
+            request: tonic::Request<super::CancelCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<super::Checkout>, tonic::Status>;
+        /// Server streaming response type for the Watch method.
+        type WatchStream: tonic::codegen::tokio_stream::Stream<
+                Item = std::result::Result<super::CheckoutEvent, tonic::Status>,
+            >
+            + std::marker::Send
+            + 'static;
+        /// One event for each version, from the first or after `after_version`; the
+        /// stream ends when the checkout has ended.
+        async fn watch(
+            &self,
+            request: tonic::Request<super::WatchCheckoutRequest>,
+        ) -> std::result::Result<tonic::Response<Self::WatchStream>, tonic::Status>;
+    }
+    /// A checkout opens with the secret of its cart in the metadata `cart-token` or
+    /// with scope `checkouts`; any other caller gets NOT_FOUND. Every write honours
+    /// the metadata `idempotency-key` and `if-match`.
+    #[derive(Debug)]
+    pub struct CheckoutServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> CheckoutServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for CheckoutServiceServer<T>
+    where
+        T: CheckoutService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.CheckoutService/Create" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreateSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::CreateCheckoutRequest>
+                    for CreateSvc<T> {
+                        type Response = super::Checkout;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CreateCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::create(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::GetCheckoutRequest>
+                    for GetSvc<T> {
+                        type Response = super::Checkout;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::ListCheckoutsRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListCheckoutsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListCheckoutsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/Update" => {
+                    #[allow(non_camel_case_types)]
+                    struct UpdateSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::UpdateCheckoutRequest>
+                    for UpdateSvc<T> {
+                        type Response = super::Checkout;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::UpdateCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::update(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = UpdateSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/Complete" => {
+                    #[allow(non_camel_case_types)]
+                    struct CompleteSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::CompleteCheckoutRequest>
+                    for CompleteSvc<T> {
+                        type Response = super::Checkout;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CompleteCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::complete(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CompleteSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/Cancel" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::UnaryService<super::CancelCheckoutRequest>
+                    for CancelSvc<T> {
+                        type Response = super::Checkout;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::cancel(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.CheckoutService/Watch" => {
+                    #[allow(non_camel_case_types)]
+                    struct WatchSvc<T: CheckoutService>(pub Arc<T>);
+                    impl<
+                        T: CheckoutService,
+                    > tonic::server::ServerStreamingService<super::WatchCheckoutRequest>
+                    for WatchSvc<T> {
+                        type Response = super::CheckoutEvent;
+                        type ResponseStream = T::WatchStream;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::ResponseStream>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::WatchCheckoutRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as CheckoutService>::watch(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = WatchSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.server_streaming(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for CheckoutServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.CheckoutService";
+    impl<T> tonic::server::NamedService for CheckoutServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Attention {
+    /// What `Resolve` is told.
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// `checkout`, `payment`, `refund` or `shortage`.
+    #[prost(string, tag = "2")]
+    pub kind: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "3")]
+    pub checkout_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "4")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, repeated, tag = "5")]
+    pub payments: ::prost::alloc::vec::Vec<Payment>,
+    /// The stock that is held.
+    #[prost(string, repeated, tag = "6")]
+    pub reservations: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// What is recorded here.
+    #[prost(string, tag = "7")]
+    pub ours: ::prost::alloc::string::String,
+    /// What the provider shows; absent when it does not say.
+    #[prost(string, optional, tag = "8")]
+    pub theirs: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "9")]
+    pub since: ::core::option::Option<::prost_types::Timestamp>,
+    /// Of a shortage: where, of what, and how many units are promised that are
+    /// not there.
+    #[prost(string, optional, tag = "10")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub sku: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(int64, optional, tag = "12")]
+    pub missing: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListAttentionRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListAttentionReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Attention>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolveAttentionRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(enumeration = "AttentionAction", tag = "2")]
+    pub action: i32,
+    #[prost(string, tag = "3")]
+    pub note: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ResolveAttentionReply {}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum AttentionAction {
+    Unspecified = 0,
+    Retry = 1,
+    Undo = 2,
+    /// Settled by hand: holds are released.
+    Close = 3,
+}
+impl AttentionAction {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ATTENTION_ACTION_UNSPECIFIED",
+            Self::Retry => "ATTENTION_ACTION_RETRY",
+            Self::Undo => "ATTENTION_ACTION_UNDO",
+            Self::Close => "ATTENTION_ACTION_CLOSE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ATTENTION_ACTION_UNSPECIFIED" => Some(Self::Unspecified),
+            "ATTENTION_ACTION_RETRY" => Some(Self::Retry),
+            "ATTENTION_ACTION_UNDO" => Some(Self::Undo),
+            "ATTENTION_ACTION_CLOSE" => Some(Self::Close),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod attention_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Needs scope `ops`.
+    #[derive(Debug, Clone)]
+    pub struct AttentionServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> AttentionServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> AttentionServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            AttentionServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Checkouts whose money stays undecided, payments that their provider shows
+        /// otherwise; the oldest first.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListAttentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAttentionReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.AttentionService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.AttentionService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Who did it and why stands in the log.
+        pub async fn resolve(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ResolveAttentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveAttentionReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.AttentionService/Resolve",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.AttentionService", "Resolve"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod attention_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with AttentionServiceServer.
+    #[async_trait]
+    pub trait AttentionService: std::marker::Send + std::marker::Sync + 'static {
+        /// Checkouts whose money stays undecided, payments that their provider shows
+        /// otherwise; the oldest first.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListAttentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListAttentionReply>,
+            tonic::Status,
+        >;
+        /// Who did it and why stands in the log.
+        async fn resolve(
+            &self,
+            request: tonic::Request<super::ResolveAttentionRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ResolveAttentionReply>,
+            tonic::Status,
+        >;
+    }
+    /// Needs scope `ops`.
+    #[derive(Debug)]
+    pub struct AttentionServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> AttentionServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for AttentionServiceServer<T>
+    where
+        T: AttentionService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.AttentionService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: AttentionService>(pub Arc<T>);
+                    impl<
+                        T: AttentionService,
+                    > tonic::server::UnaryService<super::ListAttentionRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListAttentionReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListAttentionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AttentionService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.AttentionService/Resolve" => {
+                    #[allow(non_camel_case_types)]
+                    struct ResolveSvc<T: AttentionService>(pub Arc<T>);
+                    impl<
+                        T: AttentionService,
+                    > tonic::server::UnaryService<super::ResolveAttentionRequest>
+                    for ResolveSvc<T> {
+                        type Response = super::ResolveAttentionReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ResolveAttentionRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as AttentionService>::resolve(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ResolveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for AttentionServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.AttentionService";
+    impl<T> tonic::server::NamedService for AttentionServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Cart {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
@@ -4423,6 +6143,2532 @@ pub mod inventory_service_server {
     }
 }
 #[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Invoice {
+    /// `INV-000001` or `CN-000001`, without gaps.
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+    #[prost(enumeration = "InvoiceKind", tag = "2")]
+    pub kind: i32,
+    #[prost(string, tag = "3")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub order_number: i64,
+    #[prost(message, optional, tag = "5")]
+    pub issued_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "6")]
+    pub seller: ::core::option::Option<Seller>,
+    #[prost(message, optional, tag = "7")]
+    pub buyer: ::core::option::Option<Buyer>,
+    /// A credit note of an amount has none.
+    #[prost(message, repeated, tag = "8")]
+    pub lines: ::prost::alloc::vec::Vec<InvoiceLine>,
+    #[prost(message, optional, tag = "9")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    /// Of a credit note: the invoice that it corrects.
+    #[prost(string, optional, tag = "10")]
+    pub corrects: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "11")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    /// Of a credit note: where its refund stands. One whose refund `failed` is void.
+    #[prost(string, optional, tag = "12")]
+    pub refund_state: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Seller {
+    #[prost(string, tag = "1")]
+    pub name: ::prost::alloc::string::String,
+    /// Line by line.
+    #[prost(string, repeated, tag = "2")]
+    pub address: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub tax_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Who bought; empty once that was erased.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Buyer {
+    #[prost(string, optional, tag = "1")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "3")]
+    pub address: ::core::option::Option<Address>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct InvoiceLine {
+    #[prost(string, tag = "1")]
+    pub line_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub quantity: i64,
+    #[prost(message, optional, tag = "5")]
+    pub unit_price: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "6")]
+    pub discount: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "7")]
+    pub tax: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "8")]
+    pub total: ::core::option::Option<Money>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetInvoiceRequest {
+    #[prost(string, tag = "1")]
+    pub number: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListInvoicesRequest {
+    #[prost(enumeration = "InvoiceKind", tag = "1")]
+    pub kind: i32,
+    #[prost(int32, tag = "2")]
+    pub limit: i32,
+    #[prost(string, tag = "3")]
+    pub cursor: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListInvoicesReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Invoice>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum InvoiceKind {
+    Unspecified = 0,
+    Invoice = 1,
+    CreditNote = 2,
+}
+impl InvoiceKind {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "INVOICE_KIND_UNSPECIFIED",
+            Self::Invoice => "INVOICE_KIND_INVOICE",
+            Self::CreditNote => "INVOICE_KIND_CREDIT_NOTE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "INVOICE_KIND_UNSPECIFIED" => Some(Self::Unspecified),
+            "INVOICE_KIND_INVOICE" => Some(Self::Invoice),
+            "INVOICE_KIND_CREDIT_NOTE" => Some(Self::CreditNote),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod invoice_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The secret of the order's cart (metadata `cart-token`) opens its documents,
+    /// else scope `orders:read`. As PDF they come over HTTP.
+    #[derive(Debug, Clone)]
+    pub struct InvoiceServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> InvoiceServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InvoiceServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            InvoiceServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetInvoiceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Invoice>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.InvoiceService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.InvoiceService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListInvoicesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListInvoicesReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.InvoiceService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.InvoiceService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod invoice_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with InvoiceServiceServer.
+    #[async_trait]
+    pub trait InvoiceService: std::marker::Send + std::marker::Sync + 'static {
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetInvoiceRequest>,
+        ) -> std::result::Result<tonic::Response<super::Invoice>, tonic::Status>;
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListInvoicesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListInvoicesReply>,
+            tonic::Status,
+        >;
+    }
+    /// The secret of the order's cart (metadata `cart-token`) opens its documents,
+    /// else scope `orders:read`. As PDF they come over HTTP.
+    #[derive(Debug)]
+    pub struct InvoiceServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> InvoiceServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for InvoiceServiceServer<T>
+    where
+        T: InvoiceService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.InvoiceService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: InvoiceService>(pub Arc<T>);
+                    impl<
+                        T: InvoiceService,
+                    > tonic::server::UnaryService<super::GetInvoiceRequest>
+                    for GetSvc<T> {
+                        type Response = super::Invoice;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetInvoiceRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InvoiceService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.InvoiceService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: InvoiceService>(pub Arc<T>);
+                    impl<
+                        T: InvoiceService,
+                    > tonic::server::UnaryService<super::ListInvoicesRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListInvoicesReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListInvoicesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as InvoiceService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for InvoiceServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.InvoiceService";
+    impl<T> tonic::server::NamedService for InvoiceServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Return {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ReturnState", tag = "3")]
+    pub state: i32,
+    /// What is or was expected.
+    #[prost(message, repeated, tag = "4")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    /// What of that came.
+    #[prost(message, repeated, tag = "5")]
+    pub received: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(string, tag = "6")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "7")]
+    pub refund_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "8")]
+    pub requested_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// When it was received or called off.
+    #[prost(message, optional, tag = "9")]
+    pub ended_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "10")]
+    pub exchange_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+/// Units of a line.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderUnits {
+    #[prost(string, tag = "1")]
+    pub line_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub quantity: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RequestReturnRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "4")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetReturnRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListReturnsRequest {
+    #[prost(int32, tag = "1")]
+    pub limit: i32,
+    #[prost(string, tag = "2")]
+    pub cursor: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListReturnsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Return>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ReceiveReturnRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    /// What came; none: all that was expected.
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    /// Where it came to; each unit to where it had left from when absent.
+    #[prost(string, optional, tag = "3")]
+    pub store: ::core::option::Option<::prost::alloc::string::String>,
+    /// Whether it can be sold again; true when absent.
+    #[prost(bool, optional, tag = "4")]
+    pub restock: ::core::option::Option<bool>,
+    /// Whether what was paid for it goes back now.
+    #[prost(bool, optional, tag = "5")]
+    pub refund: ::core::option::Option<bool>,
+    #[prost(int64, optional, tag = "6")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelReturnRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ReturnState {
+    Unspecified = 0,
+    Requested = 1,
+    Received = 2,
+    Cancelled = 3,
+}
+impl ReturnState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "RETURN_STATE_UNSPECIFIED",
+            Self::Requested => "RETURN_STATE_REQUESTED",
+            Self::Received => "RETURN_STATE_RECEIVED",
+            Self::Cancelled => "RETURN_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "RETURN_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "RETURN_STATE_REQUESTED" => Some(Self::Requested),
+            "RETURN_STATE_RECEIVED" => Some(Self::Received),
+            "RETURN_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod return_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The secret of the order's cart (metadata `cart-token`) opens it for
+    /// `Request`, `Get` and `Cancel`; else scopes `orders:read` and `orders:write`.
+    #[derive(Debug, Clone)]
+    pub struct ReturnServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> ReturnServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> ReturnServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            ReturnServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// Units that have left only.
+        pub async fn request(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RequestReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.ReturnService/Request",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.ReturnService", "Request"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.ReturnService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.ReturnService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListReturnsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReturnsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.ReturnService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.ReturnService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// They are back. With `refund` it takes the scope `refunds` too.
+        pub async fn receive(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ReceiveReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.ReturnService/Receive",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.ReturnService", "Receive"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn cancel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.ReturnService/Cancel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.ReturnService", "Cancel"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod return_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with ReturnServiceServer.
+    #[async_trait]
+    pub trait ReturnService: std::marker::Send + std::marker::Sync + 'static {
+        /// Units that have left only.
+        async fn request(
+            &self,
+            request: tonic::Request<super::RequestReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status>;
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status>;
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListReturnsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListReturnsReply>,
+            tonic::Status,
+        >;
+        /// They are back. With `refund` it takes the scope `refunds` too.
+        async fn receive(
+            &self,
+            request: tonic::Request<super::ReceiveReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status>;
+        async fn cancel(
+            &self,
+            request: tonic::Request<super::CancelReturnRequest>,
+        ) -> std::result::Result<tonic::Response<super::Return>, tonic::Status>;
+    }
+    /// The secret of the order's cart (metadata `cart-token`) opens it for
+    /// `Request`, `Get` and `Cancel`; else scopes `orders:read` and `orders:write`.
+    #[derive(Debug)]
+    pub struct ReturnServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> ReturnServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for ReturnServiceServer<T>
+    where
+        T: ReturnService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.ReturnService/Request" => {
+                    #[allow(non_camel_case_types)]
+                    struct RequestSvc<T: ReturnService>(pub Arc<T>);
+                    impl<
+                        T: ReturnService,
+                    > tonic::server::UnaryService<super::RequestReturnRequest>
+                    for RequestSvc<T> {
+                        type Response = super::Return;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RequestReturnRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReturnService>::request(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RequestSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.ReturnService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: ReturnService>(pub Arc<T>);
+                    impl<
+                        T: ReturnService,
+                    > tonic::server::UnaryService<super::GetReturnRequest>
+                    for GetSvc<T> {
+                        type Response = super::Return;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetReturnRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReturnService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.ReturnService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: ReturnService>(pub Arc<T>);
+                    impl<
+                        T: ReturnService,
+                    > tonic::server::UnaryService<super::ListReturnsRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListReturnsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListReturnsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReturnService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.ReturnService/Receive" => {
+                    #[allow(non_camel_case_types)]
+                    struct ReceiveSvc<T: ReturnService>(pub Arc<T>);
+                    impl<
+                        T: ReturnService,
+                    > tonic::server::UnaryService<super::ReceiveReturnRequest>
+                    for ReceiveSvc<T> {
+                        type Response = super::Return;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ReceiveReturnRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReturnService>::receive(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ReceiveSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.ReturnService/Cancel" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelSvc<T: ReturnService>(pub Arc<T>);
+                    impl<
+                        T: ReturnService,
+                    > tonic::server::UnaryService<super::CancelReturnRequest>
+                    for CancelSvc<T> {
+                        type Response = super::Return;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelReturnRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as ReturnService>::cancel(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for ReturnServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.ReturnService";
+    impl<T> tonic::server::NamedService for ReturnServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Order {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub version: i64,
+    /// Unique and rising. It opens nothing by itself.
+    #[prost(int64, tag = "3")]
+    pub number: i64,
+    #[prost(enumeration = "OrderState", tag = "4")]
+    pub state: i32,
+    #[prost(enumeration = "OrderPaymentState", tag = "5")]
+    pub payment_state: i32,
+    #[prost(enumeration = "FulfillmentState", tag = "6")]
+    pub fulfillment_state: i32,
+    #[prost(string, tag = "7")]
+    pub checkout_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "8")]
+    pub cart_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "9")]
+    pub customer_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, tag = "10")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "11")]
+    pub email: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "12")]
+    pub shipping_address: ::core::option::Option<Address>,
+    #[prost(message, optional, tag = "13")]
+    pub billing_address: ::core::option::Option<Address>,
+    #[prost(message, repeated, tag = "14")]
+    pub payments: ::prost::alloc::vec::Vec<Payment>,
+    #[prost(message, repeated, tag = "15")]
+    pub lines: ::prost::alloc::vec::Vec<OrderLine>,
+    #[prost(message, optional, tag = "16")]
+    pub totals: ::core::option::Option<CheckoutTotals>,
+    #[prost(message, repeated, tag = "17")]
+    pub fulfillments: ::prost::alloc::vec::Vec<Fulfillment>,
+    #[prost(message, repeated, tag = "18")]
+    pub returns: ::prost::alloc::vec::Vec<Return>,
+    #[prost(message, repeated, tag = "19")]
+    pub refunds: ::prost::alloc::vec::Vec<Refund>,
+    /// Numbers.
+    #[prost(string, repeated, tag = "20")]
+    pub invoices: ::prost::alloc::vec::Vec<::prost::alloc::string::String>,
+    /// Oldest first.
+    #[prost(message, repeated, tag = "21")]
+    pub history: ::prost::alloc::vec::Vec<OrderHistoryEntry>,
+    #[prost(message, optional, tag = "22")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "23")]
+    pub updated_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// The order whose units come back for this one's.
+    #[prost(string, optional, tag = "24")]
+    pub exchange_of: ::core::option::Option<::prost::alloc::string::String>,
+    /// What was exchanged, oldest first.
+    #[prost(message, repeated, tag = "25")]
+    pub exchanges: ::prost::alloc::vec::Vec<Exchange>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct OrderLine {
+    #[prost(string, tag = "1")]
+    pub line_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub name: ::prost::alloc::string::String,
+    #[prost(int64, tag = "4")]
+    pub quantity: i64,
+    #[prost(message, optional, tag = "5")]
+    pub unit_price: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "6")]
+    pub discount: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "7")]
+    pub tax: ::core::option::Option<Money>,
+    #[prost(message, optional, tag = "8")]
+    pub total: ::core::option::Option<Money>,
+    /// How many have left.
+    #[prost(int64, tag = "9")]
+    pub fulfilled: i64,
+    /// How many of those came back.
+    #[prost(int64, tag = "10")]
+    pub returned: i64,
+    /// How many are or will be paid back.
+    #[prost(int64, tag = "11")]
+    pub refunded: i64,
+    /// How many were given up before they left.
+    #[prost(int64, tag = "12")]
+    pub cancelled: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Fulfillment {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, optional, tag = "3")]
+    pub tracking: ::core::option::Option<Tracking>,
+    #[prost(message, optional, tag = "4")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+}
+/// How a parcel is followed.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct Tracking {
+    #[prost(string, optional, tag = "1")]
+    pub carrier: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "2")]
+    pub number: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "3")]
+    pub url: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct OrderHistoryEntry {
+    /// From 1: the order's version after it.
+    #[prost(int64, tag = "1")]
+    pub seq: i64,
+    #[prost(message, optional, tag = "2")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// `placed`, `paid`, `fulfilled`, `refund_started` and the like.
+    #[prost(string, tag = "3")]
+    pub r#type: ::prost::alloc::string::String,
+    /// Who did it.
+    #[prost(string, tag = "4")]
+    pub actor: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "5")]
+    pub data: ::core::option::Option<::prost_types::Struct>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Refund {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<Money>,
+    /// How much of that is for sending.
+    #[prost(message, optional, tag = "4")]
+    pub shipping: ::core::option::Option<Money>,
+    /// Which units it is for; none for an amount.
+    #[prost(message, repeated, tag = "5")]
+    pub lines: ::prost::alloc::vec::Vec<RefundLine>,
+    #[prost(enumeration = "RefundTo", tag = "6")]
+    pub to: i32,
+    #[prost(enumeration = "RefundState", tag = "7")]
+    pub state: i32,
+    #[prost(message, repeated, tag = "8")]
+    pub parts: ::prost::alloc::vec::Vec<RefundPart>,
+    #[prost(string, tag = "9")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "10")]
+    pub credit_note: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "11")]
+    pub return_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "12")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(message, optional, tag = "13")]
+    pub settled_at: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(string, optional, tag = "14")]
+    pub exchange_id: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundLine {
+    #[prost(string, tag = "1")]
+    pub line_id: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub quantity: i64,
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<Money>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct RefundPart {
+    #[prost(string, tag = "1")]
+    pub payment_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+    #[prost(enumeration = "RefundState", tag = "3")]
+    pub state: i32,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetOrderRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListOrdersRequest {
+    #[prost(enumeration = "OrderState", tag = "1")]
+    pub state: i32,
+    #[prost(string, tag = "2")]
+    pub customer_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "3")]
+    pub email: ::prost::alloc::string::String,
+    /// Placed at or after this moment.
+    #[prost(message, optional, tag = "4")]
+    pub from: ::core::option::Option<::prost_types::Timestamp>,
+    /// Placed before this moment.
+    #[prost(message, optional, tag = "5")]
+    pub to: ::core::option::Option<::prost_types::Timestamp>,
+    #[prost(int32, tag = "6")]
+    pub limit: i32,
+    #[prost(string, tag = "7")]
+    pub cursor: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListOrdersReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<Order>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct CancelOrderRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "2")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct FulfillOrderRequest {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, optional, tag = "3")]
+    pub tracking: ::core::option::Option<Tracking>,
+    #[prost(int64, optional, tag = "4")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+/// An amount, or units of lines, or what sending cost.
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct RefundOrderRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+    /// k of n units come to floor(total * k / n), counted over all refunds.
+    #[prost(message, repeated, tag = "3")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(enumeration = "RefundTo", tag = "6")]
+    pub to: i32,
+    #[prost(bool, optional, tag = "7")]
+    pub restock: ::core::option::Option<bool>,
+    #[prost(string, tag = "8")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "9")]
+    pub expected_version: ::core::option::Option<i64>,
+    /// How long the reply may take, 0-30; absent: 10.
+    #[prost(int32, optional, tag = "10")]
+    pub wait_seconds: ::core::option::Option<i32>,
+    #[prost(oneof = "refund_order_request::ShippingBack", tags = "4, 5")]
+    pub shipping_back: ::core::option::Option<refund_order_request::ShippingBack>,
+}
+/// Nested message and enum types in `RefundOrderRequest`.
+pub mod refund_order_request {
+    #[derive(Clone, PartialEq, Eq, Hash, ::prost::Oneof)]
+    pub enum ShippingBack {
+        /// All that is left of what sending cost.
+        #[prost(bool, tag = "4")]
+        AllShipping(bool),
+        #[prost(message, tag = "5")]
+        Shipping(super::Money),
+    }
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetRefundRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Exchange {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(enumeration = "ExchangeState", tag = "2")]
+    pub state: i32,
+    /// The order whose units come back.
+    #[prost(string, tag = "3")]
+    pub exchange_of: ::prost::alloc::string::String,
+    /// What charges the difference.
+    #[prost(string, tag = "4")]
+    pub checkout_id: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "5")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "6")]
+    pub return_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub refund_id: ::core::option::Option<::prost::alloc::string::String>,
+    /// What comes back.
+    #[prost(message, repeated, tag = "8")]
+    pub lines: ::prost::alloc::vec::Vec<OrderUnits>,
+    /// How much of the new order that pays for.
+    #[prost(message, optional, tag = "9")]
+    pub credit: ::core::option::Option<Money>,
+    /// How much goes back once the units are here.
+    #[prost(message, optional, tag = "10")]
+    pub refund_due: ::core::option::Option<Money>,
+    #[prost(enumeration = "RefundTo", tag = "11")]
+    pub to: i32,
+    #[prost(message, optional, tag = "12")]
+    pub created_at: ::core::option::Option<::prost_types::Timestamp>,
+    /// Where it is asked for alone: the return and the new order.
+    #[prost(message, optional, tag = "13")]
+    pub r#return: ::core::option::Option<Return>,
+    #[prost(message, optional, tag = "14")]
+    pub order: ::core::option::Option<Order>,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ExchangeOrderRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(message, repeated, tag = "2")]
+    pub r#return: ::prost::alloc::vec::Vec<OrderUnits>,
+    #[prost(message, repeated, tag = "3")]
+    pub new: ::prost::alloc::vec::Vec<NewUnits>,
+    /// How a higher price is paid.
+    #[prost(message, optional, tag = "4")]
+    pub payment: ::core::option::Option<PayWith>,
+    /// Where a lower price goes.
+    #[prost(enumeration = "RefundTo", tag = "5")]
+    pub to: i32,
+    /// How long the reply may take, 0-30; absent: 10.
+    #[prost(int32, optional, tag = "6")]
+    pub wait_seconds: ::core::option::Option<i32>,
+    #[prost(int64, optional, tag = "7")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct NewUnits {
+    #[prost(string, tag = "1")]
+    pub sku: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub quantity: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetExchangeRequest {
+    #[prost(string, tag = "1")]
+    pub order_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OrderState {
+    Unspecified = 0,
+    Placed = 1,
+    Completed = 2,
+    Cancelled = 3,
+}
+impl OrderState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ORDER_STATE_UNSPECIFIED",
+            Self::Placed => "ORDER_STATE_PLACED",
+            Self::Completed => "ORDER_STATE_COMPLETED",
+            Self::Cancelled => "ORDER_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ORDER_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ORDER_STATE_PLACED" => Some(Self::Placed),
+            "ORDER_STATE_COMPLETED" => Some(Self::Completed),
+            "ORDER_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum OrderPaymentState {
+    Unspecified = 0,
+    Authorized = 1,
+    Captured = 2,
+    PartiallyRefunded = 3,
+    Refunded = 4,
+    Voided = 5,
+}
+impl OrderPaymentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "ORDER_PAYMENT_STATE_UNSPECIFIED",
+            Self::Authorized => "ORDER_PAYMENT_STATE_AUTHORIZED",
+            Self::Captured => "ORDER_PAYMENT_STATE_CAPTURED",
+            Self::PartiallyRefunded => "ORDER_PAYMENT_STATE_PARTIALLY_REFUNDED",
+            Self::Refunded => "ORDER_PAYMENT_STATE_REFUNDED",
+            Self::Voided => "ORDER_PAYMENT_STATE_VOIDED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "ORDER_PAYMENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "ORDER_PAYMENT_STATE_AUTHORIZED" => Some(Self::Authorized),
+            "ORDER_PAYMENT_STATE_CAPTURED" => Some(Self::Captured),
+            "ORDER_PAYMENT_STATE_PARTIALLY_REFUNDED" => Some(Self::PartiallyRefunded),
+            "ORDER_PAYMENT_STATE_REFUNDED" => Some(Self::Refunded),
+            "ORDER_PAYMENT_STATE_VOIDED" => Some(Self::Voided),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum FulfillmentState {
+    Unspecified = 0,
+    None = 1,
+    Partial = 2,
+    Fulfilled = 3,
+}
+impl FulfillmentState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "FULFILLMENT_STATE_UNSPECIFIED",
+            Self::None => "FULFILLMENT_STATE_NONE",
+            Self::Partial => "FULFILLMENT_STATE_PARTIAL",
+            Self::Fulfilled => "FULFILLMENT_STATE_FULFILLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "FULFILLMENT_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "FULFILLMENT_STATE_NONE" => Some(Self::None),
+            "FULFILLMENT_STATE_PARTIAL" => Some(Self::Partial),
+            "FULFILLMENT_STATE_FULFILLED" => Some(Self::Fulfilled),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefundTo {
+    /// To what it was paid with.
+    Unspecified = 0,
+    Original = 1,
+    Wallet = 2,
+    /// It pays for other goods.
+    Exchange = 3,
+}
+impl RefundTo {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUND_TO_UNSPECIFIED",
+            Self::Original => "REFUND_TO_ORIGINAL",
+            Self::Wallet => "REFUND_TO_WALLET",
+            Self::Exchange => "REFUND_TO_EXCHANGE",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUND_TO_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUND_TO_ORIGINAL" => Some(Self::Original),
+            "REFUND_TO_WALLET" => Some(Self::Wallet),
+            "REFUND_TO_EXCHANGE" => Some(Self::Exchange),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum RefundState {
+    Unspecified = 0,
+    Pending = 1,
+    /// The provider's answer was lost; it is asked again.
+    Unknown = 2,
+    Succeeded = 3,
+    Failed = 4,
+}
+impl RefundState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "REFUND_STATE_UNSPECIFIED",
+            Self::Pending => "REFUND_STATE_PENDING",
+            Self::Unknown => "REFUND_STATE_UNKNOWN",
+            Self::Succeeded => "REFUND_STATE_SUCCEEDED",
+            Self::Failed => "REFUND_STATE_FAILED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "REFUND_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "REFUND_STATE_PENDING" => Some(Self::Pending),
+            "REFUND_STATE_UNKNOWN" => Some(Self::Unknown),
+            "REFUND_STATE_SUCCEEDED" => Some(Self::Succeeded),
+            "REFUND_STATE_FAILED" => Some(Self::Failed),
+            _ => None,
+        }
+    }
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum ExchangeState {
+    Unspecified = 0,
+    Processing = 1,
+    Completed = 2,
+    /// It was not paid: nothing of it remains.
+    Undone = 3,
+    /// The new order was given up.
+    Cancelled = 4,
+}
+impl ExchangeState {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "EXCHANGE_STATE_UNSPECIFIED",
+            Self::Processing => "EXCHANGE_STATE_PROCESSING",
+            Self::Completed => "EXCHANGE_STATE_COMPLETED",
+            Self::Undone => "EXCHANGE_STATE_UNDONE",
+            Self::Cancelled => "EXCHANGE_STATE_CANCELLED",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "EXCHANGE_STATE_UNSPECIFIED" => Some(Self::Unspecified),
+            "EXCHANGE_STATE_PROCESSING" => Some(Self::Processing),
+            "EXCHANGE_STATE_COMPLETED" => Some(Self::Completed),
+            "EXCHANGE_STATE_UNDONE" => Some(Self::Undone),
+            "EXCHANGE_STATE_CANCELLED" => Some(Self::Cancelled),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod order_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// The secret of the cart that became the order (metadata `cart-token`) opens
+    /// it for `Get` and `Cancel`; else scopes `orders:read`, `orders:write`,
+    /// `refunds`. Any other caller gets NOT_FOUND.
+    #[derive(Debug, Clone)]
+    pub struct OrderServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> OrderServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> OrderServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            OrderServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// By its id or its number; a cart's secret opens it by its id alone.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Oldest first.
+        pub async fn list(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListOrdersRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListOrdersReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/List",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "List"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Gives up what has not left: its units are free again, and what was paid
+        /// for them goes back. Again: the same answer.
+        pub async fn cancel(
+            &mut self,
+            request: impl tonic::IntoRequest<super::CancelOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Cancel",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Cancel"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Units leave. No money moves.
+        pub async fn fulfill(
+            &mut self,
+            request: impl tonic::IntoRequest<super::FulfillOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Fulfill",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Fulfill"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Needs the metadata `idempotency-key`.
+        pub async fn refund(
+            &mut self,
+            request: impl tonic::IntoRequest<super::RefundOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Refund>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Refund",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Refund"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_refund(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetRefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::Refund>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/GetRefund",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "GetRefund"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Units that have left come back for others: a return, and a new order. A
+        /// higher price is paid now, a lower one goes back once the units are here.
+        /// Needs the metadata `idempotency-key`.
+        pub async fn exchange(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ExchangeOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/Exchange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "Exchange"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_exchange(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetExchangeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.OrderService/GetExchange",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.OrderService", "GetExchange"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod order_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with OrderServiceServer.
+    #[async_trait]
+    pub trait OrderService: std::marker::Send + std::marker::Sync + 'static {
+        /// By its id or its number; a cart's secret opens it by its id alone.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status>;
+        /// Oldest first.
+        async fn list(
+            &self,
+            request: tonic::Request<super::ListOrdersRequest>,
+        ) -> std::result::Result<tonic::Response<super::ListOrdersReply>, tonic::Status>;
+        /// Gives up what has not left: its units are free again, and what was paid
+        /// for them goes back. Again: the same answer.
+        async fn cancel(
+            &self,
+            request: tonic::Request<super::CancelOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status>;
+        /// Units leave. No money moves.
+        async fn fulfill(
+            &self,
+            request: tonic::Request<super::FulfillOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Order>, tonic::Status>;
+        /// Needs the metadata `idempotency-key`.
+        async fn refund(
+            &self,
+            request: tonic::Request<super::RefundOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Refund>, tonic::Status>;
+        async fn get_refund(
+            &self,
+            request: tonic::Request<super::GetRefundRequest>,
+        ) -> std::result::Result<tonic::Response<super::Refund>, tonic::Status>;
+        /// Units that have left come back for others: a return, and a new order. A
+        /// higher price is paid now, a lower one goes back once the units are here.
+        /// Needs the metadata `idempotency-key`.
+        async fn exchange(
+            &self,
+            request: tonic::Request<super::ExchangeOrderRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status>;
+        async fn get_exchange(
+            &self,
+            request: tonic::Request<super::GetExchangeRequest>,
+        ) -> std::result::Result<tonic::Response<super::Exchange>, tonic::Status>;
+    }
+    /// The secret of the cart that became the order (metadata `cart-token`) opens
+    /// it for `Get` and `Cancel`; else scopes `orders:read`, `orders:write`,
+    /// `refunds`. Any other caller gets NOT_FOUND.
+    #[derive(Debug)]
+    pub struct OrderServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> OrderServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for OrderServiceServer<T>
+    where
+        T: OrderService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.OrderService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::GetOrderRequest> for GetSvc<T> {
+                        type Response = super::Order;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/List" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::ListOrdersRequest>
+                    for ListSvc<T> {
+                        type Response = super::ListOrdersReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListOrdersRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::list(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/Cancel" => {
+                    #[allow(non_camel_case_types)]
+                    struct CancelSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::CancelOrderRequest>
+                    for CancelSvc<T> {
+                        type Response = super::Order;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::CancelOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::cancel(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CancelSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/Fulfill" => {
+                    #[allow(non_camel_case_types)]
+                    struct FulfillSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::FulfillOrderRequest>
+                    for FulfillSvc<T> {
+                        type Response = super::Order;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::FulfillOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::fulfill(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = FulfillSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/Refund" => {
+                    #[allow(non_camel_case_types)]
+                    struct RefundSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::RefundOrderRequest>
+                    for RefundSvc<T> {
+                        type Response = super::Refund;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::RefundOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::refund(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = RefundSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/GetRefund" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetRefundSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::GetRefundRequest>
+                    for GetRefundSvc<T> {
+                        type Response = super::Refund;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetRefundRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::get_refund(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetRefundSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/Exchange" => {
+                    #[allow(non_camel_case_types)]
+                    struct ExchangeSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::ExchangeOrderRequest>
+                    for ExchangeSvc<T> {
+                        type Response = super::Exchange;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ExchangeOrderRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::exchange(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.OrderService/GetExchange" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetExchangeSvc<T: OrderService>(pub Arc<T>);
+                    impl<
+                        T: OrderService,
+                    > tonic::server::UnaryService<super::GetExchangeRequest>
+                    for GetExchangeSvc<T> {
+                        type Response = super::Exchange;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetExchangeRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as OrderService>::get_exchange(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetExchangeSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for OrderServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.OrderService";
+    impl<T> tonic::server::NamedService for OrderServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
 pub struct Product {
     #[prost(string, tag = "1")]
     pub id: ::prost::alloc::string::String,
@@ -6642,6 +10888,817 @@ pub mod transfer_service_server {
     /// Generated gRPC service name
     pub const SERVICE_NAME: &str = "cartwright.v1.TransferService";
     impl<T> tonic::server::NamedService for TransferServiceServer<T> {
+        const NAME: &'static str = SERVICE_NAME;
+    }
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct Wallet {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+    /// One for each currency it ever had.
+    #[prost(message, repeated, tag = "2")]
+    pub balances: ::prost::alloc::vec::Vec<WalletBalance>,
+    #[prost(int64, tag = "3")]
+    pub version: i64,
+}
+/// In minor units.
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct WalletBalance {
+    #[prost(string, tag = "1")]
+    pub currency: ::prost::alloc::string::String,
+    #[prost(int64, tag = "2")]
+    pub balance: i64,
+    /// How much of that purchases hold.
+    #[prost(int64, tag = "3")]
+    pub held: i64,
+    /// How much may be spent.
+    #[prost(int64, tag = "4")]
+    pub available: i64,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct WalletEntry {
+    #[prost(string, tag = "1")]
+    pub id: ::prost::alloc::string::String,
+    #[prost(enumeration = "WalletEntryType", tag = "2")]
+    pub r#type: i32,
+    /// More than 0: credits and refunds raise the balance, the others lower it.
+    #[prost(message, optional, tag = "3")]
+    pub amount: ::core::option::Option<Money>,
+    /// After it.
+    #[prost(message, optional, tag = "4")]
+    pub balance: ::core::option::Option<Money>,
+    #[prost(string, tag = "5")]
+    pub reference: ::prost::alloc::string::String,
+    #[prost(string, optional, tag = "6")]
+    pub reason: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(string, optional, tag = "7")]
+    pub order_id: ::core::option::Option<::prost::alloc::string::String>,
+    #[prost(message, optional, tag = "8")]
+    pub at: ::core::option::Option<::prost_types::Timestamp>,
+    /// They sum to 0.
+    #[prost(message, repeated, tag = "9")]
+    pub postings: ::prost::alloc::vec::Vec<LedgerPosting>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LedgerPosting {
+    /// `customer_wallets`, `credit_issued`, `credit_withdrawn`, `sales`, `refunds`.
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    /// Above 0 credits the account, below 0 debits it.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct LedgerAccount {
+    #[prost(string, tag = "1")]
+    pub account: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub currency: ::prost::alloc::string::String,
+    /// Minor units.
+    #[prost(int64, tag = "3")]
+    pub balance: i64,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWalletRequest {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct BookWalletRequest {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+    /// More than 0.
+    #[prost(message, optional, tag = "2")]
+    pub amount: ::core::option::Option<Money>,
+    #[prost(string, tag = "3")]
+    pub reason: ::prost::alloc::string::String,
+    #[prost(string, tag = "4")]
+    pub reference: ::prost::alloc::string::String,
+    #[prost(int64, optional, tag = "5")]
+    pub expected_version: ::core::option::Option<i64>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListWalletEntriesRequest {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+    #[prost(int32, tag = "2")]
+    pub limit: i32,
+    #[prost(string, tag = "3")]
+    pub cursor: ::prost::alloc::string::String,
+}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListWalletEntriesReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<WalletEntry>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct GetWalletEntryRequest {
+    #[prost(string, tag = "1")]
+    pub customer_id: ::prost::alloc::string::String,
+    #[prost(string, tag = "2")]
+    pub id: ::prost::alloc::string::String,
+}
+#[derive(Clone, Copy, PartialEq, Eq, Hash, ::prost::Message)]
+pub struct ListLedgerAccountsRequest {}
+#[derive(Clone, PartialEq, ::prost::Message)]
+pub struct ListLedgerAccountsReply {
+    #[prost(message, repeated, tag = "1")]
+    pub items: ::prost::alloc::vec::Vec<LedgerAccount>,
+    #[prost(string, optional, tag = "2")]
+    pub next_cursor: ::core::option::Option<::prost::alloc::string::String>,
+}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, ::prost::Enumeration)]
+#[repr(i32)]
+pub enum WalletEntryType {
+    Unspecified = 0,
+    Credit = 1,
+    Debit = 2,
+    Payment = 3,
+    Refund = 4,
+}
+impl WalletEntryType {
+    /// String value of the enum field names used in the ProtoBuf definition.
+    ///
+    /// The values are not transformed in any way and thus are considered stable
+    /// (if the ProtoBuf definition does not change) and safe for programmatic use.
+    pub fn as_str_name(&self) -> &'static str {
+        match self {
+            Self::Unspecified => "WALLET_ENTRY_TYPE_UNSPECIFIED",
+            Self::Credit => "WALLET_ENTRY_TYPE_CREDIT",
+            Self::Debit => "WALLET_ENTRY_TYPE_DEBIT",
+            Self::Payment => "WALLET_ENTRY_TYPE_PAYMENT",
+            Self::Refund => "WALLET_ENTRY_TYPE_REFUND",
+        }
+    }
+    /// Creates an enum from field names used in the ProtoBuf definition.
+    pub fn from_str_name(value: &str) -> ::core::option::Option<Self> {
+        match value {
+            "WALLET_ENTRY_TYPE_UNSPECIFIED" => Some(Self::Unspecified),
+            "WALLET_ENTRY_TYPE_CREDIT" => Some(Self::Credit),
+            "WALLET_ENTRY_TYPE_DEBIT" => Some(Self::Debit),
+            "WALLET_ENTRY_TYPE_PAYMENT" => Some(Self::Payment),
+            "WALLET_ENTRY_TYPE_REFUND" => Some(Self::Refund),
+            _ => None,
+        }
+    }
+}
+/// Generated client implementations.
+pub mod wallet_service_client {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    use tonic::codegen::http::Uri;
+    /// Needs scope `wallets`.
+    #[derive(Debug, Clone)]
+    pub struct WalletServiceClient<T> {
+        inner: tonic::client::Grpc<T>,
+    }
+    impl<T> WalletServiceClient<T>
+    where
+        T: tonic::client::GrpcService<tonic::body::Body>,
+        T::Error: Into<StdError>,
+        T::ResponseBody: Body<Data = Bytes> + std::marker::Send + 'static,
+        <T::ResponseBody as Body>::Error: Into<StdError> + std::marker::Send,
+    {
+        pub fn new(inner: T) -> Self {
+            let inner = tonic::client::Grpc::new(inner);
+            Self { inner }
+        }
+        pub fn with_origin(inner: T, origin: Uri) -> Self {
+            let inner = tonic::client::Grpc::with_origin(inner, origin);
+            Self { inner }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> WalletServiceClient<InterceptedService<T, F>>
+        where
+            F: tonic::service::Interceptor,
+            T::ResponseBody: Default,
+            T: tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+                Response = http::Response<
+                    <T as tonic::client::GrpcService<tonic::body::Body>>::ResponseBody,
+                >,
+            >,
+            <T as tonic::codegen::Service<
+                http::Request<tonic::body::Body>,
+            >>::Error: Into<StdError> + std::marker::Send + std::marker::Sync,
+        {
+            WalletServiceClient::new(InterceptedService::new(inner, interceptor))
+        }
+        /// Compress requests with the given encoding.
+        ///
+        /// This requires the server to support it otherwise it might respond with an
+        /// error.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.send_compressed(encoding);
+            self
+        }
+        /// Enable decompressing responses.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.inner = self.inner.accept_compressed(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_decoding_message_size(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.inner = self.inner.max_encoding_message_size(limit);
+            self
+        }
+        /// A customer without one has no balances and version 0.
+        pub async fn get(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::Wallet>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/Get",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "Get"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// Needs the metadata `idempotency-key`. `reference` is unique for ever: the
+        /// same amount again gets the same entry, another one FAILED_PRECONDITION
+        /// with reason `already_exists`.
+        pub async fn credit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BookWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/Credit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "Credit"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// As `Credit`; FAILED_PRECONDITION with reason `insufficient_funds`.
+        pub async fn debit(
+            &mut self,
+            request: impl tonic::IntoRequest<super::BookWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/Debit",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "Debit"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn list_entries(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListWalletEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWalletEntriesReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/ListEntries",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "ListEntries"));
+            self.inner.unary(req, path, codec).await
+        }
+        pub async fn get_entry(
+            &mut self,
+            request: impl tonic::IntoRequest<super::GetWalletEntryRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status> {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/GetEntry",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "GetEntry"));
+            self.inner.unary(req, path, codec).await
+        }
+        /// The accounts of the ledger: those of a currency sum to 0.
+        pub async fn list_accounts(
+            &mut self,
+            request: impl tonic::IntoRequest<super::ListLedgerAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLedgerAccountsReply>,
+            tonic::Status,
+        > {
+            self.inner
+                .ready()
+                .await
+                .map_err(|e| {
+                    tonic::Status::unknown(
+                        format!("Service was not ready: {}", e.into()),
+                    )
+                })?;
+            let codec = tonic_prost::ProstCodec::default();
+            let path = http::uri::PathAndQuery::from_static(
+                "/cartwright.v1.WalletService/ListAccounts",
+            );
+            let mut req = request.into_request();
+            req.extensions_mut()
+                .insert(GrpcMethod::new("cartwright.v1.WalletService", "ListAccounts"));
+            self.inner.unary(req, path, codec).await
+        }
+    }
+}
+/// Generated server implementations.
+pub mod wallet_service_server {
+    #![allow(
+        unused_variables,
+        dead_code,
+        missing_docs,
+        clippy::wildcard_imports,
+        clippy::let_unit_value,
+    )]
+    use tonic::codegen::*;
+    /// Generated trait containing gRPC methods that should be implemented for use with WalletServiceServer.
+    #[async_trait]
+    pub trait WalletService: std::marker::Send + std::marker::Sync + 'static {
+        /// A customer without one has no balances and version 0.
+        async fn get(
+            &self,
+            request: tonic::Request<super::GetWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::Wallet>, tonic::Status>;
+        /// Needs the metadata `idempotency-key`. `reference` is unique for ever: the
+        /// same amount again gets the same entry, another one FAILED_PRECONDITION
+        /// with reason `already_exists`.
+        async fn credit(
+            &self,
+            request: tonic::Request<super::BookWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status>;
+        /// As `Credit`; FAILED_PRECONDITION with reason `insufficient_funds`.
+        async fn debit(
+            &self,
+            request: tonic::Request<super::BookWalletRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status>;
+        async fn list_entries(
+            &self,
+            request: tonic::Request<super::ListWalletEntriesRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListWalletEntriesReply>,
+            tonic::Status,
+        >;
+        async fn get_entry(
+            &self,
+            request: tonic::Request<super::GetWalletEntryRequest>,
+        ) -> std::result::Result<tonic::Response<super::WalletEntry>, tonic::Status>;
+        /// The accounts of the ledger: those of a currency sum to 0.
+        async fn list_accounts(
+            &self,
+            request: tonic::Request<super::ListLedgerAccountsRequest>,
+        ) -> std::result::Result<
+            tonic::Response<super::ListLedgerAccountsReply>,
+            tonic::Status,
+        >;
+    }
+    /// Needs scope `wallets`.
+    #[derive(Debug)]
+    pub struct WalletServiceServer<T> {
+        inner: Arc<T>,
+        accept_compression_encodings: EnabledCompressionEncodings,
+        send_compression_encodings: EnabledCompressionEncodings,
+        max_decoding_message_size: Option<usize>,
+        max_encoding_message_size: Option<usize>,
+    }
+    impl<T> WalletServiceServer<T> {
+        pub fn new(inner: T) -> Self {
+            Self::from_arc(Arc::new(inner))
+        }
+        pub fn from_arc(inner: Arc<T>) -> Self {
+            Self {
+                inner,
+                accept_compression_encodings: Default::default(),
+                send_compression_encodings: Default::default(),
+                max_decoding_message_size: None,
+                max_encoding_message_size: None,
+            }
+        }
+        pub fn with_interceptor<F>(
+            inner: T,
+            interceptor: F,
+        ) -> InterceptedService<Self, F>
+        where
+            F: tonic::service::Interceptor,
+        {
+            InterceptedService::new(Self::new(inner), interceptor)
+        }
+        /// Enable decompressing requests with the given encoding.
+        #[must_use]
+        pub fn accept_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.accept_compression_encodings.enable(encoding);
+            self
+        }
+        /// Compress responses with the given encoding, if the client supports it.
+        #[must_use]
+        pub fn send_compressed(mut self, encoding: CompressionEncoding) -> Self {
+            self.send_compression_encodings.enable(encoding);
+            self
+        }
+        /// Limits the maximum size of a decoded message.
+        ///
+        /// Default: `4MB`
+        #[must_use]
+        pub fn max_decoding_message_size(mut self, limit: usize) -> Self {
+            self.max_decoding_message_size = Some(limit);
+            self
+        }
+        /// Limits the maximum size of an encoded message.
+        ///
+        /// Default: `usize::MAX`
+        #[must_use]
+        pub fn max_encoding_message_size(mut self, limit: usize) -> Self {
+            self.max_encoding_message_size = Some(limit);
+            self
+        }
+    }
+    impl<T, B> tonic::codegen::Service<http::Request<B>> for WalletServiceServer<T>
+    where
+        T: WalletService,
+        B: Body + std::marker::Send + 'static,
+        B::Error: Into<StdError> + std::marker::Send + 'static,
+    {
+        type Response = http::Response<tonic::body::Body>;
+        type Error = std::convert::Infallible;
+        type Future = BoxFuture<Self::Response, Self::Error>;
+        fn poll_ready(
+            &mut self,
+            _cx: &mut Context<'_>,
+        ) -> Poll<std::result::Result<(), Self::Error>> {
+            Poll::Ready(Ok(()))
+        }
+        fn call(&mut self, req: http::Request<B>) -> Self::Future {
+            match req.uri().path() {
+                "/cartwright.v1.WalletService/Get" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetSvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::GetWalletRequest>
+                    for GetSvc<T> {
+                        type Response = super::Wallet;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWalletRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::get(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.WalletService/Credit" => {
+                    #[allow(non_camel_case_types)]
+                    struct CreditSvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::BookWalletRequest>
+                    for CreditSvc<T> {
+                        type Response = super::WalletEntry;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BookWalletRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::credit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = CreditSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.WalletService/Debit" => {
+                    #[allow(non_camel_case_types)]
+                    struct DebitSvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::BookWalletRequest>
+                    for DebitSvc<T> {
+                        type Response = super::WalletEntry;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::BookWalletRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::debit(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = DebitSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.WalletService/ListEntries" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListEntriesSvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::ListWalletEntriesRequest>
+                    for ListEntriesSvc<T> {
+                        type Response = super::ListWalletEntriesReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListWalletEntriesRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::list_entries(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListEntriesSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.WalletService/GetEntry" => {
+                    #[allow(non_camel_case_types)]
+                    struct GetEntrySvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::GetWalletEntryRequest>
+                    for GetEntrySvc<T> {
+                        type Response = super::WalletEntry;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::GetWalletEntryRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::get_entry(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = GetEntrySvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                "/cartwright.v1.WalletService/ListAccounts" => {
+                    #[allow(non_camel_case_types)]
+                    struct ListAccountsSvc<T: WalletService>(pub Arc<T>);
+                    impl<
+                        T: WalletService,
+                    > tonic::server::UnaryService<super::ListLedgerAccountsRequest>
+                    for ListAccountsSvc<T> {
+                        type Response = super::ListLedgerAccountsReply;
+                        type Future = BoxFuture<
+                            tonic::Response<Self::Response>,
+                            tonic::Status,
+                        >;
+                        fn call(
+                            &mut self,
+                            request: tonic::Request<super::ListLedgerAccountsRequest>,
+                        ) -> Self::Future {
+                            let inner = Arc::clone(&self.0);
+                            let fut = async move {
+                                <T as WalletService>::list_accounts(&inner, request).await
+                            };
+                            Box::pin(fut)
+                        }
+                    }
+                    let accept_compression_encodings = self.accept_compression_encodings;
+                    let send_compression_encodings = self.send_compression_encodings;
+                    let max_decoding_message_size = self.max_decoding_message_size;
+                    let max_encoding_message_size = self.max_encoding_message_size;
+                    let inner = self.inner.clone();
+                    let fut = async move {
+                        let method = ListAccountsSvc(inner);
+                        let codec = tonic_prost::ProstCodec::default();
+                        let mut grpc = tonic::server::Grpc::new(codec)
+                            .apply_compression_config(
+                                accept_compression_encodings,
+                                send_compression_encodings,
+                            )
+                            .apply_max_message_size_config(
+                                max_decoding_message_size,
+                                max_encoding_message_size,
+                            );
+                        let res = grpc.unary(method, req).await;
+                        Ok(res)
+                    };
+                    Box::pin(fut)
+                }
+                _ => {
+                    Box::pin(async move {
+                        let mut response = http::Response::new(
+                            tonic::body::Body::default(),
+                        );
+                        let headers = response.headers_mut();
+                        headers
+                            .insert(
+                                tonic::Status::GRPC_STATUS,
+                                (tonic::Code::Unimplemented as i32).into(),
+                            );
+                        headers
+                            .insert(
+                                http::header::CONTENT_TYPE,
+                                tonic::metadata::GRPC_CONTENT_TYPE,
+                            );
+                        Ok(response)
+                    })
+                }
+            }
+        }
+    }
+    impl<T> Clone for WalletServiceServer<T> {
+        fn clone(&self) -> Self {
+            let inner = self.inner.clone();
+            Self {
+                inner,
+                accept_compression_encodings: self.accept_compression_encodings,
+                send_compression_encodings: self.send_compression_encodings,
+                max_decoding_message_size: self.max_decoding_message_size,
+                max_encoding_message_size: self.max_encoding_message_size,
+            }
+        }
+    }
+    /// Generated gRPC service name
+    pub const SERVICE_NAME: &str = "cartwright.v1.WalletService";
+    impl<T> tonic::server::NamedService for WalletServiceServer<T> {
         const NAME: &'static str = SERVICE_NAME;
     }
 }

@@ -120,7 +120,7 @@ pub const KEYS: &[Key] = &[
         "drop_in",
         Kind::Flag,
         "true",
-        "Serve the carts and catalogues of the OpenTelemetry demo and of Online Boutique (gRPC), and `/api/products` and `/api/cart`. Their callers send no credentials.",
+        "Serve carts, catalogue, checkout, payment, currencies, shipping and e-mail of the OpenTelemetry demo and of Online Boutique (gRPC), and the former's HTTP (`/api/...`, `/get-quote`, `/ship-order`, `/send_order_confirmation`). Their callers send no credentials.",
     ),
     key(
         "legacy_open",

@@ -3,9 +3,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
+use crate::accounts::{self, Tables};
 use crate::support::whole;
 use crate::world::{STOCK, World};
 
@@ -61,8 +61,10 @@ fn audit(world: &World) -> Result<(), String> {
         "payments that the shop does not know: {:?}",
         theirs.keys()
     );
-    let sold = audit_orders(world, &checkouts)?;
-    audit_stock(world, sold)
+    let tables = Tables::read(world);
+    audit_orders(&tables.orders, &checkouts)?;
+    accounts::audit(&tables)?;
+    audit_stock(world, &tables.orders)
 }
 
 fn theirs(world: &World) -> HashMap<String, Theirs> {
@@ -124,13 +126,22 @@ fn audit_checkout(checkout: &Value, theirs: &mut HashMap<String, Theirs>) -> Res
     Ok(())
 }
 
-/// What was taken under a payment and not given back.
+/// What was taken under a payment, and stands.
 fn audit_payment(ours: &Value, theirs: &Theirs, stands: bool) -> Result<i64, String> {
     let amount = whole(&ours["amount"]["amount"]);
     let story = || format!("{ours:#}, at the provider {:#?}", theirs.payments);
     let number = |it: &Value, field: &str| whole(&it[field]["amount"]);
     let left = |it: &Value| number(it, "captured") - number(it, "refunded");
     let (ours_taken, ours_back) = (number(ours, "captured"), number(ours, "refunded"));
+    if ours["method"] != "card" {
+        must!(theirs.payments.is_empty(), "nobody is asked: {}", story());
+        must!(
+            ours_taken == if stands { amount } else { ours_back },
+            "taken when it stands: {}",
+            story()
+        );
+        return Ok(if stands { ours_taken } else { 0 });
+    }
     let their_rest: i64 = theirs.payments.iter().map(left).sum();
     must!(
         theirs.payments.iter().all(|it| it["state"] != "authorized"),
@@ -147,29 +158,30 @@ fn audit_payment(ours: &Value, theirs: &Theirs, stands: bool) -> Result<i64, Str
         "we say {ours_taken} taken and {ours_back} given back: {}",
         story()
     );
-    let wanted = if stands { amount } else { 0 };
-    must!(their_rest == wanted, "{wanted} must be taken: {}", story());
     if stands {
-        must!(ours["state"] == "captured", "its order stands: {}", story());
+        must!(
+            ours["state"] == "captured" && ours_taken == amount,
+            "its order stands: {}",
+            story()
+        );
         must!(
             theirs.captured == [amount],
             "taken once, whole: {}",
             story()
         );
-    } else {
-        let state = ours["state"].as_str().unwrap_or_default();
-        let ended = ["voided", "declined", "captured", "pending"].contains(&state);
-        must!(ended && ours_taken == ours_back, "an end: {}", story());
-        must!(theirs.captured.len() <= 1, "taken twice: {}", story());
+        return Ok(amount);
     }
-    Ok(their_rest)
+    let state = ours["state"].as_str().unwrap_or_default();
+    let ended = ["voided", "declined", "captured", "pending"].contains(&state);
+    must!(ended && ours_taken == ours_back, "an end: {}", story());
+    must!(theirs.captured.len() <= 1, "taken twice: {}", story());
+    Ok(0)
 }
 
-/// Orders and checkouts name each other; how many units of it are sold.
-fn audit_orders(world: &World, checkouts: &[Value]) -> Result<i64, String> {
-    let (mut carts, mut invoices, mut sold) = (BTreeSet::new(), BTreeSet::new(), 0);
-    let orders = orders(world);
-    for order in &orders {
+/// Orders and checkouts name each other.
+fn audit_orders(orders: &[Value], checkouts: &[Value]) -> Result<(), String> {
+    let (mut carts, mut invoices, mut given_up) = (BTreeSet::new(), BTreeSet::new(), 0);
+    for order in orders {
         let checkout = checkouts.iter().find(|it| it["id"] == order["checkout"]);
         let checkout = checkout.ok_or_else(|| format!("of no checkout: {order:#}"))?;
         must!(
@@ -180,7 +192,13 @@ fn audit_orders(world: &World, checkouts: &[Value]) -> Result<i64, String> {
             must!(invoices.insert(number), "an invoice twice: {order:#}");
         }
         if order["state"] == "cancelled" {
-            must!(checkout["state"] != "completed", "no order: {checkout:#}");
+            // Given up before it was paid, or after.
+            let was_paid = order["is_paid"] == true;
+            must!(
+                was_paid == (checkout["state"] == "completed"),
+                "no order: {checkout:#} {order:#}"
+            );
+            given_up += usize::from(was_paid);
             continue;
         }
         must!(
@@ -196,49 +214,40 @@ fn audit_orders(world: &World, checkouts: &[Value]) -> Result<i64, String> {
             carts.insert(order["cart"].to_string()),
             "two orders: {order:#}"
         );
-        let lines = order["lines"].as_array().expect("lines");
-        sold += lines.iter().map(|it| whole(&it["quantity"])).sum::<i64>();
     }
     let completed = checkouts.iter().filter(|it| it["state"] == "completed");
     must!(
-        completed.count() == carts.len(),
+        completed.count() == carts.len() + given_up,
         "a checkout without its order"
     );
     must!(
         invoices.iter().copied().eq(1..=invoices.len() as u64),
         "a gap between invoices: {invoices:?}"
     );
-    Ok(sold)
+    Ok(())
 }
 
-/// All orders, as the database has them.
-fn orders(world: &World) -> Vec<Value> {
-    let path = world.dir.data().join("cartwright.db");
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-    let database = Connection::open_with_flags(&path, flags).expect("the database can be read");
-    database
-        .busy_timeout(Duration::from_secs(5))
-        .expect("a timeout can be set");
-    let mut rows = database
-        .prepare("SELECT body FROM orders ORDER BY number")
-        .expect("a table of orders");
-    let rows = rows.query_map([], |row| row.get::<_, String>(0));
-    rows.expect("orders")
-        .map(|body| serde_json::from_str(&body.expect("a body")).expect("JSON"))
-        .collect()
-}
-
-/// What was received lies there, what was sold is set aside, and nothing is held for anybody.
-fn audit_stock(world: &World, sold: i64) -> Result<(), String> {
+/// What was received lies there or has left, what was sold is set aside, and nothing is held for anybody.
+fn audit_stock(world: &World, orders: &[Value]) -> Result<(), String> {
     let level = world.level().read();
-    must!(whole(&level["on_hand"]) == STOCK, "on hand: {level:#}");
+    let mut lines = orders
+        .iter()
+        .flat_map(|it| it["lines"].as_array().expect("lines"));
+    let (mut gone, mut sold) = (0, 0);
+    for line in lines.by_ref().filter(|it| it["sku"] == level["sku"]) {
+        let it = |field: &str| line[field].as_i64().unwrap_or(0);
+        gone += it("fulfilled") - it("returned");
+        sold += it("quantity") - it("fulfilled") - it("cancelled");
+    }
+    let there = STOCK - gone;
+    must!(whole(&level["on_hand"]) == there, "on hand: {level:#}");
     must!(whole(&level["reserved"]) == 0, "still held: {level:#}");
     must!(
         whole(&level["allocated"]) == sold,
         "{sold} are sold: {level:#}"
     );
     must!(
-        whole(&level["available"]) == STOCK - sold,
+        whole(&level["available"]) == there - sold,
         "{sold} are sold: {level:#}"
     );
     Ok(())

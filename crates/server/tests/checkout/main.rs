@@ -14,12 +14,16 @@ mod support;
 #[path = "../crash/random.rs"]
 mod random;
 
+mod accounts;
+mod attention;
 mod bad_input;
 mod books;
 mod cancel;
 mod crash;
+mod exchanges;
 mod faults;
 mod gateway;
+mod letters;
 mod meanwhile;
 mod nodes;
 mod outside;

@@ -14,7 +14,7 @@ use crate::gateway::Gateway;
 use crate::support::{TempDir, eventually, text};
 use crate::world::{Purchase, World, card, world};
 
-const SOON: Duration = Duration::from_secs(30);
+pub(crate) const SOON: Duration = Duration::from_secs(30);
 
 /// All events of a checkout that has ended, after one of them.
 fn events(world: &World, it: &Purchase, after: Option<u64>) -> Vec<(u64, Value)> {
@@ -161,9 +161,9 @@ fn a_capture_that_was_only_claimed_is_named_then_made_good() {
 }
 
 /// A mail server that keeps what it gets; ends when dropped.
-struct Mailbox {
+pub(crate) struct Mailbox {
     child: Child,
-    address: SocketAddr,
+    pub(crate) address: SocketAddr,
     dir: TempDir,
 }
 
@@ -176,7 +176,7 @@ impl Drop for Mailbox {
 
 impl Mailbox {
     /// `None` where there is no mail server to start.
-    fn start() -> Option<Self> {
+    pub(crate) fn start() -> Option<Self> {
         let Ok(python) = std::env::var("CARTWRIGHT_TEST_AIOSMTPD") else {
             eprintln!(
                 "SKIPPED: no mail server; `cargo xtask test` installs aiosmtpd and says where it is"
@@ -204,7 +204,7 @@ impl Mailbox {
         Some(mailbox)
     }
 
-    fn letters(&self) -> Vec<String> {
+    pub(crate) fn letters(&self) -> Vec<String> {
         let dir = self.dir.path().join("mail").join("new");
         let files = fs::read_dir(dir).into_iter().flatten().flatten();
         files
@@ -254,7 +254,41 @@ fn the_buyer_gets_one_letter() {
     }
 }
 
-fn message_id(letter: &str) -> String {
+#[test]
+fn a_letter_that_the_demo_asks_for_is_sent() {
+    let Some(mailbox) = Mailbox::start() else {
+        return;
+    };
+    let world = World::with("demo-mail", vec![Gateway::start("a")], |setup| {
+        setup
+            .argument("--smtp")
+            .argument(&format!("smtp://{}", mailbox.address))
+            .argument("--mail-from")
+            .argument("Shop <shop@example.com>")
+    });
+    let cost = json!({"currency_code": "USD", "units": 5, "nanos": 990_000_000});
+    let order = json!({
+        "order_id": "ord-of-the-demo", "shipping_tracking_id": "t-1", "shipping_cost": cost,
+        "shipping_address": {"street_address": "1 Way", "city": "Mountain View"},
+        "items": [{"item": {"product_id": "OLJCESPC7Z", "quantity": 2}, "cost": cost}],
+    });
+    let body = json!({"email": "someone@example.com", "order": order});
+    for _ in 0..2 {
+        let shop = world.shop();
+        let asked = shop.post("/send_order_confirmation").json(body.clone());
+        asked.send().is(200);
+    }
+    let letters = mailbox.letters();
+    assert_eq!(letters.len(), 2);
+    assert_eq!(message_id(&letters[0]), message_id(&letters[1]));
+    for line in ["Order: ord-of-the-demo", "2 x OLJCESPC7Z: 5.99 USD each"] {
+        assert!(letters[0].contains(line), "{line}: {}", letters[0]);
+    }
+    // What its asker could have written is left out.
+    assert!(!letters[0].contains("Mountain View"), "{}", letters[0]);
+}
+
+pub(crate) fn message_id(letter: &str) -> String {
     let line = letter
         .lines()
         .find(|it| it.to_lowercase().starts_with("message-id:"));

@@ -85,6 +85,14 @@ impl World {
         self.shop().level(&self.store, &self.sku, 0)
     }
 
+    /// So many of the one thing for a customer, ready to be paid for.
+    #[track_caller]
+    pub(crate) fn purchase_for(&self, customer: &str, quantity: i64) -> Purchase {
+        let cart = self.shop().cart_for(customer);
+        cart.add(&self.sku, quantity).is(200);
+        Purchase::of(cart)
+    }
+
     /// A cart with so many of it, ready to be paid for.
     #[track_caller]
     pub(crate) fn purchase(&self, quantity: i64) -> Purchase {

@@ -12,9 +12,12 @@ mod small_disk;
 
 mod caller;
 
+mod buying;
 mod carts;
 mod catalog;
 mod drop_in;
+mod drop_in_buying;
+mod drop_in_services;
 mod lookup;
 mod read_only;
 mod retries;

@@ -12,19 +12,35 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::caller::channel;
 use crate::support::{Shop, shop};
 
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 28] = [
     "cartwright.v1.ApiKeyService",
+    "cartwright.v1.AttentionService",
     "cartwright.v1.CartService",
+    "cartwright.v1.CheckoutService",
     "cartwright.v1.InventoryService",
+    "cartwright.v1.InvoiceService",
+    "cartwright.v1.OrderService",
     "cartwright.v1.ProductLookup",
     "cartwright.v1.ProductService",
     "cartwright.v1.ReservationService",
+    "cartwright.v1.ReturnService",
     "cartwright.v1.StoreService",
     "cartwright.v1.TransferService",
+    "cartwright.v1.WalletService",
     "hipstershop.CartService",
+    "hipstershop.CheckoutService",
+    "hipstershop.CurrencyService",
+    "hipstershop.EmailService",
+    "hipstershop.PaymentService",
     "hipstershop.ProductCatalogService",
+    "hipstershop.ShippingService",
     "oteldemo.CartService",
+    "oteldemo.CheckoutService",
+    "oteldemo.CurrencyService",
+    "oteldemo.EmailService",
+    "oteldemo.PaymentService",
     "oteldemo.ProductCatalogService",
+    "oteldemo.ShippingService",
 ];
 
 async fn status(health: &mut HealthClient<Channel>, service: &str) -> Result<ServingStatus, Code> {
@@ -46,7 +62,7 @@ async fn health_knows_what_is_served_and_nothing_else() {
             "{name}"
         );
     }
-    for name in ["oteldemo.PaymentService", "cartwright.v1.Nothing", "x"] {
+    for name in ["oteldemo.AdService", "cartwright.v1.Nothing", "x"] {
         assert_eq!(
             status(&mut health, name).await,
             Err(Code::NotFound),
@@ -124,7 +140,7 @@ async fn reflection_lists_what_is_served_in_both_versions() {
                 "{name} in {names:?}"
             );
         }
-        let unserved = names.iter().find(|name| name.contains("Payment"));
+        let unserved = names.iter().find(|name| name.contains("Recommendation"));
         assert_eq!(unserved, None);
     }
 }

@@ -249,9 +249,12 @@ fn too_little_in_the_wallet_changes_nothing() {
     let checkout = scene.checkout();
     let (before, version) = (checkout.read(), scene.wallet.read()["version"].clone());
     let level = scene.level.read();
-    for payment in [
-        json!({"method": "wallet"}),
-        json!({"parts": [wallet_part(1000), wallet_part(TOTAL - 1000)]}),
+    for (payment, requested) in [
+        (json!({"method": "wallet"}), TOTAL),
+        (
+            json!({"parts": [wallet_part(1000), wallet_part(TOTAL - 1000)]}),
+            TOTAL - 1000,
+        ),
     ] {
         let key = fresh("key");
         for _ in 0..2 {
@@ -259,7 +262,8 @@ fn too_little_in_the_wallet_changes_nothing() {
             let problem = answer.refused(409, "payment_declined");
             check(
                 &problem,
-                json!({"reason": "insufficient_funds", "checkout_id": checkout.id}),
+                json!({"reason": "insufficient_funds", "checkout_id": checkout.id,
+                       "requested": requested, "available": requested - 1, "currency": "USD"}),
             );
         }
     }

@@ -53,6 +53,11 @@ const MIGRATIONS: &[Migration] = &[
         up: APART_UP,
         down: APART_DOWN,
     },
+    Migration {
+        name: "levels that are short",
+        up: SHORTAGES_UP,
+        down: SHORTAGES_DOWN,
+    },
 ];
 
 /// The schema that this program knows.
@@ -154,6 +159,14 @@ CREATE TABLE ledger_accounts (
     amount INTEGER NOT NULL,
     PRIMARY KEY (account, currency)
 ) WITHOUT ROWID;
+";
+
+const SHORTAGES_UP: &str = "
+CREATE INDEX short_levels ON levels (sku, store) WHERE on_hand < reserved + allocated + granted;
+";
+
+const SHORTAGES_DOWN: &str = "
+DROP INDEX short_levels;
 ";
 
 const WALLETS_DOWN: &str = "

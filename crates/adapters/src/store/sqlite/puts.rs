@@ -5,7 +5,7 @@ use super::{checkouts, holds};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_domain::cart::{Cart, State as CartState};
-use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings};
+use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings, Shortage};
 use cartwright_domain::order::{Order, State as OrderState};
 use cartwright_domain::payment::Payment;
 use cartwright_domain::{CartId, OrderId, PaymentId, ReservationId, Time};
@@ -91,6 +91,8 @@ pub(super) struct More<'a> {
     pub(super) settings: Settings,
     #[serde(default)]
     pub(super) waiting: std::borrow::Cow<'a, [(ReservationId, i64)]>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) shortage: Option<Shortage>,
 }
 
 /// Puts the rows of one batch.
@@ -230,10 +232,13 @@ impl<'c> Puts<'c> {
     }
 
     fn level(&mut self, key: &LevelKey, level: &Level) -> Result<(), Fault> {
-        let plain = level.waiting.is_empty() && level.settings == Settings::default();
+        let plain = level.waiting.is_empty()
+            && level.settings == Settings::default()
+            && level.shortage.is_none();
         let more = More {
             settings: level.settings,
             waiting: level.waiting.as_slice().into(),
+            shortage: level.shortage,
         };
         let more = if plain {
             None

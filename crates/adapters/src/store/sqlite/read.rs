@@ -247,6 +247,12 @@ impl ReadStore for Reader {
         )
     }
 
+    fn list_shortages(&self, limit: usize) -> Result<Page<Record>, Fault> {
+        let short = "WHERE on_hand < reserved + allocated + granted";
+        let sql = format!("{LEVELS} {short} ORDER BY sku, store LIMIT ?1");
+        self.page(&sql, Vec::new(), limit, rows::level)
+    }
+
     fn list_carts(
         &self,
         customer: &str,

@@ -313,6 +313,7 @@ pub(super) fn level(row: &Row<'_>) -> rusqlite::Result<Record> {
         None => More {
             settings: Settings::default(),
             waiting: Vec::new().into(),
+            shortage: None,
         },
     };
     Ok(Record::Level(Arc::new(Level {
@@ -329,5 +330,6 @@ pub(super) fn level(row: &Row<'_>) -> rusqlite::Result<Record> {
         updated_at: Time(row.get(8)?),
         settings: more.settings,
         waiting: more.waiting.into_owned(),
+        shortage: more.shortage,
     })))
 }

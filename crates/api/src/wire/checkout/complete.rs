@@ -95,8 +95,19 @@ impl CompleteCheckout {
     pub fn checked(self, providers: &Providers, now_ns: u64) -> Result<(QuoteId, Pay), Problem> {
         // What cannot be a quote's id is a quote that nobody knows.
         let quote = self.quote_id.parse().unwrap_or(QuoteId(0));
-        let Some(payment) = self.payment else {
-            return Ok((quote, Pay { parts: Vec::new() }));
+        Ok((quote, Payment::checked(self.payment, providers, now_ns)?))
+    }
+}
+
+impl Payment {
+    /// Checked: the parts, none where nothing was said.
+    pub fn checked(
+        payment: Option<Self>,
+        providers: &Providers,
+        now_ns: u64,
+    ) -> Result<Pay, Problem> {
+        let Some(payment) = payment else {
+            return Ok(Pay { parts: Vec::new() });
         };
         let one = |at: &str, method, token, provider, amount| match method {
             PayMethod::Card => part(at, token, provider, amount, providers, now_ns),
@@ -134,7 +145,7 @@ impl CompleteCheckout {
                 return Err(Problem::invalid("payment", "malformed", detail));
             }
         };
-        Ok((quote, Pay { parts }))
+        Ok(Pay { parts })
     }
 }
 

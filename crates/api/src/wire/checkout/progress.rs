@@ -15,9 +15,9 @@ pub struct Payment<'a> {
     id: PaymentId,
     /// Of which attempt.
     attempt: u32,
-    /// `card` or `wallet`.
+    /// `card`, `wallet`, or `exchange`: what was paid for the units that come back.
     method: &'static str,
-    /// Who is asked; `null` for a wallet.
+    /// Who is asked; `null` for a wallet and an exchange.
     provider: Option<&'a str>,
     /// The provider's id for it, once there is one.
     provider_id: Option<&'a str>,
@@ -27,8 +27,18 @@ pub struct Payment<'a> {
     amount: Money,
     /// How much was taken.
     captured: Money,
-    /// How much of that was given back.
+    /// How much of that was given back the same way.
     refunded: Money,
+    /// How much was given back otherwise: to the customer's wallet, or by hand.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    refunded_elsewhere: Option<Money>,
+    /// How much of it pays for orders that units were exchanged for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanged: Option<Money>,
+    /// Of an exchange: the payment that its money came in by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    origin_payment_id: Option<PaymentId>,
     /// What may be shown of the card.
     #[serde(skip_serializing_if = "Option::is_none")]
     card: Option<Card<'a>>,
@@ -60,6 +70,9 @@ impl<'a> Payment<'a> {
             amount: money(payment.amount.minor),
             captured: money(payment.captured),
             refunded: money(payment.refunded),
+            refunded_elsewhere: (payment.elsewhere != 0).then(|| money(payment.elsewhere)),
+            exchanged: (payment.moved != 0).then(|| money(payment.moved)),
+            origin_payment_id: payment.origin.map(|it| it.payment),
             card: payment.card.as_ref().map(|card| Card {
                 brand: &card.brand,
                 last4: &card.last4,

@@ -4,7 +4,7 @@ use crate::wire::schema::LineId as LineIdText;
 use crate::wire::{Money, Timestamp};
 use cartwright_app::orders::DocumentKind;
 use cartwright_domain::order::{self as domain, Cause};
-use cartwright_domain::{OrderId, PaymentId, RefundId, ReturnId};
+use cartwright_domain::{ExchangeId, OrderId, PaymentId, RefundId, ReturnId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -47,7 +47,8 @@ pub struct Refund<'a> {
     shipping: Money,
     /// Which units it is for; none for an amount.
     lines: Vec<Line>,
-    /// Where it goes: `original`, to what it was paid with.
+    /// Where it goes: `original` (to what it was paid with), `wallet`, or `exchange` (it pays for the order that other units were
+    /// exchanged for).
     to: &'static str,
     /// `pending`, `unknown` (the provider's answer was lost; it is asked again), `succeeded` or `failed`.
     state: &'static str,
@@ -61,6 +62,10 @@ pub struct Refund<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(with = "Option<String>")]
     return_id: Option<ReturnId>,
+    /// The exchange that it pays for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    exchange_id: Option<ExchangeId>,
     /// When it was recorded.
     created_at: Timestamp,
     /// When the last answer came.
@@ -88,7 +93,7 @@ impl<'a> Refund<'a> {
                     amount: money(line.amount),
                 })
                 .collect(),
-            to: "original",
+            to: refund.to.as_str(),
             state: refund.state().as_str(),
             parts: refund
                 .parts
@@ -105,7 +110,11 @@ impl<'a> Refund<'a> {
                 .to_string(),
             return_id: match refund.cause {
                 Some(Cause::Returned(id)) => Some(id),
-                Some(Cause::Cancelled) | None => None,
+                Some(Cause::Cancelled | Cause::Exchanged(_)) | None => None,
+            },
+            exchange_id: match refund.cause {
+                Some(Cause::Exchanged(id)) => Some(id),
+                Some(Cause::Cancelled | Cause::Returned(_)) | None => None,
             },
             created_at: Timestamp(refund.at),
             settled_at: refund.settled_at.map(Timestamp),

@@ -1,12 +1,13 @@
 //! Orders in replies. What is kept of a reply has no person's data and no payments: both are put in when it is sent.
 
+use super::exchange::Exchange;
 use super::refund::Refund;
 use super::returns::{Return, Units, units};
 use crate::wire::checkout::{Person, Totals};
 use crate::wire::schema::{LineId as LineIdText, TextId};
 use crate::wire::{Money, Timestamp};
 use cartwright_app::orders::DocumentKind;
-use cartwright_domain::order::{self as domain, FulfillmentState, State};
+use cartwright_domain::order::{self as domain, ExchangeState, FulfillmentState, State};
 use cartwright_domain::{CartId, CheckoutId, Currency, FulfillmentId, OrderId, Sku};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -36,6 +37,9 @@ struct Head<'a> {
     /// What it was paid in.
     #[schemars(with = "String")]
     currency: Currency,
+    /// The order whose units come back for this one.
+    #[schemars(with = "Option<String>")]
+    exchange_of: Option<OrderId>,
 }
 
 /// What became of the money.
@@ -117,7 +121,8 @@ struct Happened<'a> {
     /// When.
     at: Timestamp,
     /// What: `placed`, `paid`, `fulfilled`, `cancelled`, `restocked`, `refund_started`, `refund_unknown`, `refund_succeeded`,
-    /// `refund_failed`, `return_requested`, `return_received` or `return_cancelled`.
+    /// `refund_failed`, `refund_resolved`, `return_requested`, `return_received`, `return_cancelled`, `exchange_started`,
+    /// `exchange_placed`, `exchange_undone` or `exchange_cancelled`.
     r#type: &'a str,
     /// Who did it: a key, a customer, a cart; `shop` for what it does by itself.
     actor: &'a str,
@@ -137,6 +142,8 @@ struct Tail<'a> {
     returns: Vec<Return<'a>>,
     /// Money that went or goes back, oldest first.
     refunds: Vec<Refund<'a>>,
+    /// Units that come or came back for others, oldest first.
+    exchanges: Vec<Exchange>,
     /// Numbers of its invoices.
     invoices: Vec<String>,
     /// What happened to it, oldest first.
@@ -181,6 +188,7 @@ pub fn render(order: &domain::Order) -> Rendered {
         cart_id: order.cart,
         customer_id: order.customer.as_deref(),
         currency: order.currency,
+        exchange_of: order.exchange_of,
     };
     let mut body = crate::http::to_json(&head).to_vec();
     if let Some(last) = body.last_mut() {
@@ -224,12 +232,18 @@ fn tail(order: &domain::Order) -> Tail<'_> {
         returns: order
             .returns
             .iter()
-            .map(|it| Return::of(order.id, it))
+            .map(|it| Return::of(order, it))
             .collect(),
         refunds: order
             .refunds
             .iter()
             .map(|it| Refund::of(order, it))
+            .collect(),
+        exchanges: order
+            .exchanges
+            .iter()
+            .filter(|it| it.state != ExchangeState::Undone)
+            .map(|it| Exchange::of(order, it))
             .collect(),
         invoices: invoice.into_iter().collect(),
         history: (1..)
@@ -276,6 +290,9 @@ fn happened<'a>(order: &domain::Order, seq: u64, it: &'a domain::Happened) -> Ha
         }
         ("fulfilled", Some(id)) => {
             data.insert("fulfillment_id".into(), json!(id));
+        }
+        (kind, Some(id)) if kind.starts_with("exchange") => {
+            data.insert("exchange_id".into(), json!(id));
         }
         (kind, Some(id)) if kind.starts_with("refund") => {
             data.insert("refund_id".into(), json!(id));

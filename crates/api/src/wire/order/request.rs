@@ -5,7 +5,7 @@ use crate::wire::Money;
 use crate::wire::schema::{LineId as LineIdText, TextId};
 use crate::wire::stock;
 use cartwright_domain::cart::LineId;
-use cartwright_domain::order::{Ask, Shipping, Tracking, What};
+use cartwright_domain::order::{Ask, Shipping, To, Tracking, What};
 use cartwright_domain::{Refusal, StoreId};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -30,14 +30,18 @@ pub struct SomeUnits {
 }
 
 /// Lines, each at most once, with their units.
-fn checked_lines(lines: Vec<SomeUnits>, max: i64) -> Result<Vec<(LineId, i64)>, Problem> {
+pub(super) fn checked_lines(
+    name: &str,
+    lines: Vec<SomeUnits>,
+    max: i64,
+) -> Result<Vec<(LineId, i64)>, Problem> {
     if lines.is_empty() || lines.len() > MAX_LINES {
         let detail = format!("expected 1 to {MAX_LINES} lines");
-        return Err(Problem::invalid("lines", "out_of_range", detail));
+        return Err(Problem::invalid(name, "out_of_range", detail));
     }
     let mut checked: Vec<(LineId, i64)> = Vec::with_capacity(lines.len());
     for (place, line) in lines.into_iter().enumerate() {
-        let field = format!("lines[{place}].line_id");
+        let field = format!("{name}[{place}].line_id");
         let Ok(id) = line.line_id.parse::<LineId>() else {
             return Err(Refusal::not_found("line", line.line_id).into());
         };
@@ -45,7 +49,7 @@ fn checked_lines(lines: Vec<SomeUnits>, max: i64) -> Result<Vec<(LineId, i64)>, 
             let detail = "a line may be named once";
             return Err(Problem::invalid(field, "duplicate", detail));
         }
-        stock::quantity(&format!("lines[{place}].quantity"), line.quantity, max)?;
+        stock::quantity(&format!("{name}[{place}].quantity"), line.quantity, max)?;
         checked.push((id, line.quantity));
     }
     Ok(checked)
@@ -109,7 +113,7 @@ impl FulfillOrder {
     /// Checked: lines with their units, and how they are followed.
     pub fn checked(self, max: i64) -> Result<(Units, Option<Tracking>), Problem> {
         let tracking = self.tracking.map(TrackingRequest::checked).transpose()?;
-        Ok((checked_lines(self.lines, max)?, tracking))
+        Ok((checked_lines("lines", self.lines, max)?, tracking))
     }
 }
 
@@ -129,7 +133,7 @@ pub enum ShippingBack {
 pub enum RefundTo {
     /// To what it was paid with.
     Original,
-    /// To the customer's wallet.
+    /// To the customer's wallet, at once. Only where the order has a `customer_id`.
     Wallet,
 }
 
@@ -147,7 +151,7 @@ pub struct RefundOrder {
     /// How much of what sending cost goes back too: `true` for all that is left, or an amount.
     #[serde(default)]
     pub shipping: Option<ShippingBack>,
-    /// Where it goes: to what it was paid with.
+    /// Where it goes: to what it was paid with when absent.
     #[serde(default)]
     pub to: Option<RefundTo>,
     /// Whether the units can be sold again: those that have not left will not be sent, those that have left came back.
@@ -163,6 +167,8 @@ pub struct RefundOrder {
 pub struct RefundRequest {
     /// What goes back.
     pub ask: Ask,
+    /// Where it goes.
+    pub to: To,
     /// Whether its units can be sold again.
     pub restock: bool,
     /// For people.
@@ -173,10 +179,6 @@ impl RefundOrder {
     /// Checked.
     pub fn checked(self, max: i64) -> Result<RefundRequest, Problem> {
         stock::text("reason", &self.reason, MAX_TEXT)?;
-        if self.to == Some(RefundTo::Wallet) {
-            let detail = "money cannot go to a wallet of this order; send `original`";
-            return Err(Problem::invalid("to", "unavailable", detail));
-        }
         let shipping = match self.shipping {
             None | Some(ShippingBack::All(false)) => Shipping::Kept,
             Some(ShippingBack::All(true)) => Shipping::Whole,
@@ -195,7 +197,7 @@ impl RefundOrder {
                 positive("amount", amount)?;
                 What::Amount(amount.into())
             }
-            (None, Some(lines)) => What::Lines(checked_lines(lines, max)?),
+            (None, Some(lines)) => What::Lines(checked_lines("lines", lines, max)?),
             (None, None) if shipping != Shipping::Kept => What::Nothing,
             (None, None) => {
                 let detail = "say how much: an amount, or lines";
@@ -212,6 +214,7 @@ impl RefundOrder {
         };
         Ok(RefundRequest {
             ask: Ask { what, shipping },
+            to: self.to.map_or(To::Original, Into::into),
             restock,
             reason: self.reason.into(),
         })
@@ -245,7 +248,7 @@ impl RequestReturn {
     /// Checked: lines with their units, and the reason.
     pub fn checked(self, max: i64) -> Result<(Vec<(LineId, i64)>, SmolStr), Problem> {
         stock::text("reason", &self.reason, MAX_TEXT)?;
-        Ok((checked_lines(self.lines, max)?, self.reason.into()))
+        Ok((checked_lines("lines", self.lines, max)?, self.reason.into()))
     }
 }
 
@@ -275,6 +278,8 @@ impl ReceiveReturn {
         lines: Option<Vec<SomeUnits>>,
         max: i64,
     ) -> Result<Option<Vec<(LineId, i64)>>, Problem> {
-        lines.map(|lines| checked_lines(lines, max)).transpose()
+        lines
+            .map(|lines| checked_lines("lines", lines, max))
+            .transpose()
     }
 }

@@ -4,7 +4,7 @@ use crate::wire::Timestamp;
 use crate::wire::schema::LineId as LineIdText;
 use cartwright_domain::cart::LineId;
 use cartwright_domain::order as domain;
-use cartwright_domain::{OrderId, RefundId, ReturnId};
+use cartwright_domain::{ExchangeId, OrderId, RefundId, ReturnId};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -44,6 +44,10 @@ pub struct Return<'a> {
     received: Vec<Units>,
     /// For people.
     reason: &'a str,
+    /// The exchange that it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    exchange_id: Option<ExchangeId>,
     /// The refund that was made for it.
     #[schemars(with = "Option<String>")]
     refund_id: Option<RefundId>,
@@ -55,14 +59,15 @@ pub struct Return<'a> {
 
 impl<'a> Return<'a> {
     /// A return of an order.
-    pub fn of(order: OrderId, back: &'a domain::Return) -> Self {
+    pub fn of(order: &domain::Order, back: &'a domain::Return) -> Self {
         Self {
             id: back.id,
-            order_id: order,
+            order_id: order.id,
             state: back.state.as_str(),
             lines: units(&back.lines),
             received: units(&back.received),
             reason: &back.reason,
+            exchange_id: order.exchange_of_return(back.id).map(|it| it.started.id),
             refund_id: back.refund,
             requested_at: Timestamp(back.requested_at),
             ended_at: back.ended_at.map(Timestamp),

@@ -1,9 +1,12 @@
 //! Asking providers what was recorded, and reading their answers.
 
+use super::begin::Part;
 use crate::ports::payment::{
     Authorize, CardToken, GatewayError, GatewayPayment, PaymentGateway, PaymentState,
 };
-use cartwright_domain::payment::{Answer, Card, Decline, Payment, Question, Sighting, State};
+use cartwright_domain::payment::{
+    Answer, Card, Decline, Method, Payment, Question, Sighting, State,
+};
 use parking_lot::Mutex;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
@@ -73,6 +76,23 @@ impl Providers {
         let well = self.0.iter().find(|it| it.is_well(now_ns));
         let chosen = well.or_else(|| self.0.first());
         chosen.map(|it| it.gateway.name().to_smolstr())
+    }
+
+    /// All of a payment by a card of a brand whose number alone is known: through the first provider that is well and has
+    /// something to stand in for it, else the first that has. `None`: no provider has.
+    pub fn stand_in(&self, brand: &str, now_ns: u64) -> Option<Part> {
+        let offers = |it: &Provider| it.gateway.stand_in(brand);
+        let mut able = self.0.iter().filter(|it| offers(it).is_some());
+        let well = able.clone().find(|it| it.is_well(now_ns));
+        let chosen = well.or_else(|| able.next())?;
+        Some(Part {
+            method: Method::Card,
+            token: Some(offers(chosen)?.to_owned()),
+            provider: Some(chosen.gateway.name().to_smolstr()),
+            // Another provider may not know what stands in at this one.
+            is_fixed: !self.0.iter().all(|it| offers(it) == offers(chosen)),
+            amount: None,
+        })
     }
 
     fn find(&self, name: &str) -> Option<&Provider> {

@@ -3,16 +3,16 @@
 use super::PINNED;
 use super::desk::Desk;
 use crate::checkouts::{Setting, Target, reference};
-use crate::inventory::exchange;
+use crate::inventory::{exchange, stocked};
 use crate::nouns::{Event, Key};
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::checkout::{
-    Against, Attempt, AttemptState, Checkout, Quote, SagaEvent, State, accept,
+    Against, Attempt, AttemptState, Checkout, ExchangeOf, Quote, SagaEvent, State, accept,
 };
-use cartwright_domain::inventory::{Reserve, State as HoldState, extend};
+use cartwright_domain::inventory::{Asked, Reserve, State as HoldState, extend};
 use cartwright_domain::payment::{
-    Event as PaymentEvent, Instrument, InstrumentEvent, Method, Started,
+    Event as PaymentEvent, Instrument, InstrumentEvent, Method, Origin, Started,
 };
 use cartwright_domain::{Money, PaymentId, QuoteId, Refusal, ReservationId, cart};
 use smol_str::{SmolStr, format_smolstr};
@@ -47,6 +47,37 @@ impl std::fmt::Debug for Part {
 pub struct Pay {
     /// In the order in which they are asked for. Several name their amounts.
     pub parts: Vec<Part>,
+}
+
+impl Pay {
+    /// The parts with what each comes to. Nothing where nothing is to be paid. Refused: `PaymentCurrency`, `Invalid` when they do not
+    /// add up to `total`, which is called `what`.
+    pub(super) fn amounts(&self, total: Money, what: &str) -> Result<Vec<(&Part, Money)>, Refusal> {
+        if total.minor == 0 {
+            return Ok(Vec::new());
+        }
+        let parts = self.parts.iter();
+        let amounts: Vec<_> = parts
+            .map(|part| (part, part.amount.unwrap_or(total)))
+            .collect();
+        if let Some((_, other)) = amounts
+            .iter()
+            .find(|(_, amount)| amount.currency != total.currency)
+        {
+            return Err(Refusal::PaymentCurrency {
+                paid: other.currency,
+                currency: total.currency,
+            });
+        }
+        let sum = amounts
+            .iter()
+            .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(amount.minor));
+        if sum != Some(total.minor) {
+            let detail = format!("the amounts must add up to {what} of {}", total.minor);
+            return Err(Refusal::invalid("payment.parts", "wrong_sum", detail));
+        }
+        Ok(amounts)
+    }
 }
 
 /// Begins to complete a checkout (`created`), or joins the attempt that does so already. Refused: `NotFound` (`checkout`), `KeyReused`,
@@ -147,95 +178,39 @@ impl Complete {
         if cart.customer_id.is_none() {
             require_no_wallet(&amounts)?;
         }
-        let (reservation, held) = self.hold(work, checkout, &quote, moment)?;
-        let n = checkout.attempts.len() as u32 + 1;
-        let paid: Vec<_> = amounts
-            .into_iter()
-            .map(|(part, amount)| (PaymentId(moment.ids.fresh(moment.now)), part, amount))
-            .collect();
-        let is_asked = paid.iter().any(|(_, part, _)| part.method == Method::Card);
-        let attempt = Attempt {
-            n,
-            state: AttemptState::Running,
-            quote: quote.id,
-            body: self.body.clone(),
-            keys: vec![self.key.clone()],
-            reservation,
-            payments: paid.iter().map(|(id, ..)| *id).collect(),
-            order: None,
-            started_at: moment.now,
-            order_by: moment.now.plus_seconds(self.deadline_seconds),
-            failure: None,
-            cancel: false,
+        let asked = if cart.is_drop_in() {
+            stocked(work, checkout.terms.asked())?
+        } else {
+            checkout.terms.asked()
         };
+        let (reservation, held) = self.hold(work, checkout, &quote, asked, moment)?;
         let mut desk = Desk::bare(work, checkout, moment.now);
         desk.push(held);
         desk.push([Event::Cart(checkout.cart_id, cart::Event::CheckingOut)]);
-        for (id, part, amount) in paid {
-            let started = Started {
-                checkout: checkout.id,
-                attempt: n,
-                method: part.method,
-                provider: part.provider.clone(),
-                is_fixed: part.is_fixed,
-                amount,
-            };
-            desk.pay(id, PaymentEvent::Started(started));
-            if part.method == Method::Wallet {
-                desk.hold_of_wallet(moment)?;
-            }
-            if let Some(token) = part.token.clone() {
-                let instrument = Arc::new(Instrument { payment: id, token });
-                let recorded = InstrumentEvent::Recorded(instrument);
-                desk.push([Event::Instrument(id, recorded)]);
-            }
-        }
-        desk.tell(SagaEvent::Began(Box::new(attempt)));
-        // Where nobody outside is asked for money the order follows by itself, once the hold stands.
-        if is_asked {
-            desk.go(moment)?;
-        }
+        let beginning = Beginning {
+            quote: quote.id,
+            body: self.body.clone(),
+            key: self.key.clone(),
+            reservation,
+            deadline_seconds: self.deadline_seconds,
+            exchange_of: None,
+        };
+        desk.begin(beginning, &amounts, &[], moment)?;
         Ok(desk.decided(true))
     }
 
     /// The parts with what each comes to. Nothing where nothing is to be paid.
     fn amounts(&self, checkout: &Checkout) -> Result<Vec<(&Part, Money)>, Refusal> {
         let total = Money::new(checkout.terms.totals.total, checkout.terms.currency);
-        if total.minor == 0 {
-            return Ok(Vec::new());
-        }
-        let parts = self.pay.parts.iter();
-        let amounts: Vec<_> = parts
-            .map(|part| (part, part.amount.unwrap_or(total)))
-            .collect();
-        if let Some((_, other)) = amounts
-            .iter()
-            .find(|(_, amount)| amount.currency != total.currency)
-        {
-            return Err(Refusal::PaymentCurrency {
-                paid: other.currency,
-                currency: total.currency,
-            });
-        }
-        let sum = amounts
-            .iter()
-            .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(amount.minor));
-        if sum != Some(total.minor) {
-            let detail = format!(
-                "the amounts must add up to the quote's total of {}",
-                total.minor
-            );
-            return Err(Refusal::invalid("payment.parts", "wrong_sum", detail));
-        }
-        Ok(amounts)
+        self.pay.amounts(total, "the quote's total")
     }
-
     /// The quote's own hold, from now on pinned; or a new one.
     fn hold(
         &self,
         work: &Work,
         checkout: &Checkout,
         quote: &Quote,
+        asked: Vec<Asked>,
         moment: &mut Moment<'_>,
     ) -> Result<(ReservationId, Vec<Event>), Stop> {
         if let Some(id) = quote.reservation_id
@@ -251,7 +226,7 @@ impl Complete {
             id: ReservationId(moment.ids.fresh(moment.now)),
             principal: format_smolstr!("{}:{n}", checkout.id),
             reference: reference(checkout.id),
-            asked: checkout.terms.asked(),
+            asked,
             expires_at: PINNED,
             country: Some(checkout.terms.country),
             near: None,
@@ -262,8 +237,95 @@ impl Complete {
     }
 }
 
+/// What an attempt begins with, beside its payments.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    pub(super) quote: QuoteId,
+    pub(super) body: SmolStr,
+    pub(super) key: SmolStr,
+    pub(super) reservation: ReservationId,
+    pub(super) deadline_seconds: i64,
+    pub(super) exchange_of: Option<ExchangeOf>,
+}
+
+impl Desk<'_> {
+    /// Begins an attempt: its payments, in their order, and the first question. What an exchange brings is taken last, when nothing
+    /// can be refused any more.
+    pub(super) fn begin(
+        &mut self,
+        beginning: Beginning,
+        paid: &[(&Part, Money)],
+        exchanged: &[(Origin, Money)],
+        moment: &mut Moment<'_>,
+    ) -> Result<(), Stop> {
+        let n = self.checkout().attempts.len() as u32 + 1;
+        let checkout = self.checkout().id;
+        let begun = |method, amount| Started {
+            checkout,
+            attempt: n,
+            method,
+            provider: None,
+            is_fixed: false,
+            amount,
+            origin: None,
+        };
+        let asked = paid.iter().map(|(part, amount)| {
+            let started = Started {
+                provider: part.provider.clone(),
+                is_fixed: part.is_fixed,
+                ..begun(part.method, *amount)
+            };
+            (started, part.token.clone())
+        });
+        let brought = exchanged.iter().map(|(origin, amount)| {
+            let started = Started {
+                origin: Some(*origin),
+                ..begun(Method::Exchange, *amount)
+            };
+            (started, None)
+        });
+        let all: Vec<_> = asked
+            .chain(brought)
+            .map(|it| (PaymentId(moment.ids.fresh(moment.now)), it))
+            .collect();
+        let attempt = Attempt {
+            n,
+            state: AttemptState::Running,
+            quote: beginning.quote,
+            body: beginning.body,
+            keys: vec![beginning.key],
+            reservation: beginning.reservation,
+            payments: all.iter().map(|(id, ..)| *id).collect(),
+            exchange_of: beginning.exchange_of,
+            order: None,
+            started_at: moment.now,
+            order_by: moment.now.plus_seconds(beginning.deadline_seconds),
+            failure: None,
+            cancel: false,
+        };
+        for (id, (started, token)) in all {
+            let method = started.method;
+            self.pay(id, PaymentEvent::Started(started));
+            if method == Method::Wallet {
+                self.hold_of_wallet(moment)?;
+            }
+            if let Some(token) = token {
+                let instrument = Arc::new(Instrument { payment: id, token });
+                let recorded = InstrumentEvent::Recorded(instrument);
+                self.push([Event::Instrument(id, recorded)]);
+            }
+        }
+        self.tell(SagaEvent::Began(Box::new(attempt)));
+        // Where nobody outside is asked for money the order follows by itself, once the hold stands.
+        if paid.iter().any(|(part, _)| part.method == Method::Card) {
+            self.go(moment)?;
+        }
+        Ok(())
+    }
+}
+
 /// Only a customer has a wallet.
-fn require_no_wallet(amounts: &[(&Part, Money)]) -> Result<(), Refusal> {
+pub(super) fn require_no_wallet(amounts: &[(&Part, Money)]) -> Result<(), Refusal> {
     let wallet = |(part, _): &(&Part, Money)| part.method == Method::Wallet;
     let Some(place) = amounts.iter().position(wallet) else {
         return Ok(());

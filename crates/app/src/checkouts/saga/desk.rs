@@ -2,13 +2,13 @@
 
 use crate::inventory::{exchange, levels_held};
 use crate::nouns::{Event, Series};
-use crate::orders::Levels;
+use crate::orders::{Levels, exchanged};
 use crate::shop::{Decided, Moment};
 use crate::wallets::{Purse, purse};
 use crate::work::{Stop, Work};
 use cartwright_domain::checkout::{
-    Attempt, Checkout, Event as CheckoutEvent, Failure, FailureCode, Next, SagaEvent, State, Step,
-    StepState, next,
+    Attempt, Checkout, Event as CheckoutEvent, ExchangeOf, Failure, FailureCode, Next, SagaEvent,
+    State, Step, StepState, next,
 };
 use cartwright_domain::entity::Entity;
 use cartwright_domain::inventory::{Ending, Reservation, end, give_up};
@@ -16,8 +16,9 @@ use cartwright_domain::order::{self, Line, Placed, Source};
 use cartwright_domain::payment::{
     Decline, Event as PaymentEvent, InstrumentEvent, Method, Payment, Question,
 };
+use cartwright_domain::refusal::Short;
 use cartwright_domain::{Money, OrderId, PaymentId, Refusal, Time, cart};
-use smol_str::ToSmolStr;
+use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
 
 /// How long a cart that was not paid for stays open at least.
@@ -32,6 +33,8 @@ pub(super) struct Desk<'a> {
     payments: Vec<Arc<Payment>>,
     /// The customer's wallet, once a payment needs it.
     purse: Option<Purse>,
+    /// The customer, where the cart is made by the same command.
+    customer: Option<SmolStr>,
     events: Vec<Event>,
 }
 
@@ -57,6 +60,7 @@ impl<'a> Desk<'a> {
             checkout: checkout.clone(),
             payments,
             purse: None,
+            customer: None,
             events: Vec::new(),
         })
     }
@@ -69,8 +73,15 @@ impl<'a> Desk<'a> {
             checkout: checkout.clone(),
             payments: Vec::new(),
             purse: None,
+            customer: None,
             events: Vec::new(),
         }
+    }
+
+    /// Says whose wallet pays, where the cart is made by the same command.
+    pub(super) fn of_customer(mut self, customer: Option<SmolStr>) -> Self {
+        self.customer = customer;
+        self
     }
 
     pub(super) fn checkout(&self) -> &Checkout {
@@ -130,7 +141,7 @@ impl<'a> Desk<'a> {
                 Next::Ask(place, question) => self.ask(place, question, moment)?,
                 Next::GoBack(failure) => self.go_back(failure),
                 Next::Order => self.place_order(moment)?,
-                Next::Succeed => self.succeed()?,
+                Next::Succeed => self.succeed(moment)?,
                 Next::Undo => self.undo()?,
             }
         }
@@ -152,6 +163,10 @@ impl<'a> Desk<'a> {
         match self.payments[place].method {
             Method::Card => self.pay(self.payments[place].id, PaymentEvent::Asked(question)),
             Method::Wallet => self.settle(place, question, moment)?,
+            Method::Exchange => {
+                let settled = at_once(&self.payments[place], question);
+                self.pay(self.payments[place].id, settled);
+            }
         }
         Ok(())
     }
@@ -161,10 +176,20 @@ impl<'a> Desk<'a> {
         let last = self.payments.len() - 1;
         self.settle(last, Question::Authorize, moment)
             .map_err(|stop| match stop {
-                Stop::Refuse(Refusal::InsufficientFunds { .. }) => {
-                    let (reason, checkout) = (Decline::InsufficientFunds, self.checkout.id);
-                    Refusal::PaymentDeclined { reason, checkout }.into()
+                Stop::Refuse(Refusal::InsufficientFunds {
+                    requested,
+                    available,
+                    currency,
+                }) => Refusal::PaymentDeclined {
+                    reason: Decline::InsufficientFunds,
+                    checkout: Some(self.checkout.id),
+                    short: Some(Short {
+                        requested,
+                        available,
+                        currency,
+                    }),
                 }
+                .into(),
                 stop => stop,
             })
     }
@@ -206,8 +231,13 @@ impl<'a> Desk<'a> {
         match &mut self.purse {
             Some(purse) => Ok(purse),
             none => {
-                let cart = crate::carts::existing(self.work, self.checkout.cart_id)?;
-                let customer = cart.customer_id.as_ref();
+                let customer = match &self.customer {
+                    Some(customer) => Some(customer),
+                    None => {
+                        let cart = crate::carts::existing(self.work, self.checkout.cart_id)?;
+                        cart.customer_id.as_ref()
+                    }
+                };
                 let customer =
                     customer.ok_or_else(|| Refusal::not_found("wallet", self.checkout.cart_id))?;
                 Ok(none.insert(purse(self.work, customer, self.now)?))
@@ -240,7 +270,7 @@ impl<'a> Desk<'a> {
     /// The order, its stock, the end of the cart: one transaction.
     fn place_order(&mut self, moment: &mut Moment<'_>) -> Result<(), Stop> {
         let attempt = self.attempt()?;
-        let (n, reservation) = (attempt.n, attempt.reservation);
+        let (n, reservation, attempt_of) = (attempt.n, attempt.reservation, attempt.exchange_of);
         let hold = self.hold()?;
         let levels = levels_held(self.work, hold)?;
         let cart_id = self.checkout.cart_id;
@@ -266,6 +296,7 @@ impl<'a> Desk<'a> {
             totals: terms.totals,
             payments: self.payments.iter().map(|it| it.id).collect(),
             reservation,
+            exchange_of: attempt_of.map(|it| it.order),
         };
         if !self.payments.is_empty() {
             self.step(Step::Authorize, StepState::Done, 0);
@@ -278,8 +309,9 @@ impl<'a> Desk<'a> {
         Ok(())
     }
 
-    fn succeed(&mut self) -> Result<(), Stop> {
-        let order = self.attempt()?.order;
+    fn succeed(&mut self, moment: &mut Moment<'_>) -> Result<(), Stop> {
+        let attempt = self.attempt()?;
+        let (order, exchange_of) = (attempt.order, attempt.exchange_of);
         let invoice = self.work.last(&Series::Invoice)?.copied().unwrap_or(0) + 1;
         if let Some(order) = order {
             let made_now = |it: &Event| matches!(it, Event::Order(id, _) if *id == order);
@@ -289,6 +321,10 @@ impl<'a> Desk<'a> {
             }
             self.events
                 .push(Event::Order(order, order::Event::Paid { invoice }));
+            if let Some(of) = exchange_of {
+                let stands = exchanged(self.work, of, order, moment)?;
+                self.events.extend(stands);
+            }
         }
         if !self.payments.is_empty() {
             self.step(Step::Capture, StepState::Done, 0);
@@ -302,8 +338,9 @@ impl<'a> Desk<'a> {
     fn undo(&mut self) -> Result<(), Stop> {
         let attempt = self.attempt()?;
         let (order, reservation) = (attempt.order, attempt.reservation);
+        let exchange_of = attempt.exchange_of;
         let to = match attempt.failure.map(|failure| failure.code) {
-            _ if attempt.cancel => State::Cancelled,
+            _ if attempt.cancel || exchange_of.is_some() => State::Cancelled,
             Some(FailureCode::Cancelled | FailureCode::CaptureRefused) => State::Cancelled,
             Some(FailureCode::PaymentDeclined) | None => State::Open,
         };
@@ -317,8 +354,17 @@ impl<'a> Desk<'a> {
         let id = self.checkout.cart_id;
         if let Some(cart) = self.work.cart(&id)? {
             let expires_at = cart.expires_at.max(self.now.plus_seconds(REOPENED_SECONDS));
-            let reopened = cart::Event::Reopened { expires_at };
-            self.events.push(Event::Cart(id, reopened));
+            // Nobody but the shop knows the cart of an exchange.
+            let free = match exchange_of {
+                None => cart::Event::Reopened { expires_at },
+                Some(_) => cart::Event::Deleted,
+            };
+            self.events.push(Event::Cart(id, free));
+        }
+        if let Some(ExchangeOf { order, exchange }) = exchange_of {
+            self.work.order(&order)?;
+            let undone = order::Event::ExchangeUndone { id: exchange };
+            self.events.push(Event::Order(order, undone));
         }
         if self
             .payments
@@ -367,6 +413,21 @@ impl<'a> Desk<'a> {
             answer: crate::nouns::Key::Checkout(self.checkout.id),
             created,
         }
+    }
+}
+
+/// What pays for an exchange is the shop's already: it was set aside with the units that come back.
+fn at_once(payment: &Payment, question: Question) -> PaymentEvent {
+    match question {
+        Question::Authorize => PaymentEvent::Authorized {
+            provider_id: None,
+            card: None,
+        },
+        Question::Capture => PaymentEvent::Captured,
+        Question::Void => PaymentEvent::Voided,
+        Question::Refund => PaymentEvent::Refunded {
+            amount: payment.captured - payment.refunded,
+        },
     }
 }
 

@@ -5,8 +5,10 @@
 
 mod ask;
 mod begin;
+mod charge;
 mod desk;
 mod driver;
+mod exchange;
 mod hear;
 mod resolve;
 mod take_down;
@@ -14,7 +16,9 @@ mod verify;
 
 pub use ask::{Provider, Providers};
 pub use begin::{Complete, Part, Pay};
+pub use charge::was_charged;
 pub use driver::{Driver, Saga, Tenure};
+pub use exchange::{Exchange, ExchangeIds};
 pub use hear::{GiveUp, Hear, Nudge};
 pub use resolve::{Action, Resolve};
 pub use take_down::TakeDown;

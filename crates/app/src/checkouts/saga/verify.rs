@@ -21,6 +21,8 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 const AT_ONCE: usize = 256;
 /// So long after its end a payment is left alone: its provider may still be writing.
 const SETTLED_MS: i64 = 1_000;
+/// So long after its last change a charge outside any checkout counts as driven by nobody.
+const UNDRIVEN_MS: i64 = 15_000;
 /// How many are looked up at the same moment.
 const ABREAST: usize = 16;
 /// How many lookups of one provider may fail in a round; then it is left alone until the next.
@@ -82,7 +84,7 @@ impl Command for Verified {
         for (id, version) in &self.payments {
             let same = work
                 .payment(id)?
-                .is_some_and(|it| it.version == *version && it.is_unverified());
+                .is_some_and(|it| it.version == *version && it.is_unverified() && !it.is_open());
             if same {
                 events.push(Event::Payment(*id, PaymentEvent::Verified));
             }
@@ -156,18 +158,28 @@ impl Driver {
         ids: &[PaymentId],
         failed: &mut HashMap<SmolStr, u32>,
     ) -> Result<Vec<(PaymentId, u64)>, Fault> {
-        let mut asked = JoinSet::new();
+        let (mut asked, mut ending) = (JoinSet::new(), JoinSet::new());
         for id in ids {
             let Some(Record::Payment(payment)) = self.shop().find(&Key::Payment(*id)).await? else {
                 continue;
             };
             let now = self.shop().clock().now_ms();
+            if payment.is_open() {
+                if now >= payment.updated_at.0 + UNDRIVEN_MS {
+                    let this = self.clone();
+                    ending.spawn(async move { this.end_charge(&payment).await });
+                }
+                continue;
+            }
             let is_due = payment.is_unverified() && now >= payment.updated_at.0 + SETTLED_MS;
             let provider = payment.provider.clone().unwrap_or_default();
             if is_due && failed.get(&provider).is_none_or(|it| *it < FAILED_MAX) {
                 let this = self.clone();
                 asked.spawn(async move { (this.agrees(&payment).await, payment) });
             }
+        }
+        for ended in ending.join_all().await {
+            ended?;
         }
         let mut agreed = Vec::with_capacity(asked.len());
         for (agrees, payment) in asked.join_all().await {

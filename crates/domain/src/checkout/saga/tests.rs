@@ -30,6 +30,7 @@ impl Run {
             keys: vec!["key".into()],
             reservation: ReservationId(1),
             payments: (0..parts).map(|n| PaymentId(n as u128)).collect(),
+            exchange_of: None,
             order: None,
             started_at: NOW,
             order_by: Time(NOW.0 + 120_000),
@@ -47,6 +48,7 @@ impl Run {
                 method,
                 provider: (method == Method::Card).then(|| "a".into()),
                 is_fixed: false,
+                origin: None,
                 amount: Money::new(500, Currency::new("USD").expect("a currency")),
             };
             run.apply(place, &Event::Started(started));
@@ -98,7 +100,7 @@ impl Run {
             match self.next_at(NOW) {
                 Next::Ask(place, question) => match self.payments()[place].method {
                     Method::Card => self.apply(place, &Event::Asked(question)),
-                    Method::Wallet => self.settle(place, question),
+                    Method::Wallet | Method::Exchange => self.settle(place, question),
                 },
                 Next::Order => self.attempt.order = Some(OrderId(1)),
                 Next::GoBack(failure) => self.attempt.failure = Some(failure),

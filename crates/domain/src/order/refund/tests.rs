@@ -32,6 +32,7 @@ fn start(order: &Order, sum: &Sum, id: u128, cause: Option<Cause>) -> Event {
         shipping: sum.shipping,
         lines: sum.lines.clone(),
         parts: parts(order, &borrowed, sum.amount).expect("the payments have it"),
+        to: To::Original,
         reason: "why not".into(),
         credit_note: id as u64,
         asked: None,

@@ -14,6 +14,7 @@ fn after(events: &[Event]) -> Payment {
         method: Method::Card,
         provider: Some("a".into()),
         is_fixed: false,
+        origin: None,
         amount: Money::new(500, Currency::new("USD").expect("a currency")),
     };
     let mut state = None;

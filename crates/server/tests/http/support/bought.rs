@@ -165,7 +165,18 @@ impl Paying {
         quantities: &[i64],
         payment: impl FnOnce(i64) -> Value,
     ) -> Bought {
-        let cart = self.shop.cart();
+        self.order_in(self.shop.cart(), levels, quantities, payment)
+    }
+
+    /// The same in a cart that is there, with the admin key: a wallet may pay.
+    #[track_caller]
+    pub(crate) fn order_in(
+        &self,
+        cart: Cart,
+        levels: &[Level],
+        quantities: &[i64],
+        payment: impl FnOnce(i64) -> Value,
+    ) -> Bought {
         for (level, quantity) in levels.iter().zip(quantities) {
             cart.add(&level.sku, *quantity).is(200);
         }
@@ -174,6 +185,7 @@ impl Paying {
         let payment = payment(whole(&quote["totals"]["total"]["amount"]));
         let done = checkout
             .request("POST", "/complete")
+            .admin()
             .idempotency_key(&fresh("key"))
             .json(json!({"quote_id": quote["id"], "payment": payment}))
             .send()
@@ -203,6 +215,11 @@ impl Bought {
             shop: paying.shop.clone(),
             ..self
         }
+    }
+
+    /// Another order, of the same shop.
+    pub(crate) fn other(&self, id: String) -> Self {
+        Self { id, ..self.clone() }
     }
 
     pub(crate) fn path(&self, rest: &str) -> String {
@@ -248,7 +265,9 @@ impl Bought {
         if body.get("reason").is_none() {
             body["reason"] = json!("broken");
         }
-        body["to"] = json!("original");
+        if body.get("to").is_none() {
+            body["to"] = json!("original");
+        }
         let asked = self.request("POST", "/refunds").admin();
         asked.idempotency_key(key).json(body).send()
     }
