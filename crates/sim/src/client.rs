@@ -7,8 +7,9 @@ use crate::wire::Wire;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_domain::checkout::{AttemptState, Checkout, State};
 use cartwright_domain::inventory::{Ending, LevelKey};
+use cartwright_domain::order::{Order, To};
 use cartwright_domain::payment::Method;
-use cartwright_domain::{CartId, CheckoutId, OrderId, Refusal, ReservationId};
+use cartwright_domain::{CartId, CheckoutId, OrderId, Refusal, ReservationId, ReturnId};
 use parking_lot::Mutex;
 use smol_str::{SmolStr, format_smolstr};
 use std::collections::BTreeMap;
@@ -73,7 +74,8 @@ impl Client {
 
     /// Asks until there is an answer; `None` when there was none, or none that says what became of it.
     async fn ask(&self, op: Op) -> Option<Said> {
-        self.ask_by(self.keys.fetch_add(1, Ordering::Relaxed), op).await
+        self.ask_by(self.keys.fetch_add(1, Ordering::Relaxed), op)
+            .await
     }
 
     async fn ask_by(&self, key: u64, op: Op) -> Option<Said> {
@@ -129,7 +131,7 @@ impl Client {
     async fn purchase(&self, customer: &SmolStr) -> Option<()> {
         let dice = &self.dice;
         let cart = CartId(dice.number());
-        let has_wallet = dice.chance(0.0);
+        let has_wallet = dice.chance(0.3);
         let owner = has_wallet.then(|| customer.clone());
         self.done(Op::CreateCart {
             id: cart,
@@ -139,7 +141,12 @@ impl Client {
         for _ in 0..dice.between(1, 3) {
             let sku = dice.pick(&self.levels).sku.clone();
             let quantity = dice.between(1, 2) as i64;
-            self.done(Op::AddLine { cart, sku, quantity }).await?;
+            self.done(Op::AddLine {
+                cart,
+                sku,
+                quantity,
+            })
+            .await?;
         }
         if has_wallet {
             self.credit(customer, 1_000).await;
@@ -156,7 +163,10 @@ impl Client {
                 return Some(());
             }
             if dice.chance(0.3) {
-                self.ask(Op::GiveUp { checkout: checkout.id }).await;
+                self.ask(Op::GiveUp {
+                    checkout: checkout.id,
+                })
+                .await;
                 return None;
             }
         }
@@ -206,7 +216,10 @@ impl Client {
         }
         match self.ask_by(key, op).await {
             Some(Said::Done(Some(Record::Checkout(it)))) => {
-                let ended = it.attempts.iter().any(|it| it.state == AttemptState::Succeeded);
+                let ended = it
+                    .attempts
+                    .iter()
+                    .any(|it| it.state == AttemptState::Succeeded);
                 ended && it.state == State::Completed
             }
             _ => false,
@@ -233,17 +246,73 @@ impl Client {
                     self.acknowledged.lock().cancelled.push(order);
                 }
             }
-            3..6 => {
-                let line = dice.pick(&it.lines);
-                let (line, quantity) = (line.id, dice.between(1, line.quantity as u64) as i64);
-                self.ask(Op::Fulfill { order, line, quantity }).await;
-            }
-            6..8 => {
+            3..7 => self.ship(order, &it).await?,
+            7..9 => {
                 let amount = dice.between(1, it.totals.total as u64) as i64;
-                self.ask(Op::Refund { order, amount }).await;
+                let to = self.to(&it);
+                self.ask(Op::Refund { order, amount, to }).await;
             }
             _ => {}
         }
+        Some(())
+    }
+
+    fn to(&self, order: &Order) -> To {
+        if order.customer.is_some() && self.dice.chance(0.5) {
+            To::Wallet
+        } else {
+            To::Original
+        }
+    }
+
+    /// Units leave, and perhaps come back, for money or for others.
+    async fn ship(&self, order: OrderId, it: &Order) -> Option<()> {
+        let dice = &self.dice;
+        let line = dice.pick(&it.lines);
+        let (line, quantity) = (line.id, dice.between(1, line.quantity as u64) as i64);
+        self.done(Op::Fulfill {
+            order,
+            line,
+            quantity,
+        })
+        .await?;
+        self.rest(1_000).await;
+        let number = dice.number();
+        let id = ReturnId(number);
+        match dice.between(0, 2) {
+            0 => {
+                self.done(Op::SendBack {
+                    order,
+                    id,
+                    line,
+                    quantity,
+                })
+                .await?;
+            }
+            1 => {
+                let new = (
+                    dice.pick(&self.levels).sku.clone(),
+                    dice.between(1, 2) as i64,
+                );
+                let (back, to) = ((line, quantity), self.to(it));
+                self.done(Op::Exchange {
+                    order,
+                    number,
+                    back,
+                    new,
+                    to,
+                })
+                .await?;
+            }
+            _ => return Some(()),
+        }
+        if dice.chance(0.3) {
+            // The new order of an exchange, or the old one, is given up meanwhile.
+            self.ask(Op::CancelOrder { order }).await;
+        }
+        self.rest(5_000).await;
+        let refund = dice.chance(0.7);
+        self.ask(Op::Receive { order, id, refund }).await;
         Some(())
     }
 
@@ -256,7 +325,10 @@ impl Client {
         };
         if let Some(Said::Done(_)) = self.ask_by(key, op).await {
             let name = format_smolstr!("op-{key}");
-            self.acknowledged.lock().credited.insert(name, (customer, amount));
+            self.acknowledged
+                .lock()
+                .credited
+                .insert(name, (customer, amount));
         }
     }
 
@@ -272,7 +344,11 @@ impl Client {
         let dice = &self.dice;
         let level = dice.pick(&self.levels).clone();
         if dice.chance(0.3) {
-            let delta = if dice.chance(0.7) { dice.between(1, 3) as i64 } else { -1 };
+            let delta = if dice.chance(0.7) {
+                dice.between(1, 3) as i64
+            } else {
+                -1
+            };
             let key = self.keys.fetch_add(1, Ordering::Relaxed);
             let op = Op::Adjust {
                 level: level.clone(),
@@ -280,7 +356,10 @@ impl Client {
             };
             if let Some(Said::Done(_)) = self.ask_by(key, op).await {
                 let name = format_smolstr!("op-{key}");
-                self.acknowledged.lock().adjusted.insert(name, (level, delta));
+                self.acknowledged
+                    .lock()
+                    .adjusted
+                    .insert(name, (level, delta));
             }
             return Some(());
         }
@@ -302,7 +381,12 @@ impl Client {
             1 => Ending::Release,
             _ => return None,
         };
-        let said = self.ask(Op::Settle { id: hold.id, ending }).await;
+        let said = self
+            .ask(Op::Settle {
+                id: hold.id,
+                ending,
+            })
+            .await;
         if let Some(Said::Done(_)) = said {
             self.acknowledged.lock().settled.push((hold.id, ending));
         }

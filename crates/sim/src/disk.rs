@@ -200,6 +200,11 @@ impl WriteStore for Side {
         self.disk.writer.lock().head()
     }
 
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        self.alive()?;
+        self.disk.writer.lock().last_batch()
+    }
+
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
         self.alive()?;
         self.disk.writer.lock().kept_index(now)

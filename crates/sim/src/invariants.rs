@@ -10,7 +10,7 @@ use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::{AttemptState, Checkout, State as CheckoutState};
 use cartwright_domain::inventory::{Ending, LevelKey, State as HoldState};
-use cartwright_domain::order::{Order, State as OrderState};
+use cartwright_domain::order::{Order, RefundState, State as OrderState};
 use cartwright_domain::payment::{Method, Payment, State as PaymentIs};
 use cartwright_domain::{CartId, PaymentId};
 use smol_str::SmolStr;
@@ -70,6 +70,7 @@ fn all(evidence: &Evidence<'_>, found: &mut Findings) -> Result<(), Fault> {
     checkouts(&tables, found);
     orders(&tables, found);
     money(evidence, &tables, found);
+    moved(&tables, found);
     wallets(&tables, found);
     documents(&tables, found);
     acknowledged(evidence, &tables, found)
@@ -144,9 +145,15 @@ fn checkouts(tables: &Tables, found: &mut Findings) {
                 | CheckoutState::Expired
         );
         found.must(rests, || format!("not ended: {it:?}"));
-        let running = it.attempts.iter().any(|it| it.state == AttemptState::Running);
+        let running = it
+            .attempts
+            .iter()
+            .any(|it| it.state == AttemptState::Running);
         found.must(!running, || format!("an attempt runs: {it:?}"));
-        let made = it.attempts.iter().filter(|it| it.state == AttemptState::Succeeded);
+        let made = it
+            .attempts
+            .iter()
+            .filter(|it| it.state == AttemptState::Succeeded);
         let made = made.count();
         let expected = usize::from(it.state == CheckoutState::Completed);
         found.must(made == expected, || {
@@ -171,14 +178,23 @@ fn orders(tables: &Tables, found: &mut Findings) {
             .filter_map(|id| tables.payments.get(id))
             .collect();
         let captured: i64 = payments.iter().map(|it| it.captured).sum();
-        let returned: i64 = payments.iter().map(|it| it.refunded).sum();
+        let back = |it: &Payment| it.refunded + it.elsewhere + it.moved;
+        let returned: i64 = payments.iter().map(|it| back(it)).sum();
+        for payment in &payments {
+            let parts = order.refunds.iter().filter_map(|it| it.part(payment.id));
+            let told: i64 = parts
+                .filter(|it| it.state == RefundState::Succeeded)
+                .map(|it| it.amount)
+                .sum();
+            found.must(!order.is_paid || told == back(payment), || {
+                format!("{told} was told to go back: {payment:?} {order:?}")
+            });
+        }
         let is_given_up = order.lines.iter().all(|it| it.cancelled == it.quantity);
         if order.state != OrderState::Cancelled {
             *standing.entry(order.cart).or_default() += 1;
             let is_paid = order.is_paid && captured == order.totals.total;
-            found.must(is_paid, || {
-                format!("{captured} was taken for {order:?}")
-            });
+            found.must(is_paid, || format!("{captured} was taken for {order:?}"));
             found.must(order.totals.total == 0 || order.invoice.is_some(), || {
                 format!("no invoice: {order:?}")
             });
@@ -190,7 +206,9 @@ fn orders(tables: &Tables, found: &mut Findings) {
         found.must(returned <= captured, || {
             format!("{returned} went back of {captured}: {order:?}")
         });
-        found.must(!order.is_unsettled(), || format!("money is on its way back: {order:?}"));
+        found.must(!order.is_unsettled(), || {
+            format!("money is on its way back: {order:?}")
+        });
     }
     for (cart, count) in standing {
         found.must(count <= 1, || format!("{count} orders of cart {cart}"));
@@ -211,17 +229,30 @@ fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
             .ok()
             .and_then(|id| tables.payments.get(&id));
         let Some(ours) = known else {
-            found.0.push(format!("{provider} knows {reference} and we do not"));
+            found
+                .0
+                .push(format!("{provider} knows {reference} and we do not"));
             continue;
         };
-        let taken: i64 = payments.iter().map(|it| it.captured.minor - it.refunded.minor).sum();
+        let taken: i64 = payments
+            .iter()
+            .map(|it| it.captured.minor - it.refunded.minor)
+            .sum();
         let is_his = ours.provider.as_deref() == Some(*provider);
-        let expected = if is_his { ours.captured - ours.refunded } else { 0 };
+        let expected = if is_his {
+            ours.captured - ours.refunded
+        } else {
+            0
+        };
         found.must(taken == expected, || {
             format!("{provider} keeps {taken} and we say {expected}: {ours:?} {payments:?}")
         });
-        let held = payments.iter().any(|it| it.state == PaymentState::Authorized);
-        found.must(!held, || format!("{provider} still holds money: {payments:?}"));
+        let held = payments
+            .iter()
+            .any(|it| it.state == PaymentState::Authorized);
+        found.must(!held, || {
+            format!("{provider} still holds money: {payments:?}")
+        });
     }
     for it in tables.payments.values() {
         found.must(!it.is_open(), || format!("a payment is open: {it:?}"));
@@ -229,13 +260,32 @@ fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
             let provider = it.provider.as_deref().unwrap_or_default();
             let reference = it.id.to_string();
             let is_known = theirs.contains_key(&(provider, reference.as_str()));
-            found.must(is_known, || format!("taken, and {provider} knows nothing: {it:?}"));
+            found.must(is_known, || {
+                format!("taken, and {provider} knows nothing: {it:?}")
+            });
         }
         let token = evidence.store.load(&Key::Instrument(it.id));
         found.must(matches!(token, Ok(None)), || {
             format!("a card's token is still kept: {}", it.id)
         });
     }
+}
+
+/// What a payment gave to other orders is what their payments have of it.
+fn moved(tables: &Tables, found: &mut Findings) {
+    let mut has: BTreeMap<PaymentId, i64> = BTreeMap::new();
+    for it in tables.payments.values() {
+        if let Some(origin) = it.origin {
+            *has.entry(origin.payment).or_default() += it.captured - it.refunded - it.moved;
+        }
+    }
+    for it in tables.payments.values().filter(|it| it.origin.is_none()) {
+        let told = has.remove(&it.id).unwrap_or_default();
+        found.must(it.moved == told, || {
+            format!("{told} of it pays elsewhere: {it:?}")
+        });
+    }
+    found.must(has.is_empty(), || format!("of no payment: {has:?}"));
 }
 
 /// A balance is the sum of its entries, never below 0, and nothing is held after the end.
@@ -247,7 +297,9 @@ fn wallets(tables: &Tables, found: &mut Findings) {
             let sign = if data.kind.is_in() { 1 } else { -1 };
             *sums.entry(data.customer.clone()).or_default() += sign * data.amount.minor;
             let posted: i64 = data.postings.iter().map(|it| it.amount).sum();
-            found.must(posted == 0, || format!("postings sum to {posted}: {data:?}"));
+            found.must(posted == 0, || {
+                format!("postings sum to {posted}: {data:?}")
+            });
         }
     }
     for record in tables.all.values() {
@@ -259,7 +311,9 @@ fn wallets(tables: &Tables, found: &mut Findings) {
         found.must(balance == sum && balance >= 0, || {
             format!("entries make {sum}: {wallet:?}")
         });
-        found.must(wallet.holds.is_empty(), || format!("still held: {wallet:?}"));
+        found.must(wallet.holds.is_empty(), || {
+            format!("still held: {wallet:?}")
+        });
     }
 }
 
@@ -271,8 +325,16 @@ fn documents(tables: &Tables, found: &mut Findings) {
         found.must(numbers == expected, || format!("{what}: {numbers:?}"));
     };
     let orders = || tables.orders.iter();
-    gapless(found, "order numbers", orders().map(|it| it.number).collect());
-    gapless(found, "invoices", orders().filter_map(|it| it.invoice).collect());
+    gapless(
+        found,
+        "order numbers",
+        orders().map(|it| it.number).collect(),
+    );
+    gapless(
+        found,
+        "invoices",
+        orders().filter_map(|it| it.invoice).collect(),
+    );
     let notes = orders().flat_map(|it| it.refunds.iter().map(|it| it.credit_note));
     gapless(found, "credit notes", notes.collect());
 }
@@ -304,11 +366,15 @@ fn acknowledged(
         }
     }
     for (name, effects) in &adjusted {
-        found.must(effects.len() == 1, || format!("{name} was done {effects:?}"));
+        found.must(effects.len() == 1, || {
+            format!("{name} was done {effects:?}")
+        });
     }
     for (name, effect) in &told.adjusted {
         let is_there = adjusted.get(name).is_some_and(|it| it.contains(effect));
-        found.must(is_there, || format!("acknowledged and lost: {name} {effect:?}"));
+        found.must(is_there, || {
+            format!("acknowledged and lost: {name} {effect:?}")
+        });
     }
     for id in &told.held {
         let is_there = tables.all.contains_key(&Key::Reservation(*id));
@@ -334,12 +400,22 @@ fn acknowledged(
     for record in tables.all.values() {
         if let Record::WalletEntry(it) = record {
             let effect = (it.data.customer.clone(), it.data.amount.minor);
-            entries.entry(it.data.reference.clone()).or_default().push(effect);
+            entries
+                .entry(it.data.reference.clone())
+                .or_default()
+                .push(effect);
         }
     }
     for (name, effect) in &told.credited {
-        let is_once = entries.get(name).is_some_and(|it| it.as_slice() == std::slice::from_ref(effect));
-        found.must(is_once, || format!("{name} put in {effect:?}, and there is {:?}", entries.get(name)));
+        let is_once = entries
+            .get(name)
+            .is_some_and(|it| it.as_slice() == std::slice::from_ref(effect));
+        found.must(is_once, || {
+            format!(
+                "{name} put in {effect:?}, and there is {:?}",
+                entries.get(name)
+            )
+        });
     }
     Ok(())
 }

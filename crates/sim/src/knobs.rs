@@ -99,7 +99,11 @@ impl Knobs {
     pub(crate) fn draw(dice: &Dice) -> Self {
         let rate = |most: f64| {
             let share = dice.between(0, 1_000) as f64 / 1_000.0;
-            if dice.chance(0.5) { most * share * share } else { 0.0 }
+            if dice.chance(0.5) {
+                most * share * share
+            } else {
+                0.0
+            }
         };
         let count = |low, high| dice.between(low, high) as usize;
         Self {

@@ -16,7 +16,8 @@ fn main() -> ExitCode {
             continue;
         }
         let value = arguments.next().and_then(|value| value.parse().ok());
-        let (Some(value), true) = (value, ["--seed", "--count", "--seconds"].contains(&&*name)) else {
+        let (Some(value), true) = (value, ["--seed", "--count", "--seconds"].contains(&&*name))
+        else {
             println!("usage: cartwright-sim [--seed N] [--count M] [--seconds S] [--verbose]");
             return ExitCode::from(2);
         };
@@ -42,7 +43,11 @@ fn main() -> ExitCode {
         }
         if !report.violations.is_empty() {
             failed += 1;
-            println!("seed {seed}: {} violations; {}", report.violations.len(), report.trace);
+            println!(
+                "seed {seed}: {} violations; {}",
+                report.violations.len(),
+                report.trace
+            );
             for violation in report.violations.iter().take(5) {
                 println!("  {violation}");
             }

@@ -78,7 +78,7 @@ impl Node {
             give_up_seconds: GIVE_UP_SECONDS,
         };
         let saga = Driver::new(shop.clone(), providers.clone(), saga);
-        let refunds = Refunds::new(shop.clone(), providers);
+        let refunds = Refunds::new(shop.clone(), providers, GIVE_UP_SECONDS);
         runtime.spawn(saga.clone().watch());
         runtime.spawn(saga.clone().verify());
         runtime.spawn(refunds.clone().watch());

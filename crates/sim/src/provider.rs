@@ -240,7 +240,10 @@ impl Books {
                 self.void(id)?;
             }
         }
-        if ids.iter().any(|(_, state)| *state == PaymentState::Captured) {
+        if ids
+            .iter()
+            .any(|(_, state)| *state == PaymentState::Captured)
+        {
             return Err(GatewayError::Refused {
                 code: "invalid_state".into(),
                 state: Some(PaymentState::Captured),
@@ -342,7 +345,13 @@ impl PaymentGateway for Provider {
                 Some(id) => books.place(&id)? + 1,
                 None => 0,
             };
-            let payments: Vec<_> = books.payments.iter().skip(from).take(limit as usize).cloned().collect();
+            let payments: Vec<_> = books
+                .payments
+                .iter()
+                .skip(from)
+                .take(limit as usize)
+                .cloned()
+                .collect();
             let more = from + payments.len() < books.payments.len();
             let next = payments.last().filter(|_| more).map(|it| it.id.clone());
             Ok(GatewayPage { payments, next })

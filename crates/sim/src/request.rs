@@ -2,26 +2,26 @@
 
 use crate::node::Desk;
 use cartwright_app::carts::{self, AddLine, CreateCart, Stock, Terms};
-use cartwright_app::checkouts::saga::{Complete, GiveUp, Part, Pay};
+use cartwright_app::checkouts::saga::{Complete, Exchange, ExchangeIds, GiveUp, Part, Pay};
 use cartwright_app::checkouts::{self, OpenCheckout, Setting};
 use cartwright_app::inventory::{Adjust, Extend, Place, Reserve, Settle};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::orders::{self, CancelOrder, FulfillOrder, RefundOrder};
+use cartwright_app::orders::{
+    self, CancelOrder, FulfillOrder, ReceiveReturn, RefundOrder, RequestReturn,
+};
 use cartwright_app::shop::{Command, Keyed, Reply, Submission};
 use cartwright_app::wallets::Book;
 use cartwright_app::{Fault, Shop};
 use cartwright_domain::cart::{Add, Create, LineId, Patch, Rules as CartRules};
-use cartwright_domain::checkout::{
-    Address, AttemptState, Change, Email, Fresh, Rates, Rules,
-};
+use cartwright_domain::checkout::{Address, AttemptState, Change, Email, Fresh, Rates, Rules};
 use cartwright_domain::inventory::{Asked, Ending, LevelKey, Sourcing};
-use cartwright_domain::order::{Ask as RefundAsk, Shipping, What};
+use cartwright_domain::order::{Ask as RefundAsk, Shipping, To, What};
 use cartwright_domain::payment::Method;
 use cartwright_domain::wallet::Kind;
 use cartwright_domain::{
-    CartId, CheckoutId, ContactId, Country, Currency, Money, OrderId, QuoteId, Refusal,
-    ReservationId, Sku,
+    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, Money, OrderId, QuoteId, Refusal,
+    ReservationId, ReturnId, Sku,
 };
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -39,20 +39,82 @@ const WAIT: Duration = Duration::from_secs(10);
 /// What is asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    CreateCart { id: CartId, customer: Option<SmolStr> },
-    AddLine { cart: CartId, sku: Sku, quantity: i64 },
-    Open { cart: CartId, number: u128, hold: bool },
-    Complete { checkout: CheckoutId, quote: QuoteId, parts: Vec<(Method, String, Option<i64>)> },
-    GiveUp { checkout: CheckoutId },
-    Look { key: Key },
-    Reserve { level: LevelKey, quantity: i64, ttl_seconds: i64 },
-    Settle { id: ReservationId, ending: Ending },
-    Extend { id: ReservationId },
-    Adjust { level: LevelKey, delta: i64 },
-    CancelOrder { order: OrderId },
-    Fulfill { order: OrderId, line: LineId, quantity: i64 },
-    Refund { order: OrderId, amount: i64 },
-    Credit { customer: SmolStr, amount: i64 },
+    CreateCart {
+        id: CartId,
+        customer: Option<SmolStr>,
+    },
+    AddLine {
+        cart: CartId,
+        sku: Sku,
+        quantity: i64,
+    },
+    Open {
+        cart: CartId,
+        number: u128,
+        hold: bool,
+    },
+    Complete {
+        checkout: CheckoutId,
+        quote: QuoteId,
+        parts: Vec<(Method, String, Option<i64>)>,
+    },
+    GiveUp {
+        checkout: CheckoutId,
+    },
+    Look {
+        key: Key,
+    },
+    Reserve {
+        level: LevelKey,
+        quantity: i64,
+        ttl_seconds: i64,
+    },
+    Settle {
+        id: ReservationId,
+        ending: Ending,
+    },
+    Extend {
+        id: ReservationId,
+    },
+    Adjust {
+        level: LevelKey,
+        delta: i64,
+    },
+    CancelOrder {
+        order: OrderId,
+    },
+    Fulfill {
+        order: OrderId,
+        line: LineId,
+        quantity: i64,
+    },
+    Refund {
+        order: OrderId,
+        amount: i64,
+        to: To,
+    },
+    SendBack {
+        order: OrderId,
+        id: ReturnId,
+        line: LineId,
+        quantity: i64,
+    },
+    Receive {
+        order: OrderId,
+        id: ReturnId,
+        refund: bool,
+    },
+    Exchange {
+        order: OrderId,
+        number: u128,
+        back: (LineId, i64),
+        new: (Sku, i64),
+        to: To,
+    },
+    Credit {
+        customer: SmolStr,
+        amount: i64,
+    },
 }
 
 /// What a client is told.
@@ -131,7 +193,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             };
             keyed(shop, key, command, Key::Cart(id)).await
         }
-        Op::AddLine { cart, sku, quantity } => {
+        Op::AddLine {
+            cart,
+            sku,
+            quantity,
+        } => {
             let command = AddLine {
                 cart: carts::Target {
                     id: cart,
@@ -146,12 +212,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             let command = OpenCheckout {
                 cart_id: cart,
                 change: change(hold),
-                fresh: Fresh {
-                    checkout: CheckoutId(number),
-                    contact: ContactId(number),
-                    quote: QuoteId(number),
-                    reservation: ReservationId(number),
-                },
+                fresh: fresh(number),
                 setting: setting(),
                 expected_version: None,
             };
@@ -166,7 +227,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 other => Ok(other),
             }
         }
-        Op::Complete { checkout, quote, parts } => complete(desk, &name, checkout, quote, parts).await,
+        Op::Complete {
+            checkout,
+            quote,
+            parts,
+        } => complete(desk, &name, checkout, quote, parts).await,
         Op::GiveUp { checkout } => {
             let command = GiveUp {
                 checkout: target(checkout),
@@ -176,7 +241,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             Ok(said)
         }
         Op::Look { key } => Ok(Said::Done(shop.find(&key).await?)),
-        Op::Reserve { level, quantity, ttl_seconds } => {
+        Op::Reserve {
+            level,
+            quantity,
+            ttl_seconds,
+        } => {
             let command = Reserve {
                 principal: "till".into(),
                 reference: name,
@@ -230,7 +299,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             desk.refunds.wake(order, None);
             Ok(said)
         }
-        Op::Fulfill { order, line, quantity } => {
+        Op::Fulfill {
+            order,
+            line,
+            quantity,
+        } => {
             let command = FulfillOrder {
                 order: order_target(order),
                 lines: vec![(line, quantity)],
@@ -239,7 +312,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             };
             keyed(shop, key, command, Key::Order(order)).await
         }
-        Op::Refund { order, amount } => {
+        Op::Refund { order, amount, to } => {
             let command = RefundOrder {
                 order: order_target(order),
                 ask: RefundAsk {
@@ -247,6 +320,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                     shipping: Shipping::Kept,
                 },
                 restock: false,
+                to,
                 reason: "because".into(),
                 key: name.clone(),
                 body: name,
@@ -254,6 +328,73 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             };
             let said = submit(shop, command, None).await?;
             desk.refunds.wake(order, None);
+            Ok(said)
+        }
+        Op::SendBack {
+            order,
+            id,
+            line,
+            quantity,
+        } => {
+            let command = RequestReturn {
+                order: order_target(order),
+                id,
+                lines: vec![(line, quantity)],
+                reason: "because".into(),
+                by: "client".into(),
+            };
+            keyed(shop, key, command, Key::Order(order)).await
+        }
+        Op::Receive { order, id, refund } => {
+            let command = ReceiveReturn {
+                order: order_target(order),
+                id,
+                lines: None,
+                store: None,
+                restock: true,
+                refund,
+                by: "client".into(),
+            };
+            let said = submit(shop, command, None).await?;
+            desk.refunds.wake(order, None);
+            Ok(said)
+        }
+        Op::Exchange {
+            order,
+            number,
+            back,
+            new,
+            to,
+        } => {
+            let now_ns = shop.clock().monotonic_ns();
+            let part = Part {
+                method: Method::Card,
+                token: Some("tok_visa".into()),
+                provider: desk.saga.providers().choose(now_ns),
+                is_fixed: false,
+                amount: None,
+            };
+            let command = Exchange {
+                order: order_target(order),
+                back: vec![back],
+                new: vec![Add::new(new.0, new.1)],
+                pay: Pay { parts: vec![part] },
+                to,
+                ids: ExchangeIds {
+                    exchange: ExchangeId(number),
+                    return_id: ReturnId(number),
+                    cart: CartId(number),
+                    fresh: fresh(number),
+                },
+                key: name.clone(),
+                body: name,
+                by: "client".into(),
+                deadline_seconds: DEADLINE_SECONDS,
+                cart_rules: rules(),
+                setting: setting(),
+            };
+            let said = keyed(shop, key, command, Key::Order(order)).await?;
+            desk.saga.wake(CheckoutId(number));
             Ok(said)
         }
         Op::Credit { customer, amount } => {
@@ -300,7 +441,10 @@ async fn complete(
         deadline_seconds: DEADLINE_SECONDS,
         setting: setting(),
     };
-    let answer = desk.shop.submit(submission(&desk.shop, command, None)).await?;
+    let answer = desk
+        .shop
+        .submit(submission(&desk.shop, command, None))
+        .await?;
     match answer.reply {
         Reply::Decided(Err(refusal)) => return Ok(Said::Refused(refusal)),
         Reply::Decided(Ok(outcome)) if outcome.created => desk.saga.began(checkout, tenure),
@@ -321,6 +465,15 @@ async fn complete(
         if tokio::time::timeout_at(until, ended).await.is_err() {
             return Ok(Said::Running);
         }
+    }
+}
+
+fn fresh(number: u128) -> Fresh {
+    Fresh {
+        checkout: CheckoutId(number),
+        contact: ContactId(number),
+        quote: QuoteId(number),
+        reservation: ReservationId(number),
     }
 }
 

@@ -192,7 +192,8 @@ impl World {
         self.now.pass(ms * 1_000);
         self.wire.deliver();
         for number in self.dice.shuffled(self.nodes.len()) {
-            if self.nodes[number].node.is_none() && self.now.us() >= self.nodes[number].starts_at_us {
+            if self.nodes[number].node.is_none() && self.now.us() >= self.nodes[number].starts_at_us
+            {
                 self.start(number);
             }
             let is_cut = self.now.us() < self.nodes[number].cut_until_us;
@@ -285,7 +286,8 @@ impl World {
                 events.push(store(&level.store));
                 last = Some(level.store.clone());
             }
-            let movement = Level::empty(level.clone()).moved(MovementKind::Adjusted, knobs.units, 0);
+            let movement =
+                Level::empty(level.clone()).moved(MovementKind::Adjusted, knobs.units, 0);
             events.push(Event::Level(level.clone(), movement));
         }
         // The first that has the lease writes it.
@@ -335,10 +337,17 @@ impl World {
 
     fn report(&self, seed: u64, knobs: Knobs) -> Report {
         let acknowledged = self.acknowledged.lock();
-        let books: Vec<_> = self.providers.iter().map(|it| (it.name(), it.books.lock())).collect();
+        let books: Vec<_> = self
+            .providers
+            .iter()
+            .map(|it| (it.name(), it.books.lock()))
+            .collect();
         let violations = check(&Evidence {
             store: &*self.disk.read,
-            providers: books.iter().map(|(name, books)| (*name, &**books)).collect(),
+            providers: books
+                .iter()
+                .map(|(name, books)| (*name, &**books))
+                .collect(),
             acknowledged: &acknowledged,
         });
         drop(books);

@@ -186,6 +186,11 @@ impl WriteStore for Writer {
         Ok(self.0.state.lock().head())
     }
 
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let tables = self.0.state.lock();
+        Ok(tables.log.last().map(|batch| batch.batch_id.clone()))
+    }
+
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
         let tables = self.0.state.lock();
         let all = tables

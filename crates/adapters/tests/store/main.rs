@@ -13,4 +13,5 @@ mod orders;
 mod replies;
 mod saga;
 mod samples;
+mod unclear;
 mod wallets;

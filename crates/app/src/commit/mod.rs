@@ -237,7 +237,7 @@ impl Loop {
         }
         // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
         let now = self.now();
-        let works = !self.health.is_read_only() || self.repair(None);
+        let works = !self.health.is_read_only() || self.repair(false);
         if works {
             self.sweep_all(now);
         }
@@ -300,7 +300,8 @@ impl Loop {
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
-                self.repair(None);
+                // Perhaps it was written all the same: nothing may be decided on what memory has.
+                self.repair(true);
                 return;
             }
         }
@@ -352,10 +353,7 @@ impl Loop {
             }
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
-                let was_written = self.repair(Some(&prepared))
-                    && !prepared.log.entries.is_empty()
-                    && self.position == prepared.last_position();
-                if was_written {
+                if self.repair(true) && self.is_last(&prepared) {
                     // Memory has just been read back from the store, so nothing is left to publish.
                     self.head.send_replace(self.position);
                     self.reply(waiting, prepared);
@@ -368,7 +366,7 @@ impl Loop {
             }
             Err(fault) => {
                 tracing::error!(%fault, "a batch could not be loaded");
-                self.repair(None);
+                self.repair(false);
                 let lost = self.health.is_reader();
                 let fault = if lost { Fault::NoLease } else { fault };
                 waiting
@@ -457,9 +455,17 @@ impl Loop {
         drop(self.answers.send(answers));
     }
 
-    /// After a failure: reopen, check, and read back; read-only until that succeeds. `failed` is the batch whose fate is open.
-    fn repair(&mut self, failed: Option<&Prepared>) -> bool {
-        if !self.health.may_repair(self.clock.monotonic_ns()) && failed.is_none() {
+    /// Whether a batch whose commit failed is what the log ends with. Its position alone says nothing: another batch may end there.
+    fn is_last(&mut self, prepared: &Prepared) -> bool {
+        let last = self.store.last_batch();
+        let is_same = matches!(last, Ok(Some(id)) if id == prepared.log.batch_id);
+        is_same && !prepared.log.entries.is_empty()
+    }
+
+    /// After a failure: reopen, check, and read back; read-only until that succeeds. Tried now and then, or at once: the fate of a
+    /// commit is open.
+    fn repair(&mut self, at_once: bool) -> bool {
+        if !self.health.may_repair(self.clock.monotonic_ns()) && !at_once {
             return false;
         }
         let repaired = self.store.recover().and_then(|position| {

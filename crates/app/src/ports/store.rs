@@ -91,6 +91,10 @@ pub trait WriteStore: Send {
     /// The position and time of the last entry; zeros for an empty log.
     fn head(&mut self) -> Result<(u64, Time), Fault>;
 
+    /// The `batch_id` of the batch that was written last; `None` for an empty log. Two batches may end at the same position, but only one
+    /// was written.
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault>;
+
     /// Every kept reply that still counts: hash, where it is, until when.
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault>;
 
