@@ -4,6 +4,7 @@
 use crate::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::ReadStore;
+use crate::shop::off_thread;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -69,11 +70,8 @@ impl Committed {
             return Ok(found);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let load = async {
-            let (store, key) = (store.clone(), key.clone());
-            let loaded = tokio::task::spawn_blocking(move || store.load(&key)).await;
-            loaded.map_err(|error| Fault::Unavailable(error.to_string()))?
-        };
+        let wanted = key.clone();
+        let load = off_thread(store.clone(), move |store| store.load(&wanted));
         if is_asked_once(key) {
             return load.await;
         }

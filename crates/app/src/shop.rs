@@ -147,6 +147,18 @@ pub(crate) struct Waiting {
     pub(crate) reply: oneshot::Sender<Result<Answer, Fault>>,
 }
 
+/// Reads on a thread that may block, or here where nothing does.
+pub(crate) async fn off_thread<T: Send + 'static>(
+    store: Arc<dyn ReadStore>,
+    read: impl FnOnce(&dyn ReadStore) -> Result<T, Fault> + Send + 'static,
+) -> Result<T, Fault> {
+    if !store.blocks() {
+        return read(&*store);
+    }
+    let done = tokio::task::spawn_blocking(move || read(&*store)).await;
+    done.map_err(|error| Fault::Unavailable(error.to_string()))?
+}
+
 /// The shop. Cheap to clone.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds trait objects")]
@@ -232,9 +244,7 @@ impl Shop {
         &self,
         read: impl FnOnce(&dyn ReadStore) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, Fault> {
-        let store = self.store.clone();
-        let done = tokio::task::spawn_blocking(move || read(&*store)).await;
-        done.map_err(|error| Fault::Unavailable(error.to_string()))?
+        off_thread(self.store.clone(), read).await
     }
 
     /// The read side of the store, for consumers on threads of their own.

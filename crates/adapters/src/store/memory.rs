@@ -210,6 +210,11 @@ impl WriteStore for Writer {
         Ok(self.0.state.lock().head())
     }
 
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        let tables = self.0.state.lock();
+        Ok(tables.log.last().map(|batch| batch.batch_id.clone()))
+    }
+
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault> {
         let tables = self.0.state.lock();
         let all = tables
@@ -263,6 +268,10 @@ fn least<T>(parse: impl Fn(&str) -> Result<T, cartwright_domain::id::BadId>) -> 
 }
 
 impl ReadStore for Memory {
+    fn blocks(&self) -> bool {
+        false
+    }
+
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
         Ok(self.state.lock().find(key))
     }

@@ -30,7 +30,7 @@ impl Clock for Hands {
 
 /// Numbers that repeat from run to run.
 #[derive(Debug)]
-struct Sequence(AtomicU64);
+pub(crate) struct Sequence(pub(crate) AtomicU64);
 
 impl Random for Sequence {
     fn fill(&self, bytes: &mut [u8]) {

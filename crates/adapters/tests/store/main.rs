@@ -13,5 +13,6 @@ mod orders;
 mod replies;
 mod saga;
 mod samples;
+mod unclear;
 mod wallets;
 mod webhooks;

@@ -92,6 +92,57 @@ pub fn start_shared(
     runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
+    let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+    let health = this.health.clone();
+    let thread = std::thread::Builder::new()
+        .name("write-loop".into())
+        .spawn(move || this.run());
+    let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
+    Ok((shop, Running { thread, health }))
+}
+
+/// A loop that goes round when it is told to, on the caller's thread: a simulation owns the time between.
+#[allow(missing_debug_implementations, reason = "holds trait objects")]
+pub struct ByHand(Loop);
+
+impl ByHand {
+    /// As [`start_shared`], without a thread.
+    ///
+    /// Errors: [`Fault`] when the store cannot say where its log ends.
+    pub fn new(
+        parts: StoreParts,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        runtime: &Handle,
+        lease: Option<LeaseOptions>,
+    ) -> Result<(Shop, Self), Fault> {
+        let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+        Ok((shop, Self(this)))
+    }
+
+    /// Goes round once with all that waits.
+    pub fn turn(&mut self) {
+        let waiting = self.0.queue.try_iter().take(self.0.options.max_batch);
+        let waiting = waiting.collect();
+        self.0.turn(waiting);
+    }
+
+    /// Gives the lease back, as a loop does that is closed.
+    pub fn close(mut self) {
+        self.turn();
+        self.0.resign();
+    }
+}
+
+fn build(
+    parts: StoreParts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: Options,
+    runtime: &Handle,
+    lease: Option<LeaseOptions>,
+) -> Result<(Shop, Loop), Fault> {
     let StoreParts { mut write, read } = parts;
     let (position, last) = write.head()?;
     let (queue, waiting) = bounded(options.max_waiting);
@@ -123,7 +174,7 @@ pub fn start_shared(
         company: false,
         head: head_sender,
         answers,
-        health: health.clone(),
+        health,
         options,
         tenure,
     };
@@ -133,11 +184,7 @@ pub fn start_shared(
     } else {
         this.reload()?;
     }
-    let thread = std::thread::Builder::new()
-        .name("write-loop".into())
-        .spawn(move || this.run());
-    let thread = thread.map_err(|error| Fault::Unavailable(error.to_string()))?;
-    Ok((shop, Running { thread, health }))
+    Ok((shop, this))
 }
 
 struct Loop {
@@ -178,21 +225,25 @@ async fn hand_out(mut answers: mpsc::UnboundedReceiver<Answers>) {
 impl Loop {
     fn run(mut self) {
         while let Some(waiting) = self.take() {
-            if !self.leads() {
-                Self::turn_away(waiting);
-                continue;
-            }
-            // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
-            let now = self.now();
-            let works = !self.health.is_read_only() || self.repair(None);
-            if works {
-                self.sweep_all(now);
-            }
-            if !waiting.is_empty() {
-                self.process(waiting, now);
-            }
+            self.turn(waiting);
         }
         self.resign();
+    }
+
+    /// Once round, with what waits.
+    fn turn(&mut self, waiting: Vec<Waiting>) {
+        if !self.leads() {
+            return Self::turn_away(waiting);
+        }
+        // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
+        let now = self.now();
+        let works = !self.health.is_read_only() || self.repair(false);
+        if works {
+            self.sweep_all(now);
+        }
+        if !waiting.is_empty() {
+            self.process(waiting, now);
+        }
     }
 
     /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.
@@ -249,7 +300,8 @@ impl Loop {
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
-                self.repair(None);
+                // Perhaps it was written all the same: nothing may be decided on what memory has.
+                self.repair(true);
                 return;
             }
         }
@@ -301,10 +353,7 @@ impl Loop {
             }
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
-                let was_written = self.repair(Some(&prepared))
-                    && !prepared.log.entries.is_empty()
-                    && self.position == prepared.last_position();
-                if was_written {
+                if self.repair(true) && self.is_last(&prepared) {
                     // Memory has just been read back from the store, so nothing is left to publish.
                     self.head.send_replace(self.position);
                     self.reply(waiting, prepared);
@@ -317,7 +366,7 @@ impl Loop {
             }
             Err(fault) => {
                 tracing::error!(%fault, "a batch could not be loaded");
-                self.repair(None);
+                self.repair(false);
                 let lost = self.health.is_reader();
                 let fault = if lost { Fault::NoLease } else { fault };
                 waiting
@@ -406,9 +455,17 @@ impl Loop {
         drop(self.answers.send(answers));
     }
 
-    /// After a failure: reopen, check, and read back; read-only until that succeeds. `failed` is the batch whose fate is open.
-    fn repair(&mut self, failed: Option<&Prepared>) -> bool {
-        if !self.health.may_repair(self.clock.monotonic_ns()) && failed.is_none() {
+    /// Whether a batch whose commit failed is what the log ends with. Its position alone says nothing: another batch may end there.
+    fn is_last(&mut self, prepared: &Prepared) -> bool {
+        let last = self.store.last_batch();
+        let is_same = matches!(last, Ok(Some(id)) if id == prepared.log.batch_id);
+        is_same && !prepared.log.entries.is_empty()
+    }
+
+    /// After a failure: reopen, check, and read back; read-only until that succeeds. Tried now and then, or at once: the fate of a
+    /// commit is open.
+    fn repair(&mut self, at_once: bool) -> bool {
+        if !self.health.may_repair(self.clock.monotonic_ns()) && !at_once {
             return false;
         }
         let repaired = self.store.recover().and_then(|position| {

@@ -1,6 +1,6 @@
 //! Asking the provider of a payment for a part of a refund.
 
-use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway};
+use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway, PaymentState};
 use cartwright_domain::Money;
 use cartwright_domain::order::{RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
@@ -31,13 +31,15 @@ pub(super) struct Sighted {
 impl Call<'_> {
     /// What is known after asking; `None`: no more than before.
     pub(super) async fn ask(&self) -> Option<RefundState> {
-        if self.is_retry {
+        match self.look().await {
             // A provider may forget a key, but not what it gave back.
-            match self.look().await {
-                Ok(Some(found)) if self.shows(&found) => return Some(RefundState::Succeeded),
-                Ok(_) => {}
-                Err(()) => return None,
+            Ok(Some(found)) if self.is_retry && self.shows(&found) => {
+                return Some(RefundState::Succeeded);
             }
+            Ok(Some(found)) if found.state == PaymentState::Captured => {}
+            // It had only claimed to have taken it, or does not show it yet. Asked now it would refuse, and by this key for ever: what it
+            // took is put right first.
+            Ok(_) | Err(()) => return None,
         }
         let id = self.payment.provider_id.as_deref()?;
         let amount = Money::new(self.part.amount, self.payment.amount.currency);

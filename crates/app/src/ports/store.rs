@@ -146,6 +146,10 @@ pub trait WriteStore: Send {
     /// The position and time of the last entry; zeros for an empty log.
     fn head(&mut self) -> Result<(u64, Time), Fault>;
 
+    /// The `batch_id` of the batch that was written last; `None` for an empty log. Two batches may end at the same position, but only one
+    /// was written.
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault>;
+
     /// Every kept reply that still counts: hash, where it is, until when.
     fn kept_index(&mut self, now: Time) -> Result<Vec<([u8; 16], u64, Time)>, Fault>;
 
@@ -180,6 +184,11 @@ pub trait WriteStore: Send {
 
 /// The read side: committed state only, from any thread. Calls block; run them off the async threads.
 pub trait ReadStore: Send + Sync {
+    /// Whether a call may block. What never does is read where it is asked for.
+    fn blocks(&self) -> bool {
+        true
+    }
+
     /// The committed state of a key.
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault>;
 

@@ -96,6 +96,15 @@ pub(super) fn head(connection: &Connection) -> Result<(u64, Time), Fault> {
     Ok(row.optional().map_err(fault)?.unwrap_or_default())
 }
 
+/// The id of the last batch.
+pub(super) fn last_batch(connection: &Connection) -> Result<Option<Vec<u8>>, Fault> {
+    let sql = "SELECT first_position, last_position, entries FROM log ORDER BY first_position DESC LIMIT 1";
+    let mut statement = connection.prepare_cached(sql).map_err(fault)?;
+    let mut rows = statement.query([]).map_err(fault)?;
+    let row = rows.next().map_err(fault)?;
+    Ok(row.map(batch).transpose()?.map(|batch| batch.batch_id))
+}
+
 /// The batch of a row of `first_position, last_position, entries`.
 fn batch(row: &Row<'_>) -> Result<proto::Batch, Fault> {
     let position = |column| {

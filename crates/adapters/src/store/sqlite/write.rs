@@ -218,6 +218,10 @@ impl WriteStore for Writer {
         Ok(self.head.0)
     }
 
+    fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {
+        log::last_batch(self.connection()?)
+    }
+
     fn head(&mut self) -> Result<(u64, Time), Fault> {
         log::head(self.connection()?)
     }

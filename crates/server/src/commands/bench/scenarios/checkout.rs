@@ -38,6 +38,12 @@ const AIM_ALONE_P50_MS: f64 = 25.0;
 const AIM_DECISIONS: f64 = 1_000.0;
 /// The key of the provider.
 const PROVIDER_KEY: &str = "bench-provider";
+/// Payments that the provider alone is measured with.
+const PROVIDER_CALLS: u64 = 300;
+/// Steps of a saga: reserve, authorize, order, capture, notify.
+const STEPS: f64 = 5.0;
+/// Calls of the provider among them.
+const CALLS: f64 = 2.0;
 /// How long the provider may take to start.
 const PROVIDER_READY: Duration = Duration::from_secs(20);
 
@@ -76,6 +82,36 @@ impl Provider {
         }
         Ok((provider, address))
     }
+}
+
+/// How long one call of the provider takes when nobody else asks: authorizing and capturing, one after the other, in milliseconds.
+async fn provider_alone(address: SocketAddr) -> anyhow::Result<f64> {
+    let caller = Caller::new(address, Some(PROVIDER_KEY));
+    let mut connection = Connection::open(address).await?;
+    let (mut request, mut took) = (Vec::with_capacity(1024), Vec::new());
+    for number in 0..PROVIDER_CALLS {
+        let mut call = async |path: String, body: String| -> anyhow::Result<Vec<u8>> {
+            caller.send(
+                &mut request,
+                "POST",
+                format_args!("{path}"),
+                format_args!("idempotency-key: bench{path}{number}\r\n"),
+                format_args!("{body}"),
+            );
+            let begun = Instant::now();
+            let answer = send(&mut connection, &mut request, &[200, 201]).await?.1;
+            took.push(begun.elapsed());
+            Ok(answer)
+        };
+        let body = format!(
+            r#"{{"reference":"bench-{number}","amount":{{"amount":100,"currency":"USD"}},"token":"tok_visa","metadata":{{}}}}"#
+        );
+        let answer = call("/payments".to_owned(), body).await?;
+        let id = serde_json::from_slice::<Made<'_>>(&answer)?.id.to_owned();
+        call(format!("/payments/{id}/capture"), "{}".to_owned()).await?;
+    }
+    took.sort_unstable();
+    Ok(took[took.len() / 2].as_secs_f64() * 1_000.0)
 }
 
 /// What buyers share.
@@ -314,9 +350,14 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         stores: 1,
     };
     seed::catalogue(&shop, &names, size).await?;
-    let (figures, _) = measure(bench, &shop, &names, 1).await?;
+    let call_ms = provider_alone(address).await?;
+    let (figures, complete) = measure(bench, &shop, &names, 1).await?;
+    let overhead_ms = (complete.p50_ms - CALLS * call_ms) / STEPS;
     let row = Row::new("checkout", "one buyer alone")
         .with_figures(figures)
+        .with_fact("complete p50", complete.p50_ms, "ms")
+        .with_fact("one call of the provider p50", call_ms, "ms")
+        .with_fact("overhead of the saga per step", overhead_ms, "ms")
         .at_most("p50 ms", figures.p50_ms, AIM_ALONE_P50_MS);
     bench.report.rows.push(row);
     let buyers = bench.settings.connections;

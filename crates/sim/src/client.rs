@@ -1,0 +1,402 @@
+//! Clients: buyers, tills and the people behind the desk. They try again with the same key when no answer comes, and sometimes never
+//! hear one.
+
+use crate::request::{Ask, Op, Said};
+use crate::time::{Dice, Now};
+use crate::wire::Wire;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_domain::checkout::{AttemptState, Checkout, State};
+use cartwright_domain::inventory::{Ending, LevelKey};
+use cartwright_domain::order::{Order, To};
+use cartwright_domain::payment::Method;
+use cartwright_domain::{CartId, CheckoutId, OrderId, Refusal, ReservationId, ReturnId};
+use parking_lot::Mutex;
+use smol_str::{SmolStr, format_smolstr};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+
+/// How often a request is tried.
+const TRIES: u64 = 8;
+/// How long an answer is waited for.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// What was acknowledged: it must be found at the end, whatever happened.
+#[derive(Debug, Default)]
+pub struct Acknowledged {
+    /// Units that were booked in or out, by the name of the request.
+    pub adjusted: BTreeMap<SmolStr, (LevelKey, i64)>,
+    /// Holds that were made.
+    pub held: Vec<ReservationId>,
+    /// Holds that ended so.
+    pub settled: Vec<(ReservationId, Ending)>,
+    /// Checkouts that were completed.
+    pub bought: Vec<CheckoutId>,
+    /// Money that was put into wallets, by the name of the request.
+    pub credited: BTreeMap<SmolStr, (SmolStr, i64)>,
+    /// Orders that were given up.
+    pub cancelled: Vec<OrderId>,
+    /// How many requests were answered at all.
+    pub answers: u64,
+    /// How many were refused, by code.
+    pub refusals: BTreeMap<String, u64>,
+}
+
+/// Requests that wait at each node's door.
+pub(crate) type Doors = Arc<Vec<Mutex<Vec<Ask>>>>;
+
+/// What every client has.
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) doors: Doors,
+    pub(crate) dice: Arc<Dice>,
+    pub(crate) keys: Arc<AtomicU64>,
+    pub(crate) acknowledged: Arc<Mutex<Acknowledged>>,
+    pub(crate) levels: Arc<Vec<LevelKey>>,
+    pub(crate) now: Arc<Now>,
+    /// When nothing new is begun any more.
+    pub(crate) until_us: u64,
+    pub(crate) declines: f64,
+}
+
+impl Client {
+    fn goes_on(&self) -> bool {
+        self.now.us() < self.until_us
+    }
+
+    async fn rest(&self, longest_ms: u64) {
+        let ms = self.dice.between(1, longest_ms);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+
+    /// Asks until there is an answer; `None` when there was none, or none that says what became of it.
+    async fn ask(&self, op: Op) -> Option<Said> {
+        self.ask_by(self.keys.fetch_add(1, Ordering::Relaxed), op)
+            .await
+    }
+
+    async fn ask_by(&self, key: u64, op: Op) -> Option<Said> {
+        for _ in 0..TRIES {
+            let (tell, mut told) = mpsc::unbounded_channel();
+            let (doors, wire, asked) = (self.doors.clone(), self.wire.clone(), op.clone());
+            let door = self.dice.between(0, self.doors.len() as u64 - 1) as usize;
+            self.wire.send(move || {
+                let (tell, wire) = (tell.clone(), wire.clone());
+                doors[door].lock().push(Ask {
+                    key,
+                    op: asked.clone(),
+                    tell: Box::new(move |said| {
+                        wire.send(move || {
+                            // Who got an answer before listens no more.
+                            drop(tell.send(said.clone()));
+                        });
+                    }),
+                });
+            });
+            match tokio::time::timeout(PATIENCE, told.recv()).await {
+                Ok(Some(said @ (Said::Done(_) | Said::Refused(_)))) => {
+                    let mut acknowledged = self.acknowledged.lock();
+                    acknowledged.answers += 1;
+                    if let Said::Refused(refusal) = &said {
+                        *acknowledged.refusals.entry(name_of(refusal)).or_default() += 1;
+                    }
+                    return Some(said);
+                }
+                Ok(Some(Said::Running | Said::Failed(_)) | None) | Err(_) => {}
+            }
+            self.rest(500).await;
+        }
+        None
+    }
+
+    async fn done(&self, op: Op) -> Option<Record> {
+        match self.ask(op).await {
+            Some(Said::Done(record)) => record,
+            _ => None,
+        }
+    }
+
+    /// Buys, again and again.
+    pub(crate) async fn buy(self, number: usize) {
+        let customer = format_smolstr!("customer-{number}");
+        while self.goes_on() {
+            self.purchase(&customer).await;
+            self.rest(2_000).await;
+        }
+    }
+
+    async fn purchase(&self, customer: &SmolStr) -> Option<()> {
+        let dice = &self.dice;
+        let cart = CartId(dice.number());
+        let has_wallet = dice.chance(0.3);
+        let owner = has_wallet.then(|| customer.clone());
+        self.done(Op::CreateCart {
+            id: cart,
+            customer: owner,
+        })
+        .await?;
+        for _ in 0..dice.between(1, 3) {
+            let sku = dice.pick(&self.levels).sku.clone();
+            let quantity = dice.between(1, 2) as i64;
+            self.done(Op::AddLine {
+                cart,
+                sku,
+                quantity,
+            })
+            .await?;
+        }
+        if has_wallet {
+            self.credit(customer, 1_000).await;
+        }
+        let hold = dice.chance(0.3);
+        let number = dice.number();
+        let Record::Checkout(checkout) = self.done(Op::Open { cart, number, hold }).await? else {
+            return None;
+        };
+        for _ in 0..dice.between(1, 3) {
+            if self.complete(&checkout, has_wallet).await {
+                self.acknowledged.lock().bought.push(checkout.id);
+                self.after(checkout.id).await;
+                return Some(());
+            }
+            if dice.chance(0.3) {
+                self.ask(Op::GiveUp {
+                    checkout: checkout.id,
+                })
+                .await;
+                return None;
+            }
+        }
+        None
+    }
+
+    /// Tries to pay; whether that succeeded, as far as the buyer knows.
+    async fn complete(&self, checkout: &Checkout, has_wallet: bool) -> bool {
+        let dice = &self.dice;
+        let Some(quote) = &checkout.terms.quote else {
+            return false;
+        };
+        let total = checkout.terms.totals.total;
+        let token = |dice: &Dice| {
+            if dice.chance(self.declines) {
+                "tok_declined".to_owned()
+            } else {
+                "tok_visa".to_owned()
+            }
+        };
+        let parts = match dice.between(0, 9) {
+            0..2 if has_wallet => vec![
+                (Method::Wallet, String::new(), Some(500)),
+                (Method::Card, token(dice), Some(total - 500)),
+            ],
+            2..4 => vec![
+                (Method::Card, token(dice), Some(300)),
+                (Method::Card, token(dice), Some(total - 300)),
+            ],
+            4 if has_wallet => vec![(Method::Wallet, String::new(), None)],
+            _ => vec![(Method::Card, token(dice), None)],
+        };
+        let op = Op::Complete {
+            checkout: checkout.id,
+            quote: quote.id,
+            parts,
+        };
+        let key = self.keys.fetch_add(1, Ordering::Relaxed);
+        if dice.chance(0.2) {
+            // A second browser window asks for the same, with a key of its own; its answer nobody reads.
+            let (other, op) = (self.clone(), op.clone());
+            tokio::spawn(async move { drop(other.ask(op).await) });
+        }
+        if dice.chance(0.1) {
+            let (other, id) = (self.clone(), checkout.id);
+            tokio::spawn(async move { drop(other.ask(Op::GiveUp { checkout: id }).await) });
+        }
+        match self.ask_by(key, op).await {
+            Some(Said::Done(Some(Record::Checkout(it)))) => {
+                let ended = it
+                    .attempts
+                    .iter()
+                    .any(|it| it.state == AttemptState::Succeeded);
+                ended && it.state == State::Completed
+            }
+            _ => false,
+        }
+    }
+
+    /// What becomes of an order.
+    async fn after(&self, checkout: CheckoutId) -> Option<()> {
+        let dice = &self.dice;
+        let key = Key::Checkout(checkout);
+        let Record::Checkout(checkout) = self.done(Op::Look { key }).await? else {
+            return None;
+        };
+        let order = checkout.attempts.iter().find_map(|it| it.order)?;
+        self.rest(1_000).await;
+        let key = Key::Order(order);
+        let Record::Order(it) = self.done(Op::Look { key }).await? else {
+            return None;
+        };
+        match dice.between(0, 9) {
+            0..3 => {
+                let said = self.ask(Op::CancelOrder { order }).await;
+                if matches!(said, Some(Said::Done(_))) {
+                    self.acknowledged.lock().cancelled.push(order);
+                }
+            }
+            3..7 => self.ship(order, &it).await?,
+            7..9 => {
+                let amount = dice.between(1, it.totals.total as u64) as i64;
+                let to = self.to(&it);
+                self.ask(Op::Refund { order, amount, to }).await;
+            }
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn to(&self, order: &Order) -> To {
+        if order.customer.is_some() && self.dice.chance(0.5) {
+            To::Wallet
+        } else {
+            To::Original
+        }
+    }
+
+    /// Units leave, and perhaps come back, for money or for others.
+    async fn ship(&self, order: OrderId, it: &Order) -> Option<()> {
+        let dice = &self.dice;
+        let line = dice.pick(&it.lines);
+        let (line, quantity) = (line.id, dice.between(1, line.quantity as u64) as i64);
+        self.done(Op::Fulfill {
+            order,
+            line,
+            quantity,
+        })
+        .await?;
+        self.rest(1_000).await;
+        let number = dice.number();
+        let id = ReturnId(number);
+        match dice.between(0, 2) {
+            0 => {
+                self.done(Op::SendBack {
+                    order,
+                    id,
+                    line,
+                    quantity,
+                })
+                .await?;
+            }
+            1 => {
+                let new = (
+                    dice.pick(&self.levels).sku.clone(),
+                    dice.between(1, 2) as i64,
+                );
+                let (back, to) = ((line, quantity), self.to(it));
+                self.done(Op::Exchange {
+                    order,
+                    number,
+                    back,
+                    new,
+                    to,
+                })
+                .await?;
+            }
+            _ => return Some(()),
+        }
+        if dice.chance(0.3) {
+            // The new order of an exchange, or the old one, is given up meanwhile.
+            self.ask(Op::CancelOrder { order }).await;
+        }
+        self.rest(5_000).await;
+        let refund = dice.chance(0.7);
+        self.ask(Op::Receive { order, id, refund }).await;
+        Some(())
+    }
+
+    async fn credit(&self, customer: &SmolStr, amount: i64) {
+        let key = self.keys.fetch_add(1, Ordering::Relaxed);
+        let customer = customer.clone();
+        let op = Op::Credit {
+            customer: customer.clone(),
+            amount,
+        };
+        if let Some(Said::Done(_)) = self.ask_by(key, op).await {
+            let name = format_smolstr!("op-{key}");
+            self.acknowledged
+                .lock()
+                .credited
+                .insert(name, (customer, amount));
+        }
+    }
+
+    /// Holds, sells, gives back, counts in.
+    pub(crate) async fn till(self) {
+        while self.goes_on() {
+            self.round().await;
+            self.rest(1_000).await;
+        }
+    }
+
+    async fn round(&self) -> Option<()> {
+        let dice = &self.dice;
+        let level = dice.pick(&self.levels).clone();
+        if dice.chance(0.3) {
+            let delta = if dice.chance(0.7) {
+                dice.between(1, 3) as i64
+            } else {
+                -1
+            };
+            let key = self.keys.fetch_add(1, Ordering::Relaxed);
+            let op = Op::Adjust {
+                level: level.clone(),
+                delta,
+            };
+            if let Some(Said::Done(_)) = self.ask_by(key, op).await {
+                let name = format_smolstr!("op-{key}");
+                self.acknowledged
+                    .lock()
+                    .adjusted
+                    .insert(name, (level, delta));
+            }
+            return Some(());
+        }
+        let op = Op::Reserve {
+            level,
+            quantity: dice.between(1, 3) as i64,
+            ttl_seconds: dice.between(1, 30) as i64,
+        };
+        let Record::Reservation(hold) = self.done(op).await? else {
+            return None;
+        };
+        self.acknowledged.lock().held.push(hold.id);
+        self.rest(10_000).await;
+        if dice.chance(0.2) {
+            self.ask(Op::Extend { id: hold.id }).await;
+        }
+        let ending = match dice.between(0, 2) {
+            0 => Ending::Confirm,
+            1 => Ending::Release,
+            _ => return None,
+        };
+        let said = self
+            .ask(Op::Settle {
+                id: hold.id,
+                ending,
+            })
+            .await;
+        if let Some(Said::Done(_)) = said {
+            self.acknowledged.lock().settled.push((hold.id, ending));
+        }
+        Some(())
+    }
+}
+
+/// The variant's name.
+fn name_of(refusal: &Refusal) -> String {
+    let text = format!("{refusal:?}");
+    let is_part = |letter: char| letter.is_alphanumeric();
+    text.chars().take_while(|letter| is_part(*letter)).collect()
+}

@@ -1,0 +1,421 @@
+//! What must be true once everything has ended (PRF-2): of the shop's tables, its log, the providers' books, and what clients were told.
+
+use crate::client::Acknowledged;
+use crate::provider::Books;
+use cartwright_app::nouns::{Event, Key, Record};
+use cartwright_app::ports::ReadStore;
+use cartwright_app::ports::payment::{GatewayPayment, PaymentState};
+use cartwright_app::replay::Replay;
+use cartwright_app::{Fault, events};
+use cartwright_domain::cart::State as CartState;
+use cartwright_domain::checkout::{AttemptState, Checkout, State as CheckoutState};
+use cartwright_domain::inventory::{Ending, LevelKey, State as HoldState};
+use cartwright_domain::order::{Order, RefundState, State as OrderState};
+use cartwright_domain::payment::{Method, Payment, State as PaymentIs};
+use cartwright_domain::{CartId, PaymentId};
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything that is compared.
+pub(crate) struct Evidence<'a> {
+    pub(crate) store: &'a dyn ReadStore,
+    pub(crate) providers: Vec<(&'a str, &'a Books)>,
+    pub(crate) acknowledged: &'a Acknowledged,
+}
+
+/// The tables, by noun.
+#[derive(Default)]
+struct Tables {
+    all: BTreeMap<Key, Record>,
+    orders: Vec<Arc<Order>>,
+    checkouts: Vec<Arc<Checkout>>,
+    payments: BTreeMap<PaymentId, Arc<Payment>>,
+}
+
+/// Collects what is wrong.
+struct Findings(Vec<String>);
+
+impl Findings {
+    fn must(&mut self, holds: bool, what: impl FnOnce() -> String) {
+        if !holds {
+            self.0.push(what());
+        }
+    }
+}
+
+/// What is wrong, in words; nothing when all holds.
+pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
+    let mut found = Findings(Vec::new());
+    if let Err(fault) = all(evidence, &mut found) {
+        found.0.push(format!("the store cannot be read: {fault}"));
+    }
+    found.0
+}
+
+fn all(evidence: &Evidence<'_>, found: &mut Findings) -> Result<(), Fault> {
+    let mut tables = Tables::default();
+    evidence.store.visit_all(&mut |key, record| {
+        match &record {
+            Record::Order(it) => tables.orders.push(it.clone()),
+            Record::Checkout(it) => tables.checkouts.push(it.clone()),
+            Record::Payment(it) => drop(tables.payments.insert(it.id, it.clone())),
+            _ => {}
+        }
+        tables.all.insert(key, record);
+        Ok(())
+    })?;
+    replays(evidence.store, found)?;
+    stock(&tables, found);
+    checkouts(&tables, found);
+    orders(&tables, found);
+    money(evidence, &tables, found);
+    moved(&tables, found);
+    wallets(&tables, found);
+    documents(&tables, found);
+    acknowledged(evidence, &tables, found)
+}
+
+/// Projection = replay, and the log has neither gaps nor a version twice.
+fn replays(store: &dyn ReadStore, found: &mut Findings) -> Result<(), Fault> {
+    let mut replay = Replay::default();
+    if let Err(fault) = replay.follow(store) {
+        found.0.push(format!("the log cannot be replayed: {fault}"));
+        return Ok(());
+    }
+    let comparison = replay.compare(store)?;
+    found.must(comparison.different == 0, || {
+        format!("the log does not make the state: {:?}", comparison.told)
+    });
+    Ok(())
+}
+
+/// 0 <= reserved, allocated; together never more than there is; and exactly what holds and orders have.
+fn stock(tables: &Tables, found: &mut Findings) {
+    let mut reserved: BTreeMap<LevelKey, i64> = BTreeMap::new();
+    let mut allocated: BTreeMap<LevelKey, i64> = BTreeMap::new();
+    for record in tables.all.values() {
+        match record {
+            Record::Reservation(hold) if hold.state == HoldState::Pending => {
+                for line in &hold.lines {
+                    *reserved.entry(line.level.clone()).or_default() += line.quantity;
+                }
+            }
+            Record::Order(order) => {
+                for line in &order.lines {
+                    for source in &line.sources {
+                        let level = LevelKey {
+                            sku: line.sku.clone(),
+                            store: source.store.clone(),
+                        };
+                        *allocated.entry(level).or_default() += source.units;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for (key, record) in &tables.all {
+        let (Key::Level(key), Record::Level(level)) = (key, record) else {
+            continue;
+        };
+        let is_sane = level.reserved >= 0 && level.allocated >= 0;
+        found.must(is_sane, || format!("below nothing: {level:?}"));
+        let promised = level.reserved + level.allocated;
+        found.must(promised <= level.on_hand, || format!("oversold: {level:?}"));
+        let held = reserved.remove(key).unwrap_or_default();
+        found.must(level.reserved == held, || {
+            format!("{held} units are held of {level:?}")
+        });
+        let sold = allocated.remove(key).unwrap_or_default();
+        found.must(level.allocated == sold, || {
+            format!("{sold} units wait in orders of {level:?}")
+        });
+    }
+}
+
+/// Every checkout has ended or is open, and a completed one has exactly one attempt that made its order.
+fn checkouts(tables: &Tables, found: &mut Findings) {
+    for it in &tables.checkouts {
+        let rests = matches!(
+            it.state,
+            CheckoutState::Open
+                | CheckoutState::Completed
+                | CheckoutState::Cancelled
+                | CheckoutState::Expired
+        );
+        found.must(rests, || format!("not ended: {it:?}"));
+        let running = it
+            .attempts
+            .iter()
+            .any(|it| it.state == AttemptState::Running);
+        found.must(!running, || format!("an attempt runs: {it:?}"));
+        let made = it
+            .attempts
+            .iter()
+            .filter(|it| it.state == AttemptState::Succeeded);
+        let made = made.count();
+        let expected = usize::from(it.state == CheckoutState::Completed);
+        found.must(made == expected, || {
+            format!("{made} attempts succeeded: {it:?}")
+        });
+    }
+    for record in tables.all.values() {
+        if let Record::Cart(cart) = record {
+            let rests = cart.state != CartState::CheckingOut;
+            found.must(rests, || format!("a cart is still checking out: {cart:?}"));
+        }
+    }
+}
+
+/// Per cart at most one order that is not cancelled; captured = total once it stands; nothing kept of what was given up.
+fn orders(tables: &Tables, found: &mut Findings) {
+    let mut standing: BTreeMap<CartId, u32> = BTreeMap::new();
+    for order in &tables.orders {
+        let payments: Vec<_> = order
+            .payments
+            .iter()
+            .filter_map(|id| tables.payments.get(id))
+            .collect();
+        let captured: i64 = payments.iter().map(|it| it.captured).sum();
+        let back = |it: &Payment| it.refunded + it.elsewhere + it.moved;
+        let returned: i64 = payments.iter().map(|it| back(it)).sum();
+        for payment in &payments {
+            let parts = order.refunds.iter().filter_map(|it| it.part(payment.id));
+            let told: i64 = parts
+                .filter(|it| it.state == RefundState::Succeeded)
+                .map(|it| it.amount)
+                .sum();
+            found.must(!order.is_paid || told == back(payment), || {
+                format!("{told} was told to go back: {payment:?} {order:?}")
+            });
+        }
+        let is_given_up = order.lines.iter().all(|it| it.cancelled == it.quantity);
+        if order.state != OrderState::Cancelled {
+            *standing.entry(order.cart).or_default() += 1;
+            let is_paid = order.is_paid && captured == order.totals.total;
+            found.must(is_paid, || format!("{captured} was taken for {order:?}"));
+            found.must(order.totals.total == 0 || order.invoice.is_some(), || {
+                format!("no invoice: {order:?}")
+            });
+        } else if is_given_up || !order.is_paid {
+            found.must(captured == returned, || {
+                format!("given up, and {} is kept: {order:?}", captured - returned)
+            });
+        }
+        found.must(returned <= captured, || {
+            format!("{returned} went back of {captured}: {order:?}")
+        });
+        found.must(!order.is_unsettled(), || {
+            format!("money is on its way back: {order:?}")
+        });
+    }
+    for (cart, count) in standing {
+        found.must(count <= 1, || format!("{count} orders of cart {cart}"));
+    }
+}
+
+/// The providers' books are ours: what they took, and gave back, and nothing held.
+fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
+    let mut theirs: BTreeMap<(&str, &str), Vec<&GatewayPayment>> = BTreeMap::new();
+    for (name, books) in &evidence.providers {
+        for it in &books.payments {
+            theirs.entry((name, &it.reference)).or_default().push(it);
+        }
+    }
+    for ((provider, reference), payments) in &theirs {
+        let known = reference
+            .parse::<PaymentId>()
+            .ok()
+            .and_then(|id| tables.payments.get(&id));
+        let Some(ours) = known else {
+            found
+                .0
+                .push(format!("{provider} knows {reference} and we do not"));
+            continue;
+        };
+        let taken: i64 = payments
+            .iter()
+            .map(|it| it.captured.minor - it.refunded.minor)
+            .sum();
+        let is_his = ours.provider.as_deref() == Some(*provider);
+        let expected = if is_his {
+            ours.captured - ours.refunded
+        } else {
+            0
+        };
+        found.must(taken == expected, || {
+            format!("{provider} keeps {taken} and we say {expected}: {ours:?} {payments:?}")
+        });
+        let held = payments
+            .iter()
+            .any(|it| it.state == PaymentState::Authorized);
+        found.must(!held, || {
+            format!("{provider} still holds money: {payments:?}")
+        });
+    }
+    for it in tables.payments.values() {
+        found.must(!it.is_open(), || format!("a payment is open: {it:?}"));
+        if it.method == Method::Card && it.state == PaymentIs::Captured {
+            let provider = it.provider.as_deref().unwrap_or_default();
+            let reference = it.id.to_string();
+            let is_known = theirs.contains_key(&(provider, reference.as_str()));
+            found.must(is_known, || {
+                format!("taken, and {provider} knows nothing: {it:?}")
+            });
+        }
+        let token = evidence.store.load(&Key::Instrument(it.id));
+        found.must(matches!(token, Ok(None)), || {
+            format!("a card's token is still kept: {}", it.id)
+        });
+    }
+}
+
+/// What a payment gave to other orders is what their payments have of it.
+fn moved(tables: &Tables, found: &mut Findings) {
+    let mut has: BTreeMap<PaymentId, i64> = BTreeMap::new();
+    for it in tables.payments.values() {
+        if let Some(origin) = it.origin {
+            *has.entry(origin.payment).or_default() += it.captured - it.refunded - it.moved;
+        }
+    }
+    for it in tables.payments.values().filter(|it| it.origin.is_none()) {
+        let told = has.remove(&it.id).unwrap_or_default();
+        found.must(it.moved == told, || {
+            format!("{told} of it pays elsewhere: {it:?}")
+        });
+    }
+    found.must(has.is_empty(), || format!("of no payment: {has:?}"));
+}
+
+/// A balance is the sum of its entries, never below 0, and nothing is held after the end.
+fn wallets(tables: &Tables, found: &mut Findings) {
+    let mut sums: BTreeMap<SmolStr, i64> = BTreeMap::new();
+    for record in tables.all.values() {
+        if let Record::WalletEntry(entry) = record {
+            let data = &entry.data;
+            let sign = if data.kind.is_in() { 1 } else { -1 };
+            *sums.entry(data.customer.clone()).or_default() += sign * data.amount.minor;
+            let posted: i64 = data.postings.iter().map(|it| it.amount).sum();
+            found.must(posted == 0, || {
+                format!("postings sum to {posted}: {data:?}")
+            });
+        }
+    }
+    for record in tables.all.values() {
+        let Record::Wallet(wallet) = record else {
+            continue;
+        };
+        let balance: i64 = wallet.balances.iter().map(|it| it.balance).sum();
+        let sum = sums.remove(&wallet.customer).unwrap_or_default();
+        found.must(balance == sum && balance >= 0, || {
+            format!("entries make {sum}: {wallet:?}")
+        });
+        found.must(wallet.holds.is_empty(), || {
+            format!("still held: {wallet:?}")
+        });
+    }
+}
+
+/// Numbers of invoices and credit notes have no gaps.
+fn documents(tables: &Tables, found: &mut Findings) {
+    let gapless = |found: &mut Findings, what: &str, mut numbers: Vec<u64>| {
+        numbers.sort_unstable();
+        let expected: Vec<_> = (1..=numbers.len() as u64).collect();
+        found.must(numbers == expected, || format!("{what}: {numbers:?}"));
+    };
+    let orders = || tables.orders.iter();
+    gapless(
+        found,
+        "order numbers",
+        orders().map(|it| it.number).collect(),
+    );
+    gapless(
+        found,
+        "invoices",
+        orders().filter_map(|it| it.invoice).collect(),
+    );
+    let notes = orders().flat_map(|it| it.refunds.iter().map(|it| it.credit_note));
+    gapless(found, "credit notes", notes.collect());
+}
+
+/// Acknowledged = durable, and the same key = one effect.
+fn acknowledged(
+    evidence: &Evidence<'_>,
+    tables: &Tables,
+    found: &mut Findings,
+) -> Result<(), Fault> {
+    let told = evidence.acknowledged;
+    let mut adjusted: BTreeMap<SmolStr, Vec<(LevelKey, i64)>> = BTreeMap::new();
+    let mut position = 0;
+    loop {
+        let batches = evidence.store.log(position, 10_000)?;
+        if batches.is_empty() {
+            break;
+        }
+        for batch in &batches {
+            position = batch.first_position + batch.entries.len() as u64 - 1;
+            for entry in &batch.entries {
+                if let Some(Event::Level(key, movement)) = events::decode(entry)?
+                    && let Some(reason) = movement.reason.filter(|it| it.starts_with("op-"))
+                {
+                    let effect = (key, movement.on_hand_delta);
+                    adjusted.entry(reason).or_default().push(effect);
+                }
+            }
+        }
+    }
+    for (name, effects) in &adjusted {
+        found.must(effects.len() == 1, || {
+            format!("{name} was done {effects:?}")
+        });
+    }
+    for (name, effect) in &told.adjusted {
+        let is_there = adjusted.get(name).is_some_and(|it| it.contains(effect));
+        found.must(is_there, || {
+            format!("acknowledged and lost: {name} {effect:?}")
+        });
+    }
+    for id in &told.held {
+        let is_there = tables.all.contains_key(&Key::Reservation(*id));
+        found.must(is_there, || format!("acknowledged and lost: hold {id}"));
+    }
+    for (id, ending) in &told.settled {
+        let expected = match ending {
+            Ending::Confirm => HoldState::Confirmed,
+            Ending::Release | Ending::Expire | Ending::Allocate => HoldState::Released,
+        };
+        let is_so = matches!(tables.all.get(&Key::Reservation(*id)), Some(Record::Reservation(it)) if it.state == expected);
+        found.must(is_so, || format!("hold {id} was said to be {expected:?}"));
+    }
+    for id in &told.bought {
+        let is_so = matches!(tables.all.get(&Key::Checkout(*id)), Some(Record::Checkout(it)) if it.state == CheckoutState::Completed);
+        found.must(is_so, || format!("checkout {id} was said to be completed"));
+    }
+    for id in &told.cancelled {
+        let is_so = matches!(tables.all.get(&Key::Order(*id)), Some(Record::Order(it)) if it.state == OrderState::Cancelled || it.lines.iter().all(|it| it.open() == 0));
+        found.must(is_so, || format!("order {id} was said to be cancelled"));
+    }
+    let mut entries: BTreeMap<SmolStr, Vec<(SmolStr, i64)>> = BTreeMap::new();
+    for record in tables.all.values() {
+        if let Record::WalletEntry(it) = record {
+            let effect = (it.data.customer.clone(), it.data.amount.minor);
+            entries
+                .entry(it.data.reference.clone())
+                .or_default()
+                .push(effect);
+        }
+    }
+    for (name, effect) in &told.credited {
+        let is_once = entries
+            .get(name)
+            .is_some_and(|it| it.as_slice() == std::slice::from_ref(effect));
+        found.must(is_once, || {
+            format!(
+                "{name} put in {effect:?}, and there is {:?}",
+                entries.get(name)
+            )
+        });
+    }
+    Ok(())
+}

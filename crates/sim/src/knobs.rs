@@ -1,0 +1,158 @@
+//! What a run is like: how many take part, and how often what fails. Drawn from the seed, so that no two runs are alike.
+
+use crate::time::Dice;
+
+/// Rates are of 1; what has no unit in its name is a count.
+#[derive(Debug, Clone)]
+pub struct Knobs {
+    /// Processes of the shop on one store; more than one share it by lease.
+    pub nodes: usize,
+    /// Payment providers.
+    pub providers: usize,
+    /// Locations.
+    pub stores: usize,
+    /// SKUs, each with few units, so that buyers meet.
+    pub skus: usize,
+    /// Units of each SKU at each location.
+    pub units: i64,
+    /// Clients that buy.
+    pub buyers: usize,
+    /// Clients that hold, sell and count at a till.
+    pub tills: usize,
+    /// How long a step lasts, in milliseconds.
+    pub tick_ms: u64,
+    /// How long a message is on its way at most, in microseconds.
+    pub delay_us: u64,
+    /// Messages that get lost.
+    pub loss: f64,
+    /// Messages that arrive twice.
+    pub duplication: f64,
+    /// Nodes that die, per node and second.
+    pub crashes: f64,
+    /// Nodes that stand still for a while, per node and second.
+    pub pauses: f64,
+    /// Nodes that nobody reaches for a while, per node and second.
+    pub cuts: f64,
+    /// Commits that fail before anything is written.
+    pub refused_commits: f64,
+    /// Commits that are written and told as failed.
+    pub unclear_commits: f64,
+    /// Commits before or after which the node dies.
+    pub fatal_commits: f64,
+    /// Times that the disk is full for a while, per second.
+    pub full_disks: f64,
+    /// Calls of a provider that break off, before or after it did what was asked.
+    pub broken_calls: f64,
+    /// Calls of a provider that cannot even be sent.
+    pub unsent_calls: f64,
+    /// Cards that say no.
+    pub declines: f64,
+    /// Keys that a provider forgets.
+    pub forgotten_keys: f64,
+    /// Captures that a provider claims and did not make, and authorizations that it made and denies.
+    pub lies: f64,
+    /// Lookups that show nothing.
+    pub blind_lookups: f64,
+    /// Whether a void by reference keeps a later authorization out.
+    pub bars_references: bool,
+    /// How far a node's clock may be off, in milliseconds.
+    pub skew_ms: i64,
+    /// Clocks that are set, per node and second.
+    pub clock_steps: f64,
+}
+
+impl Knobs {
+    /// A quiet world: nothing fails.
+    pub fn calm() -> Self {
+        Self {
+            nodes: 1,
+            providers: 1,
+            stores: 1,
+            skus: 3,
+            units: 5,
+            buyers: 4,
+            tills: 2,
+            tick_ms: 10,
+            delay_us: 5_000,
+            loss: 0.0,
+            duplication: 0.0,
+            crashes: 0.0,
+            pauses: 0.0,
+            cuts: 0.0,
+            refused_commits: 0.0,
+            unclear_commits: 0.0,
+            fatal_commits: 0.0,
+            full_disks: 0.0,
+            broken_calls: 0.0,
+            unsent_calls: 0.0,
+            declines: 0.1,
+            forgotten_keys: 0.0,
+            lies: 0.0,
+            blind_lookups: 0.0,
+            bars_references: true,
+            skew_ms: 0,
+            clock_steps: 0.0,
+        }
+    }
+
+    /// Each fault is at work in about half of all runs, and then anything from rare to common.
+    pub(crate) fn draw(dice: &Dice) -> Self {
+        let rate = |most: f64| {
+            let share = dice.between(0, 1_000) as f64 / 1_000.0;
+            if dice.chance(0.5) {
+                most * share * share
+            } else {
+                0.0
+            }
+        };
+        let count = |low, high| dice.between(low, high) as usize;
+        Self {
+            nodes: count(1, 3),
+            providers: count(1, 2),
+            stores: count(1, 8),
+            skus: count(1, 4),
+            units: dice.between(1, 12) as i64,
+            buyers: count(1, 12),
+            tills: count(0, 4),
+            tick_ms: dice.between(2, 20),
+            delay_us: dice.between(1_000, 400_000),
+            loss: rate(0.3),
+            duplication: rate(0.5),
+            crashes: rate(0.5),
+            pauses: rate(0.3),
+            cuts: rate(0.3),
+            refused_commits: rate(0.1),
+            unclear_commits: rate(0.1),
+            fatal_commits: rate(0.1),
+            full_disks: rate(0.05),
+            broken_calls: rate(0.5),
+            unsent_calls: rate(0.5),
+            declines: rate(0.5),
+            forgotten_keys: rate(0.2),
+            lies: rate(0.2),
+            blind_lookups: rate(0.5),
+            bars_references: dice.chance(0.7),
+            skew_ms: dice.between(0, 2_000) as i64,
+            clock_steps: rate(0.1),
+        }
+    }
+
+    /// Nothing fails from now on; what is slow stays slow.
+    pub(crate) fn heal(&mut self) {
+        *self = Self {
+            nodes: self.nodes,
+            providers: self.providers,
+            stores: self.stores,
+            skus: self.skus,
+            units: self.units,
+            buyers: self.buyers,
+            tills: self.tills,
+            tick_ms: self.tick_ms,
+            delay_us: self.delay_us,
+            bars_references: self.bars_references,
+            skew_ms: self.skew_ms,
+            declines: 0.0,
+            ..Self::calm()
+        };
+    }
+}

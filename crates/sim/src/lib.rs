@@ -1,0 +1,20 @@
+//! The whole shop in virtual time (PRF-1): the real write loop, sagas and decisions on a simulated clock, network, disk and payment
+//! provider, with clients that retry, crash and reuse keys.
+//!
+//! One thread runs everything, and everything random comes from one seed: the same seed and the same code make the same
+//! [trace](Report::trace). A run has two phases. In the first anything may fail; in the second all that was broken is healed, and
+//! whatever was begun must end. Then the [invariants](invariants) are checked.
+
+mod client;
+mod disk;
+pub mod invariants;
+mod knobs;
+mod node;
+mod provider;
+mod request;
+mod time;
+mod wire;
+mod world;
+
+pub use knobs::Knobs;
+pub use world::{Report, run};

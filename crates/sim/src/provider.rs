@@ -1,0 +1,360 @@
+//! The payment company: books of its own, an idempotency key that it may forget, and calls that break off anywhere.
+
+use crate::knobs::Knobs;
+use crate::time::Dice;
+use crate::wire::Wire;
+use cartwright_app::ports::payment::{
+    Answer, Authorize, Card, GatewayError, GatewayPage, GatewayPayment, PaymentGateway,
+    PaymentState,
+};
+use cartwright_domain::Money;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::oneshot;
+
+/// How long a call is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+type Told = Result<GatewayPayment, GatewayError>;
+
+/// What was done with money.
+#[derive(Debug, Clone)]
+pub struct Effect {
+    /// `authorize`, `capture`, `void` or `refund`.
+    pub op: &'static str,
+    /// Our payment's id.
+    pub reference: String,
+    /// In minor units.
+    pub amount: i64,
+}
+
+/// The books: what is true at the provider.
+#[derive(Debug, Default)]
+pub struct Books {
+    /// In the order in which they were made.
+    pub payments: Vec<GatewayPayment>,
+    /// Every effect, in order.
+    pub effects: Vec<Effect>,
+    keys: BTreeMap<String, Told>,
+    barred: BTreeSet<String>,
+    faults: BTreeMap<&'static str, u64>,
+}
+
+/// One provider, as nodes see it.
+pub(crate) struct Provider {
+    name: String,
+    pub(crate) books: Arc<Mutex<Books>>,
+    wire: Arc<Wire>,
+    knobs: Arc<Mutex<Knobs>>,
+    dice: Arc<Dice>,
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Provider({})", self.name)
+    }
+}
+
+impl Provider {
+    pub(crate) fn new(name: &str, wire: Arc<Wire>, knobs: Arc<Mutex<Knobs>>, dice: Dice) -> Self {
+        Self {
+            name: name.to_owned(),
+            books: Arc::default(),
+            wire,
+            knobs,
+            dice: Arc::new(dice),
+        }
+    }
+
+    /// How often which fault struck.
+    pub(crate) fn faults(&self) -> BTreeMap<&'static str, u64> {
+        self.books.lock().faults.clone()
+    }
+
+    fn strikes(&self, name: &'static str, rate: impl Fn(&Knobs) -> f64) -> bool {
+        let strikes = self.dice.chance(rate(&self.knobs.lock()));
+        if strikes {
+            *self.books.lock().faults.entry(name).or_default() += 1;
+        }
+        strikes
+    }
+
+    /// A call on its way there and back.
+    fn call<'a, T: Send + 'static>(
+        &'a self,
+        act: impl FnOnce(&mut Books) -> Result<T, GatewayError> + Send + 'static,
+    ) -> Answer<'a, T> {
+        Box::pin(async move {
+            if self.strikes("unsent call", |it| it.unsent_calls) {
+                return Err(GatewayError::NotSent("no connection".into()));
+            }
+            let (tell, told) = oneshot::channel();
+            if !self.strikes("call broken before", |it| it.broken_calls) {
+                let is_lost = self.strikes("call broken after", |it| it.broken_calls);
+                let (books, wire) = (self.books.clone(), self.wire.clone());
+                self.wire.carry(move || {
+                    let done = act(&mut books.lock());
+                    if !is_lost {
+                        // Nobody hears it who has died meanwhile.
+                        wire.carry(move || drop(tell.send(done)));
+                    }
+                });
+            } else if self.dice.chance(0.5) {
+                // Neither end notices: only the timeout does.
+                self.wire.carry(move || drop(tell));
+            }
+            match tokio::time::timeout(PATIENCE, told).await {
+                Ok(Ok(done)) => done,
+                Ok(Err(_)) => Err(GatewayError::Unknown("the connection broke".into())),
+                Err(_) => Err(GatewayError::Unknown("no reply in time".into())),
+            }
+        })
+    }
+
+    /// One effect under a key: done once, unless the provider forgets.
+    fn keyed<'a>(
+        &'a self,
+        key: &str,
+        act: impl FnOnce(&mut Books) -> Told + Send + 'static,
+    ) -> Answer<'a, GatewayPayment> {
+        let forgets = self.strikes("forgotten key", |it| it.forgotten_keys);
+        let key = key.to_owned();
+        self.call(move |books| {
+            if let Some(known) = books.keys.get(&key).filter(|_| !forgets) {
+                return known.clone();
+            }
+            let told = act(books);
+            let is_final = matches!(
+                told,
+                Ok(_) | Err(GatewayError::Declined { .. } | GatewayError::Refused { .. })
+            );
+            if is_final {
+                books.keys.insert(key, told.clone());
+            }
+            told
+        })
+    }
+}
+
+impl Books {
+    fn note(&mut self, op: &'static str, reference: &str, amount: i64) {
+        self.effects.push(Effect {
+            op,
+            reference: reference.to_owned(),
+            amount,
+        });
+    }
+
+    fn place(&self, id: &str) -> Result<usize, GatewayError> {
+        let place = self.payments.iter().position(|it| it.id == id);
+        place.ok_or(GatewayError::NotFound)
+    }
+
+    fn authorize(&mut self, name: &str, request: &Authorize) -> Told {
+        if self.barred.contains(&request.reference) {
+            return Err(GatewayError::Refused {
+                code: "reference_voided".into(),
+                state: Some(PaymentState::Voided),
+            });
+        }
+        let declined = request.token.0 == "tok_declined";
+        let zero = Money::new(0, request.amount.currency);
+        let payment = GatewayPayment {
+            id: format!("{name}_{}", self.payments.len()),
+            reference: request.reference.clone(),
+            state: if declined {
+                PaymentState::Declined
+            } else {
+                PaymentState::Authorized
+            },
+            amount: request.amount,
+            captured: zero,
+            refunded: zero,
+            decline_code: declined.then(|| "declined".into()),
+            card: Some(Card {
+                brand: "visa".into(),
+                last4: "4242".into(),
+            }),
+        };
+        self.payments.push(payment.clone());
+        if declined {
+            return Err(GatewayError::Declined {
+                code: "declined".into(),
+            });
+        }
+        self.note("authorize", &request.reference, request.amount.minor);
+        Ok(payment)
+    }
+
+    fn refused(&self, place: usize) -> GatewayError {
+        GatewayError::Refused {
+            code: "invalid_state".into(),
+            state: Some(self.payments[place].state),
+        }
+    }
+
+    fn capture(&mut self, id: &str, books_it: bool) -> Told {
+        let place = self.place(id)?;
+        if self.payments[place].state != PaymentState::Authorized {
+            return Err(self.refused(place));
+        }
+        let mut after = self.payments[place].clone();
+        after.state = PaymentState::Captured;
+        after.captured = after.amount;
+        if books_it {
+            self.note("capture", &after.reference, after.amount.minor);
+            self.payments[place] = after.clone();
+        }
+        Ok(after)
+    }
+
+    fn void(&mut self, id: &str) -> Told {
+        let place = self.place(id)?;
+        if self.payments[place].state != PaymentState::Authorized {
+            return Err(self.refused(place));
+        }
+        self.payments[place].state = PaymentState::Voided;
+        let after = self.payments[place].clone();
+        self.note("void", &after.reference, after.amount.minor);
+        Ok(after)
+    }
+
+    fn void_reference(
+        &mut self,
+        reference: &str,
+        bars: bool,
+    ) -> Result<Option<GatewayPayment>, GatewayError> {
+        if bars {
+            self.barred.insert(reference.to_owned());
+        }
+        let ids: Vec<_> = self
+            .payments
+            .iter()
+            .filter(|it| it.reference == reference)
+            .map(|it| (it.id.clone(), it.state))
+            .collect();
+        for (id, state) in &ids {
+            if *state == PaymentState::Authorized {
+                self.void(id)?;
+            }
+        }
+        if ids
+            .iter()
+            .any(|(_, state)| *state == PaymentState::Captured)
+        {
+            return Err(GatewayError::Refused {
+                code: "invalid_state".into(),
+                state: Some(PaymentState::Captured),
+            });
+        }
+        let last = ids.last().map(|(id, _)| self.place(id)).transpose()?;
+        Ok(last.map(|place| self.payments[place].clone()))
+    }
+
+    fn refund(&mut self, id: &str, amount: Money) -> Told {
+        let place = self.place(id)?;
+        let payment = &mut self.payments[place];
+        let remaining = payment.captured.minor - payment.refunded.minor;
+        if payment.state != PaymentState::Captured || amount.minor > remaining {
+            return Err(self.refused(place));
+        }
+        payment.refunded.minor += amount.minor;
+        let after = payment.clone();
+        self.note("refund", &after.reference, amount.minor);
+        Ok(after)
+    }
+}
+
+impl PaymentGateway for Provider {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn authorize<'a>(
+        &'a self,
+        request: &'a Authorize,
+        key: &'a str,
+        _: Duration,
+    ) -> Answer<'a, GatewayPayment> {
+        let denies = self.strikes("denied authorization", |it| it.lies);
+        let (name, request) = (self.name.clone(), request.clone());
+        let told = self.keyed(key, move |books| books.authorize(&name, &request));
+        Box::pin(async move {
+            match told.await {
+                Ok(_) if denies => Err(GatewayError::Declined {
+                    code: "declined".into(),
+                }),
+                other => other,
+            }
+        })
+    }
+
+    fn capture<'a>(&'a self, id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {
+        let lies = self.strikes("claimed capture", |it| it.lies);
+        let id = id.to_owned();
+        if lies {
+            // Nothing is booked, and the key is not kept.
+            return self.call(move |books| books.capture(&id, false));
+        }
+        self.keyed(key, move |books| books.capture(&id, true))
+    }
+
+    fn void<'a>(&'a self, id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {
+        let id = id.to_owned();
+        self.keyed(key, move |books| books.void(&id))
+    }
+
+    fn void_reference<'a>(
+        &'a self,
+        reference: &'a str,
+        _: &'a str,
+    ) -> Answer<'a, Option<GatewayPayment>> {
+        let (reference, bars) = (reference.to_owned(), self.bars_references());
+        self.call(move |books| books.void_reference(&reference, bars))
+    }
+
+    fn bars_references(&self) -> bool {
+        self.knobs.lock().bars_references
+    }
+
+    fn refund<'a>(
+        &'a self,
+        id: &'a str,
+        amount: Money,
+        key: &'a str,
+    ) -> Answer<'a, GatewayPayment> {
+        let id = id.to_owned();
+        self.keyed(key, move |books| books.refund(&id, amount))
+    }
+
+    fn find_all<'a>(&'a self, reference: &'a str) -> Answer<'a, Vec<GatewayPayment>> {
+        let is_blind = self.strikes("blind lookup", |it| it.blind_lookups);
+        let reference = reference.to_owned();
+        self.call(move |books| {
+            let of = books.payments.iter().filter(|it| it.reference == reference);
+            Ok(of.filter(|_| !is_blind).cloned().collect())
+        })
+    }
+
+    fn list<'a>(&'a self, after: Option<&'a str>, limit: u32) -> Answer<'a, GatewayPage> {
+        let after = after.map(str::to_owned);
+        self.call(move |books| {
+            let from = match after {
+                Some(id) => books.place(&id)? + 1,
+                None => 0,
+            };
+            let payments: Vec<_> = books
+                .payments
+                .iter()
+                .skip(from)
+                .take(limit as usize)
+                .cloned()
+                .collect();
+            let more = from + payments.len() < books.payments.len();
+            let next = payments.last().filter(|_| more).map(|it| it.id.clone());
+            Ok(GatewayPage { payments, next })
+        })
+    }
+}

@@ -1,0 +1,570 @@
+//! What clients ask, as it travels, and how a node serves it: the surface without its spelling.
+
+use crate::node::Desk;
+use cartwright_app::carts::{self, AddLine, CreateCart, Stock, Terms};
+use cartwright_app::checkouts::saga::{Complete, Exchange, ExchangeIds, GiveUp, Part, Pay};
+use cartwright_app::checkouts::{self, OpenCheckout, Setting};
+use cartwright_app::inventory::{Adjust, Extend, Place, Reserve, Settle};
+use cartwright_app::kept::KeptReply;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_app::orders::{
+    self, CancelOrder, FulfillOrder, ReceiveReturn, RefundOrder, RequestReturn,
+};
+use cartwright_app::shop::{Command, Keyed, Reply, Submission};
+use cartwright_app::wallets::Book;
+use cartwright_app::{Fault, Shop};
+use cartwright_domain::cart::{Add, Create, LineId, Patch, Rules as CartRules};
+use cartwright_domain::checkout::{Address, AttemptState, Change, Email, Fresh, Rates, Rules};
+use cartwright_domain::inventory::{Asked, Ending, LevelKey, Sourcing};
+use cartwright_domain::order::{Ask as RefundAsk, Shipping, To, What};
+use cartwright_domain::payment::Method;
+use cartwright_domain::wallet::Kind;
+use cartwright_domain::{
+    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, Money, OrderId, QuoteId, Refusal,
+    ReservationId, ReturnId, Sku,
+};
+use smol_str::{SmolStr, format_smolstr};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a command may wait for the loop.
+const PATIENCE_NS: u64 = 10_000_000_000;
+/// How long a kept reply counts.
+const KEEP_MS: i64 = 86_400_000;
+/// How long no order may come for.
+const DEADLINE_SECONDS: i64 = 120;
+/// How long who completes a checkout is kept waiting.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// What is asked.
+#[derive(Debug, Clone)]
+pub(crate) enum Op {
+    CreateCart {
+        id: CartId,
+        customer: Option<SmolStr>,
+    },
+    AddLine {
+        cart: CartId,
+        sku: Sku,
+        quantity: i64,
+    },
+    Open {
+        cart: CartId,
+        number: u128,
+        hold: bool,
+    },
+    Complete {
+        checkout: CheckoutId,
+        quote: QuoteId,
+        parts: Vec<(Method, String, Option<i64>)>,
+    },
+    GiveUp {
+        checkout: CheckoutId,
+    },
+    Look {
+        key: Key,
+    },
+    Reserve {
+        level: LevelKey,
+        quantity: i64,
+        ttl_seconds: i64,
+    },
+    Settle {
+        id: ReservationId,
+        ending: Ending,
+    },
+    Extend {
+        id: ReservationId,
+    },
+    Adjust {
+        level: LevelKey,
+        delta: i64,
+    },
+    CancelOrder {
+        order: OrderId,
+    },
+    Fulfill {
+        order: OrderId,
+        line: LineId,
+        quantity: i64,
+    },
+    Refund {
+        order: OrderId,
+        amount: i64,
+        to: To,
+    },
+    SendBack {
+        order: OrderId,
+        id: ReturnId,
+        line: LineId,
+        quantity: i64,
+    },
+    Receive {
+        order: OrderId,
+        id: ReturnId,
+        refund: bool,
+    },
+    Exchange {
+        order: OrderId,
+        number: u128,
+        back: (LineId, i64),
+        new: (Sku, i64),
+        to: To,
+    },
+    Credit {
+        customer: SmolStr,
+        amount: i64,
+    },
+}
+
+/// What a client is told.
+#[derive(Debug, Clone)]
+pub(crate) enum Said {
+    /// It was done, and this is what it is about as it stands now.
+    Done(Option<Record>),
+    /// A completion is still under way.
+    Running,
+    /// The business says no, for good.
+    Refused(Refusal),
+    /// Not now; whether it was done nobody knows.
+    Failed(Fault),
+}
+
+/// A request under its idempotency key.
+pub(crate) struct Ask {
+    /// The same for each try.
+    pub(crate) key: u64,
+    pub(crate) op: Op,
+    /// Hears the answer, if it does not get lost.
+    pub(crate) tell: Box<dyn FnOnce(Said) + Send>,
+}
+
+pub(crate) fn usd(minor: i64) -> Money {
+    Money::new(minor, currency())
+}
+
+pub(crate) fn currency() -> Currency {
+    Currency::new("USD").expect("a currency")
+}
+
+pub(crate) fn country() -> Country {
+    Country::new("DE").expect("a country")
+}
+
+fn rules() -> CartRules {
+    CartRules::new(currency(), country())
+}
+
+fn setting() -> Setting {
+    Setting {
+        rules: Rules {
+            rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
+            quote_ttl_seconds: 900,
+            ttl_seconds: 21_600,
+        },
+        sourcing: Sourcing::Single,
+    }
+}
+
+/// Serves a request and tells what came of it.
+pub(crate) async fn serve(desk: Desk, ask: Ask) {
+    let said = match answer(&desk, ask.key, ask.op).await {
+        Ok(said) => said,
+        Err(fault) => Said::Failed(fault),
+    };
+    (ask.tell)(said);
+}
+
+async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
+    let shop = &desk.shop;
+    let name = format_smolstr!("op-{key}");
+    match op {
+        Op::CreateCart { id, customer } => {
+            let create = Create {
+                token_hash: Some([7; 32]),
+                customer_id: customer,
+                ..Create::default()
+            };
+            let command = CreateCart {
+                id,
+                create,
+                terms: terms(),
+                expected_version: None,
+            };
+            keyed(shop, key, command, Key::Cart(id)).await
+        }
+        Op::AddLine {
+            cart,
+            sku,
+            quantity,
+        } => {
+            let command = AddLine {
+                cart: carts::Target {
+                    id: cart,
+                    expected_version: None,
+                },
+                line: Add::new(sku, quantity),
+                terms: terms(),
+            };
+            keyed(shop, key, command, Key::Cart(cart)).await
+        }
+        Op::Open { cart, number, hold } => {
+            let command = OpenCheckout {
+                cart_id: cart,
+                change: change(hold),
+                fresh: fresh(number),
+                setting: setting(),
+                expected_version: None,
+            };
+            match submit(shop, command, None).await? {
+                Said::Done(_) => {
+                    let id = shop.find(&Key::CheckoutOf(cart)).await?;
+                    let Some(Record::CheckoutId(id)) = id else {
+                        return Ok(Said::Done(None));
+                    };
+                    Ok(Said::Done(shop.find(&Key::Checkout(id)).await?))
+                }
+                other => Ok(other),
+            }
+        }
+        Op::Complete {
+            checkout,
+            quote,
+            parts,
+        } => complete(desk, &name, checkout, quote, parts).await,
+        Op::GiveUp { checkout } => {
+            let command = GiveUp {
+                checkout: target(checkout),
+            };
+            let said = submit(shop, command, None).await?;
+            desk.saga.wake(checkout);
+            Ok(said)
+        }
+        Op::Look { key } => Ok(Said::Done(shop.find(&key).await?)),
+        Op::Reserve {
+            level,
+            quantity,
+            ttl_seconds,
+        } => {
+            let command = Reserve {
+                principal: "till".into(),
+                reference: name,
+                asked: vec![Asked {
+                    sku: level.sku,
+                    store: Some(level.store),
+                    quantity,
+                }],
+                ttl_seconds,
+                place: Place::default(),
+                limit: None,
+                through: None,
+                expected_version: None,
+            };
+            submit(shop, command, None).await
+        }
+        Op::Settle { id, ending } => {
+            let command = Settle {
+                id,
+                ending,
+                owner: None,
+                through: None,
+                expected_version: None,
+            };
+            submit(shop, command, None).await
+        }
+        Op::Extend { id } => {
+            let command = Extend {
+                id,
+                ttl_seconds: 30,
+                owner: None,
+                expected_version: None,
+            };
+            submit(shop, command, None).await
+        }
+        Op::Adjust { level, delta } => {
+            let command = Adjust {
+                level: level.clone(),
+                delta,
+                reason: name,
+                expected_version: None,
+            };
+            keyed(shop, key, command, Key::Level(level)).await
+        }
+        Op::CancelOrder { order } => {
+            let command = CancelOrder {
+                order: order_target(order),
+                by: "client".into(),
+            };
+            let said = submit(shop, command, None).await?;
+            desk.refunds.wake(order, None);
+            Ok(said)
+        }
+        Op::Fulfill {
+            order,
+            line,
+            quantity,
+        } => {
+            let command = FulfillOrder {
+                order: order_target(order),
+                lines: vec![(line, quantity)],
+                tracking: None,
+                by: "client".into(),
+            };
+            keyed(shop, key, command, Key::Order(order)).await
+        }
+        Op::Refund { order, amount, to } => {
+            let command = RefundOrder {
+                order: order_target(order),
+                ask: RefundAsk {
+                    what: What::Amount(usd(amount)),
+                    shipping: Shipping::Kept,
+                },
+                restock: false,
+                to,
+                reason: "because".into(),
+                key: name.clone(),
+                body: name,
+                by: "client".into(),
+            };
+            let said = submit(shop, command, None).await?;
+            desk.refunds.wake(order, None);
+            Ok(said)
+        }
+        Op::SendBack {
+            order,
+            id,
+            line,
+            quantity,
+        } => {
+            let command = RequestReturn {
+                order: order_target(order),
+                id,
+                lines: vec![(line, quantity)],
+                reason: "because".into(),
+                by: "client".into(),
+            };
+            keyed(shop, key, command, Key::Order(order)).await
+        }
+        Op::Receive { order, id, refund } => {
+            let command = ReceiveReturn {
+                order: order_target(order),
+                id,
+                lines: None,
+                store: None,
+                restock: true,
+                refund,
+                by: "client".into(),
+            };
+            let said = submit(shop, command, None).await?;
+            desk.refunds.wake(order, None);
+            Ok(said)
+        }
+        Op::Exchange {
+            order,
+            number,
+            back,
+            new,
+            to,
+        } => {
+            let now_ns = shop.clock().monotonic_ns();
+            let part = Part {
+                method: Method::Card,
+                token: Some("tok_visa".into()),
+                provider: desk.saga.providers().choose(now_ns),
+                is_fixed: false,
+                amount: None,
+            };
+            let command = Exchange {
+                order: order_target(order),
+                back: vec![back],
+                new: vec![Add::new(new.0, new.1)],
+                pay: Pay { parts: vec![part] },
+                to,
+                ids: ExchangeIds {
+                    exchange: ExchangeId(number),
+                    return_id: ReturnId(number),
+                    cart: CartId(number),
+                    fresh: fresh(number),
+                },
+                key: name.clone(),
+                body: name,
+                by: "client".into(),
+                deadline_seconds: DEADLINE_SECONDS,
+                cart_rules: rules(),
+                setting: setting(),
+            };
+            let said = keyed(shop, key, command, Key::Order(order)).await?;
+            desk.saga.wake(CheckoutId(number));
+            Ok(said)
+        }
+        Op::Credit { customer, amount } => {
+            let command = Book {
+                kind: Kind::Credit,
+                customer,
+                amount: usd(amount),
+                reference: name,
+                reason: "because".into(),
+                expected_version: None,
+            };
+            submit(shop, command, None).await
+        }
+    }
+}
+
+/// As the surface does it: one attempt for all who ask for the same, and an answer when it has ended.
+async fn complete(
+    desk: &Desk,
+    key: &SmolStr,
+    checkout: CheckoutId,
+    quote: QuoteId,
+    parts: Vec<(Method, String, Option<i64>)>,
+) -> Result<Said, Fault> {
+    let now_ns = desk.shop.clock().monotonic_ns();
+    let provider = desk.saga.providers().choose(now_ns);
+    let body = format_smolstr!("{quote}:{parts:?}");
+    let parts = parts.into_iter().map(|(method, token, amount)| Part {
+        method,
+        token: (method == Method::Card).then_some(token),
+        provider: provider.clone().filter(|_| method == Method::Card),
+        is_fixed: false,
+        amount: amount.map(usd),
+    });
+    let tenure = desk.saga.tenure();
+    let command = Complete {
+        checkout: target(checkout),
+        quote,
+        pay: Pay {
+            parts: parts.collect(),
+        },
+        key: key.clone(),
+        body,
+        deadline_seconds: DEADLINE_SECONDS,
+        setting: setting(),
+    };
+    let answer = desk
+        .shop
+        .submit(submission(&desk.shop, command, None))
+        .await?;
+    match answer.reply {
+        Reply::Decided(Err(refusal)) => return Ok(Said::Refused(refusal)),
+        Reply::Decided(Ok(outcome)) if outcome.created => desk.saga.began(checkout, tenure),
+        Reply::Decided(Ok(_)) | Reply::Kept(..) | Reply::KeyReused => {}
+    }
+    let until = tokio::time::Instant::now() + WAIT;
+    loop {
+        let ended = desk.saga.ended(checkout);
+        desk.saga.wake(checkout);
+        let found = desk.shop.find(&Key::Checkout(checkout)).await?;
+        let Some(Record::Checkout(known)) = &found else {
+            return Ok(Said::Done(None));
+        };
+        let attempt = known.attempt_of(key);
+        if attempt.is_some_and(|it| it.state != AttemptState::Running) {
+            return Ok(Said::Done(found));
+        }
+        if tokio::time::timeout_at(until, ended).await.is_err() {
+            return Ok(Said::Running);
+        }
+    }
+}
+
+fn fresh(number: u128) -> Fresh {
+    Fresh {
+        checkout: CheckoutId(number),
+        contact: ContactId(number),
+        quote: QuoteId(number),
+        reservation: ReservationId(number),
+    }
+}
+
+fn target(id: CheckoutId) -> checkouts::Target {
+    checkouts::Target {
+        id,
+        expected_version: None,
+    }
+}
+
+fn order_target(id: OrderId) -> orders::Target {
+    orders::Target {
+        id,
+        expected_version: None,
+    }
+}
+
+fn terms() -> Terms {
+    Terms {
+        rules: rules(),
+        stock: Arc::new(Stock::default()),
+    }
+}
+
+fn change(hold: bool) -> Change {
+    let address = Address {
+        name: "Ada".into(),
+        company: None,
+        line1: "1 Street".into(),
+        line2: None,
+        city: "Berlin".into(),
+        region: None,
+        postal_code: "10115".into(),
+        country: country(),
+        phone: None,
+    };
+    Change {
+        email: Patch::Set(Email::new("ada@example.com").expect("an address")),
+        shipping_address: Patch::Set(Arc::new(address)),
+        hold: Patch::Set(hold),
+        ..Change::default()
+    }
+}
+
+fn submission(shop: &Shop, command: impl Command + 'static, keyed: Option<Keyed>) -> Submission {
+    Submission {
+        command: Box::new(command),
+        keyed,
+        actor: "client".into(),
+        correlation: "sim".into(),
+        deadline_ns: shop.clock().monotonic_ns() + PATIENCE_NS,
+    }
+}
+
+pub(crate) async fn submit(
+    shop: &Shop,
+    command: impl Command + 'static,
+    keyed: Option<Keyed>,
+) -> Result<Said, Fault> {
+    let answer = shop.submit(submission(shop, command, keyed)).await?;
+    Ok(match answer.reply {
+        Reply::Decided(Ok(outcome)) => Said::Done(outcome.record),
+        Reply::Decided(Err(refusal)) => Said::Refused(refusal),
+        Reply::Kept(kept, _) if kept.status == 200 => Said::Done(None),
+        Reply::Kept(..) => Said::Refused(Refusal::VersionRequired),
+        Reply::KeyReused => Said::Refused(Refusal::KeyReused),
+    })
+}
+
+/// Under the request's own key: once, however often it comes. What is shown is what stands now.
+async fn keyed(
+    shop: &Shop,
+    key: u64,
+    command: impl Command + 'static,
+    about: Key,
+) -> Result<Said, Fault> {
+    let render = |outcome: &Result<_, Refusal>, _: &mut dyn FnMut(&_) -> _| KeptReply {
+        status: if outcome.is_ok() { 200 } else { 409 },
+        body: format!("{outcome:?}").into(),
+        ..KeptReply::default()
+    };
+    let mut hash = [0; 16];
+    hash[..8].copy_from_slice(&key.to_le_bytes());
+    let keyed = Keyed {
+        hash,
+        payload_hash: [0; 32],
+        keep_ms: KEEP_MS,
+        render: Box::new(render),
+    };
+    match submit(shop, command, Some(keyed)).await? {
+        Said::Done(_) => Ok(Said::Done(shop.find(&about).await?)),
+        other => Ok(other),
+    }
+}
