@@ -19,24 +19,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 type Told = Result<GatewayPayment, GatewayError>;
 
-/// What was done with money.
-#[derive(Debug, Clone)]
-pub struct Effect {
-    /// `authorize`, `capture`, `void` or `refund`.
-    pub op: &'static str,
-    /// Our payment's id.
-    pub reference: String,
-    /// In minor units.
-    pub amount: i64,
-}
-
 /// The books: what is true at the provider.
 #[derive(Debug, Default)]
 pub struct Books {
     /// In the order in which they were made.
     pub payments: Vec<GatewayPayment>,
-    /// Every effect, in order.
-    pub effects: Vec<Effect>,
     keys: BTreeMap<String, Told>,
     barred: BTreeSet<String>,
     faults: BTreeMap<&'static str, u64>,
@@ -139,14 +126,6 @@ impl Provider {
 }
 
 impl Books {
-    fn note(&mut self, op: &'static str, reference: &str, amount: i64) {
-        self.effects.push(Effect {
-            op,
-            reference: reference.to_owned(),
-            amount,
-        });
-    }
-
     fn place(&self, id: &str) -> Result<usize, GatewayError> {
         let place = self.payments.iter().position(|it| it.id == id);
         place.ok_or(GatewayError::NotFound)
@@ -184,7 +163,6 @@ impl Books {
                 code: "declined".into(),
             });
         }
-        self.note("authorize", &request.reference, request.amount.minor);
         Ok(payment)
     }
 
@@ -204,7 +182,6 @@ impl Books {
         after.state = PaymentState::Captured;
         after.captured = after.amount;
         if books_it {
-            self.note("capture", &after.reference, after.amount.minor);
             self.payments[place] = after.clone();
         }
         Ok(after)
@@ -217,7 +194,6 @@ impl Books {
         }
         self.payments[place].state = PaymentState::Voided;
         let after = self.payments[place].clone();
-        self.note("void", &after.reference, after.amount.minor);
         Ok(after)
     }
 
@@ -262,7 +238,6 @@ impl Books {
         }
         payment.refunded.minor += amount.minor;
         let after = payment.clone();
-        self.note("refund", &after.reference, amount.minor);
         Ok(after)
     }
 }

@@ -127,7 +127,7 @@ pub(crate) enum Said {
     /// The business says no, for good.
     Refused(Refusal),
     /// Not now; whether it was done nobody knows.
-    Failed(Fault),
+    Failed,
 }
 
 /// A request under its idempotency key.
@@ -161,6 +161,7 @@ fn setting() -> Setting {
             rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
             quote_ttl_seconds: 900,
             ttl_seconds: 21_600,
+            attempts_per_hour: 10,
         },
         sourcing: Sourcing::Single,
     }
@@ -170,7 +171,7 @@ fn setting() -> Setting {
 pub(crate) async fn serve(desk: Desk, ask: Ask) {
     let said = match answer(&desk, ask.key, ask.op).await {
         Ok(said) => said,
-        Err(fault) => Said::Failed(fault),
+        Err(_) => Said::Failed,
     };
     (ask.tell)(said);
 }
@@ -447,14 +448,21 @@ async fn complete(
         .await?;
     match answer.reply {
         Reply::Decided(Err(refusal)) => return Ok(Said::Refused(refusal)),
-        Reply::Decided(Ok(outcome)) if outcome.created => desk.saga.began(checkout, tenure),
+        Reply::Decided(Ok(outcome)) if outcome.created => {
+            desk.saga.began(checkout, tenure, outcome.event)
+        }
         Reply::Decided(Ok(_)) | Reply::Kept(..) | Reply::KeyReused => {}
     }
-    let until = tokio::time::Instant::now() + WAIT;
+    let ended = tokio::time::timeout(WAIT, end(desk, key, checkout)).await;
+    ended.unwrap_or(Ok(Said::Running))
+}
+
+/// When the attempt that answers to this key has ended.
+async fn end(desk: &Desk, key: &SmolStr, id: CheckoutId) -> Result<Said, Fault> {
     loop {
-        let ended = desk.saga.ended(checkout);
-        desk.saga.wake(checkout);
-        let found = desk.shop.find(&Key::Checkout(checkout)).await?;
+        let ended = desk.saga.ended(id);
+        desk.saga.wake(id);
+        let found = desk.shop.find(&Key::Checkout(id)).await?;
         let Some(Record::Checkout(known)) = &found else {
             return Ok(Said::Done(None));
         };
@@ -462,9 +470,8 @@ async fn complete(
         if attempt.is_some_and(|it| it.state != AttemptState::Running) {
             return Ok(Said::Done(found));
         }
-        if tokio::time::timeout_at(until, ended).await.is_err() {
-            return Ok(Said::Running);
-        }
+        // Told or given up: either way it is looked at again.
+        drop(ended.await);
     }
 }
 

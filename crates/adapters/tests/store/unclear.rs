@@ -96,7 +96,11 @@ impl Stage {
     }
 
     fn on_hand(&self) -> i64 {
-        match self.shop.store().load(&Key::Level(level_key("A", "berlin"))) {
+        match self
+            .shop
+            .store()
+            .load(&Key::Level(level_key("A", "berlin")))
+        {
             Ok(Some(Record::Level(level))) => level.on_hand,
             other => panic!("{other:?}"),
         }
