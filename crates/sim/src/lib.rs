@@ -3,7 +3,7 @@
 //!
 //! One thread runs everything, and everything random comes from one seed: the same seed and the same code make the same
 //! [trace](Report::trace). A run has two phases. In the first anything may fail; in the second all that was broken is healed, and
-//! whatever was begun must end. Then the [invariants](invariants) are checked.
+//! whatever was begun must end. Then the [invariants] are checked.
 
 mod client;
 mod disk;

@@ -98,7 +98,7 @@ pub struct Cart {
     /// Where its lines went.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merged_into: Option<CartId>,
-    /// When attempts at paying for it came to nothing, the last [`TRIES_REMEMBERED`] of them.
+    /// When attempts at paying for it came to nothing, the last `TRIES_REMEMBERED` of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tried_in_vain: Vec<Time>,
 }
