@@ -16,6 +16,7 @@ mod gateway_sim;
 mod import;
 mod migrate;
 mod openapi;
+mod prove;
 mod replay;
 mod serve;
 
@@ -60,6 +61,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
     Replay(replay::ReplayArgs),
+    Prove(Box<prove::ProveArgs>),
     Bench(Box<bench::BenchArgs>),
     Config(config::ConfigArgs),
     /// Print the OpenAPI document of the HTTP surface.
@@ -88,6 +90,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Prove(args)) => prove::run(&args),
         Some(Command::Config(args)) => config::run(args),
         Some(Command::Openapi(args)) => openapi::run(&args),
         Some(Command::Completions(args)) => {

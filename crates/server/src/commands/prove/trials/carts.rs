@@ -1,0 +1,149 @@
+//! One cart, several clients: a change made on an older version is refused, and no acknowledged one is lost.
+
+use super::super::buying::{self, Cart};
+use super::super::caller::Ask;
+use super::super::found::instead;
+use super::super::goods::{Goods, Status, text};
+use super::super::plan::Random;
+use super::super::stage::{Stage, whole};
+use cartwright_domain::invariants::{
+    ACKNOWLEDGED_IS_DURABLE, NO_UPDATE_IS_LOST, REFUSALS_ARE_DOCUMENTED, VERSIONS_HAVE_NO_GAPS,
+};
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+/// What one client was told.
+#[derive(Default)]
+struct Told {
+    /// Changes that were acknowledged.
+    changes: i64,
+    /// How often it counted the common line up by one.
+    counted: i64,
+    /// Lines of its own, by the mark that they bear.
+    lines: BTreeMap<String, i64>,
+    conflicts: u64,
+}
+
+pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
+    let goods = stage.goods("carts", Status::Active).await?;
+    goods.receive(stage, 1_000_000_000).await?;
+    while let Some(mut random) = stage.next_round() {
+        round(stage, &goods, &mut random).await?;
+    }
+    Ok(())
+}
+
+async fn round(stage: &Stage<'_>, goods: &Goods, random: &mut Random) -> anyhow::Result<()> {
+    let cart = buying::cart(stage, Some((&goods.sku, 1))).await?;
+    let path = format!("/v1/carts/{}", cart.id);
+    let begun = stage.shop.read(&path).await?;
+    let common = text(&begun["lines"][0]["id"]);
+    let clients = random.within(2, 12);
+    let each = random.within(2, 6);
+    let work = (0..clients).map(|_| client(stage, goods, &path, &common, each, random.fork()));
+    let work: Vec<_> = work.collect();
+    let told: Vec<Told> = join_all(work)
+        .await
+        .into_iter()
+        .collect::<anyhow::Result<_>>()?;
+    stage.count("clients", clients);
+    stage.count(
+        "changes acknowledged",
+        told.iter().map(|it| it.changes.cast_unsigned()).sum(),
+    );
+    stage.count(
+        "changes refused for their version",
+        told.iter().map(|it| it.conflicts).sum(),
+    );
+    check(stage, &cart, &stage.shop.read(&path).await?, &common, &told);
+    stage.write(Ask::delete(&path)).await?;
+    Ok(())
+}
+
+/// Reads, changes on the version that it has read, and reads again when somebody was faster.
+async fn client(
+    stage: &Stage<'_>,
+    goods: &Goods,
+    path: &str,
+    common: &str,
+    changes: u64,
+    mut random: Random,
+) -> anyhow::Result<Told> {
+    let mut told = Told::default();
+    let mut shown = stage.shop.read(path).await?;
+    while told.changes.cast_unsigned() < changes {
+        let version = whole(&shown["version"]);
+        let mark = stage.name("line");
+        let units = random.within(1, 9).cast_signed();
+        let counts = random.one_in(2);
+        let ask = if counts {
+            let so_far = quantity(&shown, |line| line["id"] == common);
+            let body = json!({"quantity": so_far + 1});
+            Ask::patch(format!("{path}/lines/{common}"), body).on_version(version)
+        } else {
+            let body = json!({"sku": goods.sku, "quantity": units, "metadata": {"mark": mark}});
+            let ask = Ask::post(format!("{path}/lines"), body);
+            // A line of one's own harms nobody: half of them ask for no version.
+            if random.one_in(2) {
+                ask
+            } else {
+                ask.on_version(version)
+            }
+        };
+        let reply = stage.write(ask).await?;
+        if reply.is_ok() {
+            told.changes += 1;
+            if counts {
+                told.counted += 1;
+            } else {
+                told.lines.insert(mark, units);
+            }
+            shown = reply.body;
+            continue;
+        }
+        let fits = reply.refuses(409, "version_conflict");
+        stage.must(REFUSALS_ARE_DOCUMENTED, fits, || {
+            instead("409 version_conflict", reply.story()).at([path])
+        });
+        anyhow::ensure!(fits, "a change of {path} was answered {}", reply.story());
+        told.conflicts += 1;
+        let newer = whole(&reply.body["current_version"]) > version;
+        stage.must(REFUSALS_ARE_DOCUMENTED, newer, || {
+            let seen = reply.body["current_version"].to_string();
+            instead(format!("a current_version after {version}"), seen).at([path])
+        });
+        shown = stage.shop.read(path).await?;
+    }
+    Ok(told)
+}
+
+fn quantity(cart: &Value, which: impl Fn(&Value) -> bool) -> i64 {
+    let lines = cart["lines"].as_array().into_iter().flatten();
+    lines
+        .filter(|it| which(it))
+        .map(|it| whole(&it["quantity"]))
+        .sum()
+}
+
+fn check(stage: &Stage<'_>, cart: &Cart, now: &Value, common: &str, told: &[Told]) {
+    let ids = [&cart.id];
+    let changes: i64 = told.iter().map(|it| it.changes).sum();
+    let version = cart.version + changes;
+    stage.must(VERSIONS_HAVE_NO_GAPS, now["version"] == version, || {
+        let expected = format!("version {version} after {changes} changes");
+        instead(expected, now["version"].to_string()).at(ids)
+    });
+    let counted = 1 + told.iter().map(|it| it.counted).sum::<i64>();
+    let shown = quantity(now, |line| line["id"] == common);
+    stage.must(NO_UPDATE_IS_LOST, shown == counted, || {
+        let expected = format!("{counted} units of the line that all counted up");
+        instead(expected, format!("{shown}")).at(ids)
+    });
+    for (mark, units) in told.iter().flat_map(|it| &it.lines) {
+        let shown = quantity(now, |line| line["metadata"]["mark"] == mark.as_str());
+        stage.must(ACKNOWLEDGED_IS_DURABLE, shown == *units, || {
+            instead(format!("{units} units of {mark}"), format!("{shown}")).at(ids)
+        });
+    }
+}
