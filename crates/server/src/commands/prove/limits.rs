@@ -4,7 +4,7 @@ use super::ground::{Ground, STORE};
 use super::sweep::Swept;
 
 /// Orders that are named one by one.
-const NAMED_MAX: usize = 20;
+const NAMED_MAX: usize = 4;
 
 /// What the trials do not cover.
 pub(super) fn not_covered(is_embedded: bool, can_buy: bool, reads_books: bool) -> Vec<String> {
@@ -17,7 +17,7 @@ pub(super) fn not_covered(is_embedded: bool, can_buy: bool, reads_books: bool) -
         list.push(
             "Your own deployment: this was a shop of its own on this machine. Try that one with --server.",
         );
-        list.push("Several machines, a network between them, and other databases.");
+        list.push("Several processes or machines, the network between them, and other databases.");
     } else {
         list.push(
             "Kills and restarts: a running shop is not killed. Run `cartwright prove` without --server for that.",
@@ -44,18 +44,19 @@ pub(super) fn stays(ground: &Ground, swept: &Swept, earlier: Option<&Swept>) -> 
         ),
     ];
     if !swept.orders.is_empty() {
-        let (names, more) = named(&swept.orders);
         list.push(format!(
-            "{} cancelled orders of customer {} in the log{more}: {names}",
+            "{} cancelled orders in the log, and the letters that were sent about them to prove@example.com: {} \
+             (all: GET /v1/orders?customer_id={})",
             swept.orders.len(),
+            named(&swept.orders),
             ground.customer()
         ));
     }
     if !swept.documents.is_empty() {
-        let (names, more) = named(&swept.documents);
         list.push(format!(
-            "{} invoices and credit notes{more}: {names}",
-            swept.documents.len()
+            "{} invoices and credit notes: {}",
+            swept.documents.len(),
+            named(&swept.documents)
         ));
     }
     let stuck = earlier.into_iter().chain([swept]).flat_map(|it| &it.stuck);
@@ -63,12 +64,10 @@ pub(super) fn stays(ground: &Ground, swept: &Swept, earlier: Option<&Swept>) -> 
     list
 }
 
-fn named(all: &[String]) -> (String, &'static str) {
-    let shown = &all[..all.len().min(NAMED_MAX)];
-    let more = if all.len() > NAMED_MAX {
-        " (the first of them; all of them with --json)"
-    } else {
-        ""
-    };
-    (shown.join(" "), more)
+fn named(all: &[String]) -> String {
+    let shown = all[..all.len().min(NAMED_MAX)].join(" ");
+    match all.len() > NAMED_MAX {
+        true => format!("{shown} ..."),
+        false => shown,
+    }
 }

@@ -46,7 +46,8 @@ const STANDARD_OUTPUT: &str = "-";
   cartwright prove --json | jq .verdict
 
 On a running shop it works only with products, carts and orders of its own (prove-...), and cleans up when it ends, also after
-Ctrl-C; what an earlier run left behind is cleaned up, too. Nothing is bought there unless --gateway-sim or --buy says so.
+Ctrl-C; what an earlier run left behind is cleaned up, too. Nothing is bought there unless --gateway-sim or --buy says so, and
+after each round it rests for as long as that took.
 
 Exit codes: 0 everything held; 1 a violation, or a trial could not be finished; 2 wrong options, or the shop cannot be reached.")]
 pub(super) struct ProveArgs {
@@ -68,6 +69,9 @@ pub(super) struct ProveArgs {
     /// How long to try, like 30s, 5m or 1h; each trial has at least one round, and cleaning up comes on top.
     #[arg(long, value_name = "TIME", default_value = "30s", value_parser = duration)]
     duration: Duration,
+    /// How long it may take until a purchase has ended and its money is settled. The default is longer than anything is put right in.
+    #[arg(long, value_name = "TIME", default_value = "45s", value_parser = duration)]
+    patience: Duration,
     /// What the plan is drawn from; drawn itself unless given. The same seed makes the same plan.
     #[arg(long, value_name = "NUMBER")]
     seed: Option<u64>,
@@ -87,12 +91,10 @@ pub(super) fn run(args: &ProveArgs) -> anyhow::Result<()> {
     deliver(args, &report)?;
     match report.verdict {
         Verdict::Held => Ok(()),
-        Verdict::Violated => bail!(
-            "{} violations; seed {}",
-            report.violations_total,
-            report.seed
-        ),
-        Verdict::Unfinished => bail!("{} Seed {}.", report.headline(), report.seed),
+        Verdict::Unreachable => Err(cannot(report.headline())),
+        Verdict::Violated | Verdict::Unfinished => {
+            bail!("{} Seed {}.", report.headline(), report.seed)
+        }
     }
 }
 

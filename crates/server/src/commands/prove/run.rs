@@ -17,7 +17,7 @@ use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_app::ports::{Clock as _, Random as _};
 use cartwright_domain::{Time, invariants};
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -35,6 +35,8 @@ struct Run<'a> {
     seed: u64,
     found: Found,
     progress: Progress,
+    /// The shop does not answer any more.
+    is_gone: AtomicBool,
     tried: Mutex<Vec<Tried>>,
 }
 
@@ -64,6 +66,8 @@ pub(super) async fn prove(args: &ProveArgs) -> anyhow::Result<Report> {
         None => {
             run.progress.says("cleaning up; please wait");
             let swept = tokio::select! {
+                biased;
+                () = run.surely_gone() => Err(anyhow::anyhow!("the shop does not answer; the next run does it")),
                 swept = sweep::this_run(&run.shop, &run.ground.run) => swept,
                 () = signals.any() => Err(anyhow::anyhow!("interrupted; the next run does it")),
             };
@@ -86,6 +90,7 @@ pub(super) async fn prove(args: &ProveArgs) -> anyhow::Result<Report> {
     let violations_total = rows.iter().map(|it| it.broken).sum();
     let verdict = match (violations_total, is_finished) {
         (0, true) => Verdict::Held,
+        (0, false) if run.is_gone.load(Ordering::Relaxed) => Verdict::Unreachable,
         (0, false) => Verdict::Unfinished,
         _ => Verdict::Violated,
     };
@@ -188,6 +193,7 @@ impl<'a> Run<'a> {
             seed,
             found: Found::default(),
             progress: Progress::new(args.duration),
+            is_gone: AtomicBool::new(false),
             tried: Mutex::default(),
         };
         if args.gateway_sim.is_some()
@@ -229,8 +235,12 @@ impl<'a> Run<'a> {
             found: &self.found,
             progress: &self.progress,
             until,
+            patience: self.args.patience,
             rounds: AtomicU64::new(0),
+            violations: AtomicU64::new(0),
             counts: Mutex::default(),
+            begun: Mutex::default(),
+            is_late: AtomicBool::new(false),
         }
     }
 
@@ -257,7 +267,11 @@ impl<'a> Run<'a> {
             .sum();
         let mut is_finished = true;
         for trial in trials {
-            if let Some(why) = self.left_out(trial) {
+            let gone = match is_finished {
+                true => None,
+                false => self.gone().await,
+            };
+            if let Some(why) = self.left_out(trial).or(gone) {
                 self.note(Tried {
                     name: trial.name,
                     says: trial.says,
@@ -272,10 +286,26 @@ impl<'a> Run<'a> {
             let stage = self.stage(trial.name, until);
             is_finished &= self.one(&stage, trial.says, (trial.run)(&stage)).await;
         }
+        if !is_finished && self.gone().await.is_some() {
+            return false;
+        }
         self.progress.says("a last look at everything");
         let stage = self.stage(finale::NAME, end);
-        let says = "All orders, carts and invoices of the run are looked at together; an embedded shop is rebuilt from its log.";
+        let says = match self.own {
+            Some(_) => {
+                "All orders, carts and invoices are looked at together, and the state is rebuilt from the log."
+            }
+            None => "All orders and carts of the run are looked at together.",
+        };
         is_finished & self.one(&stage, says, finale::run(&stage)).await
+    }
+
+    /// Why nothing more can be tried.
+    async fn gone(&self) -> Option<String> {
+        let asked = self.shop.once(&Ask::get("/health/readiness")).await;
+        let failure = asked.err()?;
+        self.is_gone.store(true, Ordering::Relaxed);
+        Some(format!("the shop does not answer any more: {failure}"))
     }
 
     /// Whether it could be finished.
@@ -286,7 +316,6 @@ impl<'a> Run<'a> {
         work: impl Future<Output = anyhow::Result<()>>,
     ) -> bool {
         let begun = Instant::now();
-        let before = self.broken();
         let result = work.await;
         let broken_off = result.err().map(|error| format!("{error:#}"));
         let is_finished = broken_off.is_none();
@@ -302,11 +331,18 @@ impl<'a> Run<'a> {
             rounds: stage.round(),
             seconds,
             counts: counts.collect(),
-            violations: self.broken() - before,
+            violations: stage.violations.load(Ordering::Relaxed),
             left_out: None,
             broken_off,
         });
         is_finished
+    }
+
+    /// Ends only if the shop is known to be gone.
+    async fn surely_gone(&self) {
+        if !self.is_gone.load(Ordering::Relaxed) {
+            std::future::pending::<()>().await;
+        }
     }
 
     fn note(&self, tried: Tried) {

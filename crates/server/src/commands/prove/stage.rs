@@ -9,12 +9,16 @@ use super::own::Own;
 use super::plan::Random;
 use super::progress::Progress;
 use cartwright_domain::invariants::Invariant;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-/// How long what has to become true may take: longer than anything is put right in.
-const SETTLES_WITHIN: Duration = Duration::from_secs(60);
+/// Once something did not become true in time, its trial waits for so long at most.
+const PATIENCE_THEN: Duration = Duration::from_secs(3);
+/// Violations after which a trial ends: more of them say nothing new.
+const VIOLATIONS_MAX: u64 = 20;
+/// The longest rest between two rounds on a shop that others use, too.
+const REST_MAX: Duration = Duration::from_secs(1);
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// One trial's stage.
@@ -32,20 +36,38 @@ pub(super) struct Stage<'a> {
     pub(super) found: &'a Found,
     pub(super) progress: &'a Progress,
     pub(super) until: Instant,
+    /// How long what has to become true may take.
+    pub(super) patience: Duration,
     pub(super) rounds: AtomicU64,
+    pub(super) violations: AtomicU64,
     pub(super) counts: Mutex<Vec<(&'static str, u64)>>,
+    /// When the round that runs was begun.
+    pub(super) begun: Mutex<Option<Instant>>,
+    /// Whether something did not become true in time.
+    pub(super) is_late: AtomicBool,
 }
 
 impl Stage<'_> {
-    /// What the next round draws from, while there is time; there is always time for one.
-    pub(super) fn next_round(&self) -> Option<Random> {
+    /// What the next round draws from, while there is time; there is always time for one. A shop that others use, too, is left
+    /// alone between rounds for as long as the last one took.
+    pub(super) async fn next_round(&self) -> Option<Random> {
         let done = self.rounds.load(Ordering::Relaxed);
         self.progress.shows(self.trial, done);
-        if done > 0 && Instant::now() >= self.until {
+        let last = self.begun().replace(Instant::now());
+        if let (Some(last), None) = (last, self.own) {
+            tokio::time::sleep(last.elapsed().min(REST_MAX)).await;
+        }
+        let is_enough = self.violations.load(Ordering::Relaxed) > VIOLATIONS_MAX;
+        if done > 0 && (is_enough || Instant::now() >= self.until) {
             return None;
         }
+        *self.begun() = Some(Instant::now());
         self.rounds.store(done + 1, Ordering::Relaxed);
         Some(Random::of_round(self.seed, self.trial, done + 1))
+    }
+
+    fn begun(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
+        self.begun.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The round that runs, from 1.
@@ -69,9 +91,21 @@ impl Stage<'_> {
         holds: bool,
         evidence: impl FnOnce() -> Evidence,
     ) {
-        let violated = (!holds).then(evidence);
-        self.found
-            .note((self.trial, self.round()), invariant, violated);
+        self.note(invariant, (!holds).then(evidence));
+    }
+
+    /// Takes down how looks were.
+    pub(super) fn notes(&self, looks: Looks) {
+        for (invariant, violated) in looks.into_all() {
+            self.note(invariant, violated);
+        }
+    }
+
+    fn note(&self, invariant: Invariant, violated: Option<Evidence>) {
+        let broken = u64::from(violated.is_some());
+        self.violations.fetch_add(broken, Ordering::Relaxed);
+        let at = (self.trial, self.round());
+        self.found.note(at, invariant, violated);
     }
 
     /// What must become true soon: looked at until it is, and noted as it is then.
@@ -86,11 +120,13 @@ impl Stage<'_> {
         loop {
             let mut looks = Looks::default();
             look(&mut looks).await?;
-            if looks.hold() || begun.elapsed() > SETTLES_WITHIN {
-                for (invariant, violated) in looks.into_all() {
-                    self.found
-                        .note((self.trial, self.round()), invariant, violated);
-                }
+            let patience = match self.is_late.load(Ordering::Relaxed) {
+                false => self.patience,
+                true => PATIENCE_THEN,
+            };
+            if looks.hold() || begun.elapsed() > patience {
+                self.is_late.fetch_or(!looks.hold(), Ordering::Relaxed);
+                self.notes(looks);
                 return Ok(());
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -86,6 +86,14 @@ fn until(product: &Value) -> i64 {
     said.and_then(|it| it.parse().ok()).unwrap_or_default()
 }
 
+fn refunds(order: &Value) -> impl Iterator<Item = &Value> {
+    order["refunds"].as_array().into_iter().flatten()
+}
+
+fn is_open(refund: &Value) -> bool {
+    refund["state"] == "pending" || refund["state"] == "unknown"
+}
+
 impl<'a> Broom<'a> {
     fn new(shop: &'a Caller, by: &str) -> Self {
         Self {
@@ -127,13 +135,7 @@ impl<'a> Broom<'a> {
 
     async fn run(&mut self, run: &str, products: Vec<Value>) -> anyhow::Result<()> {
         let customer = customer_of(run);
-        for order in self
-            .shop
-            .list(&format!("/v1/orders?customer_id={customer}"))
-            .await?
-        {
-            self.order(&order).await?;
-        }
+        self.orders(&customer).await?;
         for cart in self
             .shop
             .list(&format!("/v1/customers/{customer}/carts"))
@@ -161,25 +163,38 @@ impl<'a> Broom<'a> {
         Ok(())
     }
 
-    async fn order(&mut self, order: &Value) -> anyhow::Result<()> {
-        let id = text(&order["id"]);
-        if order["state"] != "cancelled" {
-            let path = format!("/v1/orders/{id}/cancel");
-            if self
-                .tries(&format!("order {id}"), Ask::post(path, json!({})))
-                .await?
-            {
+    /// Cancels orders, and waits until their money is on its way back no more.
+    async fn orders(&mut self, customer: &str) -> anyhow::Result<()> {
+        let path = format!("/v1/orders?customer_id={customer}");
+        for order in self.shop.list(&path).await? {
+            let id = text(&order["id"]);
+            let ask = Ask::post(format!("/v1/orders/{id}/cancel"), json!({}));
+            if order["state"] != "cancelled" && self.tries(&format!("order {id}"), ask).await? {
                 self.swept.orders_cancelled += 1;
             }
         }
-        let invoices = order["invoices"].as_array().into_iter().flatten();
-        self.swept.documents.extend(invoices.map(text));
-        let refunds = order["refunds"].as_array().into_iter().flatten();
-        let notes = refunds.map(|it| text(&it["credit_note"]));
-        self.swept
-            .documents
-            .extend(notes.filter(|it| !it.is_empty()));
-        self.swept.orders.push(id);
+        let begun = Instant::now();
+        let orders = loop {
+            let orders = self.shop.list(&path).await?;
+            let is_settled = !orders.iter().any(|it| refunds(it).any(is_open));
+            if is_settled || begun.elapsed() > SETTLES_WITHIN {
+                break orders;
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        };
+        for order in &orders {
+            let id = text(&order["id"]);
+            if refunds(order).any(is_open) {
+                let what = format!("the money of order {id} is still on its way back");
+                self.swept.stuck.push(what);
+            }
+            let invoices = order["invoices"].as_array().into_iter().flatten();
+            let notes = refunds(order).map(|it| &it["credit_note"]);
+            let numbers = invoices.chain(notes).map(text);
+            let numbers: BTreeSet<_> = numbers.filter(|it| !it.is_empty()).collect();
+            self.swept.documents.extend(numbers);
+            self.swept.orders.push(id);
+        }
         Ok(())
     }
 

@@ -17,7 +17,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     let class = match report.verdict {
         Verdict::Held => "held",
         Verdict::Violated => "broken",
-        Verdict::Unfinished => "open",
+        Verdict::Unfinished | Verdict::Unreachable => "open",
     };
     let headline = escaped(&report.headline());
     writeln!(

@@ -10,7 +10,7 @@ use serde::Serialize;
 /// A report; as JSON its fields are those of `--json`.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
-    /// `held`, `violated` or `unfinished`.
+    /// `held`, `violated`, `unfinished` or `unreachable`.
     pub(super) verdict: Verdict,
     pub(super) version: &'static str,
     /// The shop's address, or `embedded`.
@@ -42,6 +42,7 @@ pub(super) enum Verdict {
     Held,
     Violated,
     Unfinished,
+    Unreachable,
 }
 
 /// A trial, and how often it was done.
@@ -100,6 +101,11 @@ impl Report {
                 format!(
                     "{} in {checks} checks.",
                     counted(self.violations_total, "violation")
+                )
+            }
+            Verdict::Unreachable => {
+                format!(
+                    "The shop does not answer any more: {checks} checks so far, no violation among them."
                 )
             }
             Verdict::Unfinished => {

@@ -13,6 +13,14 @@ use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// A change that a client is to make.
+enum Change {
+    /// One more unit of the line that all of them count up, on the version that was read.
+    CountUp,
+    /// A line of its own; half of them on a version.
+    Add { units: i64, on_version: bool },
+}
+
 /// What one client was told.
 #[derive(Default)]
 struct Told {
@@ -28,7 +36,7 @@ struct Told {
 pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("carts", Status::Active).await?;
     goods.receive(stage, 1_000_000_000).await?;
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         round(stage, &goods, &mut random).await?;
     }
     Ok(())
@@ -41,8 +49,11 @@ async fn round(stage: &Stage<'_>, goods: &Goods, random: &mut Random) -> anyhow:
     let common = text(&begun["lines"][0]["id"]);
     let clients = random.within(2, 12);
     let each = random.within(2, 6);
-    let work = (0..clients).map(|_| client(stage, goods, &path, &common, each, random.fork()));
-    let work: Vec<_> = work.collect();
+    let changes = (0..clients).map(|_| plan(random, each));
+    let changes: Vec<Vec<Change>> = changes.collect();
+    let work = changes
+        .iter()
+        .map(|changes| client(stage, goods, &path, &common, changes));
     let told: Vec<Told> = join_all(work)
         .await
         .into_iter()
@@ -61,43 +72,52 @@ async fn round(stage: &Stage<'_>, goods: &Goods, random: &mut Random) -> anyhow:
     Ok(())
 }
 
+fn plan(random: &mut Random, changes: u64) -> Vec<Change> {
+    let change = |_| match random.one_in(2) {
+        true => Change::CountUp,
+        false => Change::Add {
+            units: random.within(1, 9).cast_signed(),
+            on_version: random.one_in(2),
+        },
+    };
+    (0..changes).map(change).collect()
+}
+
 /// Reads, changes on the version that it has read, and reads again when somebody was faster.
 async fn client(
     stage: &Stage<'_>,
     goods: &Goods,
     path: &str,
     common: &str,
-    changes: u64,
-    mut random: Random,
+    changes: &[Change],
 ) -> anyhow::Result<Told> {
     let mut told = Told::default();
     let mut shown = stage.shop.read(path).await?;
-    while told.changes.cast_unsigned() < changes {
+    while let Some(change) = changes.get(told.changes.unsigned_abs() as usize) {
         let version = whole(&shown["version"]);
         let mark = stage.name("line");
-        let units = random.within(1, 9).cast_signed();
-        let counts = random.one_in(2);
-        let ask = if counts {
-            let so_far = quantity(&shown, |line| line["id"] == common);
-            let body = json!({"quantity": so_far + 1});
-            Ask::patch(format!("{path}/lines/{common}"), body).on_version(version)
-        } else {
-            let body = json!({"sku": goods.sku, "quantity": units, "metadata": {"mark": mark}});
-            let ask = Ask::post(format!("{path}/lines"), body);
-            // A line of one's own harms nobody: half of them ask for no version.
-            if random.one_in(2) {
-                ask
-            } else {
-                ask.on_version(version)
+        let ask = match change {
+            Change::CountUp => {
+                let so_far = quantity(&shown, |line| line["id"] == common);
+                let body = json!({"quantity": so_far + 1});
+                Ask::patch(format!("{path}/lines/{common}"), body).on_version(version)
+            }
+            Change::Add { units, on_version } => {
+                let body = json!({"sku": goods.sku, "quantity": units, "metadata": {"mark": mark}});
+                let ask = Ask::post(format!("{path}/lines"), body);
+                if *on_version {
+                    ask.on_version(version)
+                } else {
+                    ask
+                }
             }
         };
         let reply = stage.write(ask).await?;
         if reply.is_ok() {
             told.changes += 1;
-            if counts {
-                told.counted += 1;
-            } else {
-                told.lines.insert(mark, units);
+            match change {
+                Change::CountUp => told.counted += 1,
+                Change::Add { units, .. } => drop(told.lines.insert(mark, *units)),
             }
             shown = reply.body;
             continue;

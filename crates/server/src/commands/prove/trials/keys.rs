@@ -29,7 +29,7 @@ pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("keys", Status::Active).await?;
     goods.receive(stage, 1_000_000).await?;
     let mut reasons = Vec::new();
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         let case = case(stage, &goods, &mut random, &mut reasons).await?;
         round(stage, &goods, &case, &mut random).await?;
     }

@@ -11,7 +11,8 @@ use super::super::stage::{Stage, whole};
 use anyhow::Context as _;
 use cartwright_domain::invariants::{
     ACKNOWLEDGED_IS_DURABLE, REFUSALS_ARE_DOCUMENTED, THE_SAME_KEY_IS_ONE_EFFECT,
-    THE_SAME_KEY_IS_ONE_REPLY, WHAT_IS_ALLOCATED_IS_ORDERED, WHAT_IS_RESERVED_IS_HELD,
+    THE_SAME_KEY_IS_ONE_REPLY, THE_STORE_CAN_BE_READ, WHAT_IS_ALLOCATED_IS_ORDERED,
+    WHAT_IS_RESERVED_IS_HELD,
 };
 use futures_util::future::{join_all, try_join_all};
 use serde_json::{Value, json};
@@ -50,7 +51,7 @@ struct Writer {
 pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let own = stage.own.context("only an embedded shop is killed")?;
     let mut longest = Duration::ZERO;
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         let took = round(stage, own, &mut random).await?;
         longest = longest.max(took);
     }
@@ -111,7 +112,12 @@ async fn round(
         stage.count("kills while starting again", 1);
         own.lock().await.start_and_kill(after).await?;
     }
-    let took = own.lock().await.restart().await?;
+    let restarted = own.lock().await.restart().await;
+    stage.must(THE_STORE_CAN_BE_READ, restarted.is_ok(), || {
+        let why = restarted.as_ref().err().map(|it| format!("{it:#}"));
+        instead("it starts again", why.unwrap_or_default())
+    });
+    let took = restarted?;
     let mut held = 0;
     for mut writer in writers {
         held += account(stage, &goods, &mut writer).await?;

@@ -19,7 +19,7 @@ pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("one-cart", Status::Active).await?;
     goods.receive(stage, UNITS).await?;
     let mut sold = 0;
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         sold += round(stage, &goods, &mut random).await?;
     }
     let level = goods.level(stage.shop).await?;

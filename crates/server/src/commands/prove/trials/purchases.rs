@@ -16,7 +16,7 @@ use serde_json::json;
 pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("purchases", Status::Active).await?;
     let mut allocated = 0;
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         allocated = round(stage, &goods, allocated, &mut random).await?;
     }
     goods.adds_up(stage).await?;

@@ -38,7 +38,7 @@ pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("webhooks", Status::Active).await?;
     goods.receive(stage, 1_000_000).await?;
     let mut pictures = Vec::new();
-    while let Some(mut random) = stage.next_round() {
+    while let Some(mut random) = stage.next_round().await {
         pictures.push(round(stage, &goods, &mut random).await?);
     }
     // Messages that were late have come by now.
@@ -85,11 +85,11 @@ async fn round(
 
 fn struck(kind: &str) -> &'static str {
     match kind {
-        "duplicate" => "the provider's messages sent twice",
-        "delay" => "the provider's messages late",
-        "reorder" => "the provider's messages out of order",
-        "bad_signature" => "the provider's messages with a bad signature",
-        _ => "the provider's messages dropped",
+        "duplicate" => "messages of the provider twice",
+        "delay" => "messages of the provider late",
+        "reorder" => "messages of the provider out of order",
+        "bad_signature" => "messages of the provider with a bad signature",
+        _ => "messages of the provider lost",
     }
 }
 
@@ -168,7 +168,7 @@ async fn tell(
         replies.push(sender.send(it).await?);
     }
     stage.count(
-        "untrue messages, signed, each three times",
+        "untrue messages, well signed, three times each",
         letters.len() as u64,
     );
     for reply in &replies {
