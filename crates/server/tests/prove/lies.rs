@@ -34,11 +34,7 @@ fn tried(shop: SocketAddr, trial: &str, more: &[&str]) -> Ended {
 fn says(ended: &Ended, trial: &str, invariant: &str) {
     ended.is(1);
     assert_eq!(ended.report["verdict"], "violated");
-    assert!(
-        ended.broken().contains(&invariant),
-        "{lie:?}: {}",
-        ended.text
-    );
+    assert!(ended.broken().contains(&invariant), "{}", ended.text);
     let told = ended.report["violations"].as_array().expect("violations");
     let it = told
         .iter()

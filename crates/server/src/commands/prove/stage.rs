@@ -122,7 +122,7 @@ impl Stage<'_> {
             look(&mut looks).await?;
             let patience = match self.is_late.load(Ordering::Relaxed) {
                 false => self.patience,
-                true => PATIENCE_THEN,
+                true => self.patience.min(PATIENCE_THEN),
             };
             if looks.hold() || begun.elapsed() > patience {
                 self.is_late.fetch_or(!looks.hold(), Ordering::Relaxed);
