@@ -47,6 +47,11 @@ pub(super) async fn cart(stage: &Stage<'_>, line: Option<(&str, i64)>) -> anyhow
     })
 }
 
+/// Whether the provider was not to be had, and so the purchase was undone: no shop can help that.
+pub(super) fn is_provider_away(reply: &Reply) -> bool {
+    reply.refuses(409, "payment_declined") && reply.body["reason"] == "unavailable"
+}
+
 impl Purchase {
     /// A cart of so many of a SKU, and its checkout with a quote.
     ///

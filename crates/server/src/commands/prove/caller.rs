@@ -287,9 +287,10 @@ impl Caller {
     }
 }
 
-/// Whether the shop says to come again with the same request.
+/// Whether the shop says to come again soon with the same request.
 fn is_busy(reply: &Reply) -> bool {
-    reply.status == 429
+    let is_soon = reply.retry_after.is_none_or(|it| it <= PAUSE_MAX);
+    (reply.status == 429 && is_soon)
         || (reply.status == 503 && reply.body["code"] != "dependency_unavailable")
         || reply.refuses(409, "idempotency_in_flight")
 }

@@ -13,6 +13,8 @@ const TOLD_MAX: usize = 25;
 pub(super) struct Violation {
     /// Which, by its name.
     pub(super) invariant: &'static str,
+    /// What that says.
+    pub(super) says: &'static str,
     /// In which trial.
     pub(super) trial: &'static str,
     /// In which of its rounds, from 1.
@@ -83,6 +85,7 @@ impl Found {
         if inner.violations.len() < TOLD_MAX {
             inner.violations.push(Violation {
                 invariant: invariant.name,
+                says: invariant.says,
                 trial,
                 round,
                 expected: evidence.expected,

@@ -52,6 +52,12 @@ pub(super) fn stays(ground: &Ground, swept: &Swept, earlier: Option<&Swept>) -> 
             ground.customer()
         ));
     }
+    if swept.carts_of_orders > 0 {
+        list.push(format!(
+            "{} carts that became orders, until the shop purges them",
+            swept.carts_of_orders
+        ));
+    }
     if !swept.documents.is_empty() {
         list.push(format!(
             "{} invoices and credit notes: {}",

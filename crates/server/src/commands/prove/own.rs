@@ -16,8 +16,6 @@ const ENDS_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Lines of a log that an error shows.
 const SHOWN_LINES: usize = 12;
-/// Shorter than the default, so that a provider's lost answer is not what a run waits for.
-const PAYMENT_TIMEOUT_MS: &str = "500";
 
 /// The provider's name in the shop's settings.
 pub(super) const PROVIDER: &str = "sim";
@@ -136,7 +134,6 @@ impl Own {
             .env("CARTWRIGHT_ADMIN_KEY", &self.secret)
             .env("CARTWRIGHT_PAYMENT_SIM_KEY", &self.secret)
             .env("CARTWRIGHT_PAYMENT_SIM_WEBHOOK_SECRET", &self.secret)
-            .env("CARTWRIGHT_PAYMENT_SIM_TIMEOUT_MS", PAYMENT_TIMEOUT_MS)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(
@@ -234,8 +231,17 @@ impl Own {
     }
 }
 
+/// An address that is free now. Its port is below those that systems give to outgoing connections, so that none of them has it when
+/// the shop is started again.
 fn free_address() -> anyhow::Result<SocketAddr> {
-    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?)
+    const FIRST: u16 = 20_000;
+    const COUNT: u16 = 12_000;
+    let mut drawn = [0; 2];
+    SystemRandom.fill(&mut drawn);
+    let from = u16::from_be_bytes(drawn) % COUNT;
+    let mut ports = (0..COUNT).map(|step| FIRST + (from + step) % COUNT);
+    let free = ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+    Ok(free.context("no port is free on loopback")?.local_addr()?)
 }
 
 fn drawn() -> String {

@@ -214,7 +214,12 @@ impl<'a> Run<'a> {
         let goods = Goods::make(&self.shop, &self.ground, "probe", Status::Active).await?;
         goods.receive(&stage, 1).await?;
         let it = Purchase::open(&stage, &goods.sku, 1).await?;
-        it.buy(&stage, &self.ground.key(), "tok_declined").await?;
+        let reply = it.buy(&stage, &self.ground.key(), "tok_declined").await?;
+        anyhow::ensure!(
+            reply.body["code"] == "payment_declined",
+            "a purchase with a card that every provider declines was answered {}: nothing was bought",
+            reply.story()
+        );
         anyhow::ensure!(
             gateway.was_asked(&it.cart).await?,
             "the shop pays through another provider than {}: nothing was bought",

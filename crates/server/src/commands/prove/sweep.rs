@@ -20,6 +20,8 @@ pub(super) struct Swept {
     pub(super) earlier_runs: BTreeSet<String>,
     pub(super) products_archived: u64,
     pub(super) carts_deleted: u64,
+    /// Carts that became orders cannot be deleted; the shop purges them in its time.
+    pub(super) carts_of_orders: u64,
     pub(super) holds_released: u64,
     pub(super) orders_cancelled: u64,
     /// Orders stay in the log, cancelled.
@@ -200,6 +202,7 @@ impl<'a> Broom<'a> {
 
     async fn cart(&mut self, cart: &Value) -> anyhow::Result<()> {
         if cart["state"] != "open" {
+            self.swept.carts_of_orders += 1;
             return Ok(());
         }
         let id = text(&cart["id"]);

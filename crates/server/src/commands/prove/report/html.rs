@@ -32,7 +32,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     )?;
     let facts = [
         ("Shop", report.shop.clone()),
-        ("Begun", report.started_at.clone()),
+        ("Begun", report.begun()),
         ("Took", format!("{:.1} s", report.seconds)),
         ("Requests", thousands(report.requests)),
         ("Seed", report.seed.to_string()),
@@ -75,9 +75,10 @@ fn violations(out: &mut String, report: &Report) -> std::fmt::Result {
             .collect();
         writeln!(
             out,
-            "<article class=\"violation\"><h3>{}</h3><p class=\"where\">{}, round {}</p><dl><dt>Expected</dt><dd>{}</dd><dt>Seen</dt><dd>{}</dd>\
+            "<article class=\"violation\"><h3>{}</h3><p>{}</p><p class=\"where\">{}, round {}</p><dl><dt>Expected</dt><dd>{}</dd><dt>Seen</dt><dd>{}</dd>\
              <dt>Look at</dt><dd>{}</dd></dl></article>",
             it.invariant,
+            escaped(it.says),
             it.trial,
             it.round,
             escaped(&it.expected),
@@ -111,19 +112,9 @@ fn tried(out: &mut String, trial: &Tried) -> std::fmt::Result {
         writeln!(out, "<p class=\"why\">{}</p>", escaped(why))?;
     }
     if trial.left_out.is_none() {
-        writeln!(
-            out,
-            "<ul class=\"counts\"><li><b>{}</b> rounds</li><li><b>{:.1}</b> s</li>",
-            thousands(trial.rounds),
-            trial.seconds
-        )?;
-        for count in trial.counts.iter().filter(|it| it.times > 0) {
-            writeln!(
-                out,
-                "<li><b>{}</b> {}</li>",
-                thousands(count.times),
-                count.what
-            )?;
+        writeln!(out, "<ul class=\"counts\">")?;
+        for (what, times) in trial.figures() {
+            writeln!(out, "<li>{what} <b>{times}</b></li>")?;
         }
         writeln!(out, "</ul>")?;
     }

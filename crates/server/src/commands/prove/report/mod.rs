@@ -76,6 +76,19 @@ pub(super) struct Row {
     pub(super) broken: u64,
 }
 
+impl Tried {
+    /// What was done, each with how often.
+    fn figures(&self) -> Vec<(&'static str, String)> {
+        let counts = self.counts.iter().filter(|it| it.times > 0);
+        let mut figures = vec![
+            ("rounds", thousands(self.rounds)),
+            ("time", format!("{:.1} s", self.seconds)),
+        ];
+        figures.extend(counts.map(|it| (it.what, thousands(it.times))));
+        figures
+    }
+}
+
 impl Row {
     pub(super) fn of(invariant: cartwright_domain::invariants::Invariant, tally: Tally) -> Self {
         Self {
@@ -92,10 +105,25 @@ impl Report {
         self.invariants.iter().map(|it| it.checked).sum()
     }
 
+    fn left_out(&self) -> u64 {
+        let left_out = self.trials.iter().filter(|it| it.left_out.is_some());
+        left_out.count() as u64
+    }
+
+    /// When it began, for people.
+    fn begun(&self) -> String {
+        let moment = self.started_at.split(['.', 'Z']).next().unwrap_or_default();
+        format!("{} UTC", moment.replace('T', " "))
+    }
+
     /// The whole result in one sentence.
     pub(super) fn headline(&self) -> String {
         let checks = thousands(self.checks());
         match self.verdict {
+            Verdict::Held if self.left_out() > 0 => format!(
+                "What was tried held: {checks} checks, no violation. {} left out.",
+                counted(self.left_out(), "trial")
+            ),
             Verdict::Held => format!("Everything held: {checks} checks, no violation."),
             Verdict::Violated => {
                 format!(

@@ -21,7 +21,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         "seed {}, run {}, {}, {:.1} s, {} requests",
         report.seed,
         report.run,
-        report.started_at,
+        report.begun(),
         report.seconds,
         thousands(report.requests)
     )?;
@@ -31,18 +31,15 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     for trial in &report.trials {
         tried(out, trial)?;
     }
-    writeln!(out, "\nWhat was looked at")?;
+    let (name, checks) = ("What was looked at", "checks");
+    writeln!(out, "\n{name:<33} {checks:>10}")?;
     for row in report.invariants.iter().filter(|it| it.checked > 0) {
         let result = match row.broken {
             0 => "held".to_owned(),
             broken => format!("BROKEN {}", counted(broken, "time")),
         };
-        writeln!(
-            out,
-            "  {:<31} {:>10} times  {result}",
-            row.name,
-            thousands(row.checked)
-        )?;
+        let checked = thousands(row.checked);
+        writeln!(out, "  {:<31} {checked:>10}  {result}", row.name)?;
     }
     list(out, "What stays", &report.stays)?;
     list(out, "What this does not cover", &report.not_covered)?;
@@ -59,6 +56,7 @@ fn violations(out: &mut String, report: &Report) -> std::fmt::Result {
             it.trial,
             it.round
         )?;
+        folded(out, "   ", it.says)?;
         folded(out, "   expected  ", &it.expected)?;
         folded(out, "   seen      ", &it.seen)?;
         folded(out, "   look at   ", &it.ids.join(" "))?;
@@ -80,22 +78,16 @@ fn tried(out: &mut String, trial: &Tried) -> std::fmt::Result {
     let result = match (&trial.broken_off, trial.violations) {
         (Some(_), _) => "BROKEN OFF".to_owned(),
         (None, 0) => "held".to_owned(),
-        (None, violations) => counted(violations, "VIOLATION"),
+        (None, violations) => counted(violations, "violation").to_uppercase(),
     };
-    let rounds = counted(trial.rounds, "round");
-    writeln!(
-        out,
-        "\n  {}: {rounds}, {:.1} s, {result}",
-        trial.name, trial.seconds
-    )?;
+    writeln!(out, "\n  {}: {result}", trial.name)?;
     folded(out, "    ", trial.says)?;
-    let counts: Vec<_> = trial
-        .counts
+    let figures = trial.figures();
+    let figures: Vec<_> = figures
         .iter()
-        .filter(|it| it.times > 0)
-        .map(|it| format!("{} {}", thousands(it.times), it.what))
+        .map(|(what, times)| format!("{what} {times}"))
         .collect();
-    folded(out, "    ", &counts.join("; "))?;
+    folded(out, "    ", &figures.join("; "))?;
     match &trial.broken_off {
         Some(why) => folded(out, "    broken off: ", why),
         None => Ok(()),
@@ -117,7 +109,8 @@ fn folded(out: &mut String, first: &str, text: &str) -> std::fmt::Result {
     }
     let indent = " ".repeat(first.len());
     let (mut line, mut is_empty) = (first.to_owned(), true);
-    for word in text.split_whitespace() {
+    let room = WIDTH - first.len();
+    for word in text.split_whitespace().flat_map(|it| pieces(it, room)) {
         if !is_empty && line.len() + 1 + word.len() > WIDTH {
             writeln!(out, "{line}")?;
             (line, is_empty) = (indent.clone(), true);
@@ -129,4 +122,34 @@ fn folded(out: &mut String, first: &str, text: &str) -> std::fmt::Result {
         is_empty = false;
     }
     writeln!(out, "{line}")
+}
+
+/// A word, or the pieces of one that is longer than a line.
+fn pieces(word: &str, room: usize) -> impl Iterator<Item = &str> {
+    let mut rest = word;
+    std::iter::from_fn(move || {
+        let end = rest
+            .char_indices()
+            .nth(room)
+            .map_or(rest.len(), |(end, _)| end);
+        let (piece, after) = rest.split_at(end);
+        rest = after;
+        (!piece.is_empty()).then_some(piece)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::folded;
+
+    #[test]
+    fn a_long_text_is_folded_below_where_it_began_and_a_long_word_is_broken() {
+        let mut out = String::new();
+        let text = format!("seen {} and more", "x".repeat(150));
+        folded(&mut out, "   seen  ", &text).expect("a String takes it");
+        let lines: Vec<_> = out.lines().collect();
+        assert_eq!(lines[0], "   seen  seen");
+        assert_eq!(lines[1], format!("         {}", "x".repeat(91)));
+        assert_eq!(lines[2], format!("         {} and more", "x".repeat(59)));
+    }
 }

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 const WRITERS: usize = 6;
 const UNITS: i64 = 1_000_000;
+/// How long a kill waits at most for the first answers.
+const ANSWERS_WITHIN_MS: u32 = 10_000;
 
 /// What a write leaves behind.
 #[derive(Debug, Clone)]
@@ -101,7 +103,10 @@ async fn round(
     let kill = async {
         tokio::time::sleep(moment).await;
         // A shop that has answered nothing has nothing to lose.
-        while answers.load(Ordering::Relaxed) < WRITERS as u64 {
+        for _ in 0..ANSWERS_WITHIN_MS {
+            if answers.load(Ordering::Relaxed) >= WRITERS as u64 {
+                break;
+            }
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
         own.lock().await.kill();

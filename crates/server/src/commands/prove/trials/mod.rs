@@ -84,7 +84,7 @@ pub(super) const TRIALS: &[Trial] = &[
         name: "kill -9",
         says: "The shop is killed in the middle of writes and purchases and started again.",
         needs: Needs::Killing,
-        share: 9,
+        share: 12,
         run: |stage| Box::pin(kills::run(stage)),
     },
 ];

@@ -1,6 +1,6 @@
 //! One cart and up to fifty payers: one order, one capture, whatever keys they use.
 
-use super::super::buying::Purchase;
+use super::super::buying::{Purchase, is_provider_away};
 use super::super::caller::Reply;
 use super::super::found::instead;
 use super::super::goods::{Goods, Status, text};
@@ -79,7 +79,7 @@ async fn round(stage: &Stage<'_>, goods: &Goods, random: &mut Random) -> anyhow:
             instead("one reply for all", format!("{stories:?}")).at(ids)
         });
     }
-    if declines {
+    if declines || replies.iter().all(is_provider_away) {
         // Those who came after a declined attempt may have begun one more; nobody may get an order.
         for reply in &replies {
             let fits = reply.status == 409 || reply.status == 429;
@@ -90,7 +90,8 @@ async fn round(stage: &Stage<'_>, goods: &Goods, random: &mut Random) -> anyhow:
         return Ok(0);
     }
     let order = text(&checkout["order_id"]);
-    let orders: BTreeSet<_> = stories.iter().map(|it| &it.1).collect();
+    let served = replies.iter().filter(|it| !is_provider_away(it));
+    let orders: BTreeSet<_> = served.map(|it| text(&it.body["order_id"])).collect();
     let is_one = !order.is_empty() && orders.len() == 1 && orders.contains(&order);
     stage.must(ONE_ORDER_FOR_EACH_CART, is_one, || {
         let expected = format!("every payer is told of the same order, {order}");

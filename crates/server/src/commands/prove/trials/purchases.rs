@@ -1,6 +1,6 @@
 //! More carts than units: no more are paid for than there are units, the money is where the orders are, and cancelled ones pay it back.
 
-use super::super::buying::Purchase;
+use super::super::buying::{Purchase, is_provider_away};
 use super::super::caller::{Ask, Reply};
 use super::super::found::{Looks, instead};
 use super::super::goods::{Goods, Status, text};
@@ -76,7 +76,8 @@ async fn round(
         )
         .at(&orders)
     });
-    if !has_bad_cards {
+    let is_away = replies.iter().any(is_provider_away);
+    if !has_bad_cards && !is_away {
         stage.must(WHAT_IS_THERE_CAN_BE_HAD, sold >= units, || {
             instead(
                 format!("{units} orders of {units} units"),
@@ -117,7 +118,8 @@ fn told(stage: &Stage<'_>, reply: &Reply, checkout: &str, order: String, card: &
         return;
     }
     let no_stock = reply.refuses(409, "insufficient_stock");
-    let declined = reply.refuses(409, "payment_declined") && card != stage.card;
+    let declined =
+        reply.refuses(409, "payment_declined") && (card != stage.card || is_provider_away(reply));
     let is_said = (no_stock || declined) && order.is_empty();
     stage.must(REFUSALS_ARE_DOCUMENTED, is_said, || {
         let expected = "409 insufficient_stock, or payment_declined for a bad card, and no order";
