@@ -34,15 +34,15 @@ pub(super) fn not_covered(is_embedded: bool, can_buy: bool, reads_books: bool) -
 
 /// What is still there after cleaning up.
 pub(super) fn stays(ground: &Ground, swept: &Swept, earlier: Option<&Swept>) -> Vec<String> {
-    let mut list = vec![
-        format!(
-            "location {STORE}, without stock: locations cannot be removed, and the next run uses it again"
-        ),
-        format!(
+    let mut list = vec![format!(
+        "location {STORE}: locations cannot be removed, and the next run uses it again"
+    )];
+    if swept.products_archived > 0 {
+        list.push(format!(
             "{} archived products prove-{}-..., and the movements of their stock",
             swept.products_archived, ground.run
-        ),
-    ];
+        ));
+    }
     if !swept.orders.is_empty() {
         list.push(format!(
             "{} cancelled orders in the log, and the letters that were sent about them to prove@example.com: {} \
@@ -66,7 +66,7 @@ pub(super) fn stays(ground: &Ground, swept: &Swept, earlier: Option<&Swept>) -> 
         ));
     }
     let stuck = earlier.into_iter().chain([swept]).flat_map(|it| &it.stuck);
-    list.extend(stuck.map(|it| format!("could not be removed: {it}")));
+    list.extend(stuck.map(|it| format!("not removed: {it}")));
     list
 }
 

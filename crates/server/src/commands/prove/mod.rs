@@ -21,6 +21,7 @@ mod plan;
 mod progress;
 mod report;
 mod run;
+mod signals;
 mod stage;
 mod sweep;
 mod trials;

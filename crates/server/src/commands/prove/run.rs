@@ -9,6 +9,7 @@ use super::ground::Ground;
 use super::own::Own;
 use super::progress::Progress;
 use super::report::{Count, Report, Row, Tried, Verdict};
+use super::signals::Signals;
 use super::stage::Stage;
 use super::sweep::{self, Swept};
 use super::trials::{Needs, TRIALS, Trial};
@@ -19,7 +20,6 @@ use cartwright_domain::{Time, invariants};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// How much longer than its trials a run takes at most, before somebody else may clean up after it.
 const GRACE: Duration = Duration::from_secs(180);
@@ -63,19 +63,7 @@ pub(super) async fn prove(args: &ProveArgs) -> anyhow::Result<Report> {
     };
     let swept = match &run.own {
         Some(_) => None,
-        None => {
-            run.progress.says("cleaning up; please wait");
-            let swept = tokio::select! {
-                biased;
-                () = run.surely_gone() => Err(anyhow::anyhow!("the shop does not answer; the next run does it")),
-                swept = sweep::this_run(&run.shop, &run.ground.run) => swept,
-                () = signals.any() => Err(anyhow::anyhow!("interrupted; the next run does it")),
-            };
-            Some(swept.unwrap_or_else(|error| Swept {
-                stuck: vec![format!("everything of this run: {error:#}")],
-                ..Swept::default()
-            }))
-        }
+        None => Some(run.clean_up(&mut signals).await),
     };
     run.progress.finish();
     let kept = run.keep_if_broken();
@@ -343,6 +331,24 @@ impl<'a> Run<'a> {
         is_finished
     }
 
+    async fn clean_up(&self, signals: &mut Signals) -> Swept {
+        self.progress.says("cleaning up; please wait");
+        let swept = tokio::select! {
+            biased;
+            () = self.surely_gone() => Err(anyhow::anyhow!("the shop does not answer")),
+            swept = sweep::this_run(&self.shop, &self.ground.run) => swept,
+            () = signals.any() => Err(anyhow::anyhow!("interrupted")),
+        };
+        swept.unwrap_or_else(|error| {
+            let after = Time(self.ground.until * 1000);
+            let what = format!("what this run made ({error:#}); a run after {after} does it");
+            Swept {
+                stuck: vec![what],
+                ..Swept::default()
+            }
+        })
+    }
+
     /// Ends only if the shop is known to be gone.
     async fn surely_gone(&self) {
         if !self.is_gone.load(Ordering::Relaxed) {
@@ -370,27 +376,5 @@ impl<'a> Run<'a> {
             "the embedded shop's data and logs, to look for the cause: {}",
             kept.display()
         ))
-    }
-}
-
-/// Ctrl-C and SIGTERM.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        Ok(Self {
-            interrupt: signal(SignalKind::interrupt())?,
-            terminate: signal(SignalKind::terminate())?,
-        })
-    }
-
-    async fn any(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
     }
 }

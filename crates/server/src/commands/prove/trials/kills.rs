@@ -123,15 +123,12 @@ async fn round(
         instead("it starts again", why.unwrap_or_default())
     });
     let took = restarted?;
-    let mut held = 0;
-    for mut writer in writers {
-        held += account(stage, &goods, &mut writer).await?;
-    }
-    let mut sold = 0;
-    for (index, it) in purchases.iter().enumerate() {
+    let held = account(stage, &goods, &writers).await?;
+    let ends = purchases.iter().enumerate().map(|(index, it)| {
         let told = paid[index].as_ref().ok();
-        sold += purchased(stage, it, &keys[index], told).await?;
-    }
+        purchased(stage, it, &keys[index], told)
+    });
+    let sold: i64 = try_join_all(ends).await?.into_iter().sum();
     stage.count("purchases under way", purchases.len() as u64);
     let level = goods.level(stage.shop).await?;
     stage.must(WHAT_IS_RESERVED_IS_HELD, level.reserved == held, || {
@@ -207,23 +204,18 @@ async fn write(
     }
 }
 
-/// Holds the shop to what it told a writer; how many units its holds have.
-async fn account(stage: &Stage<'_>, goods: &Goods, writer: &mut Writer) -> anyhow::Result<i64> {
-    let done = writer
-        .deeds
-        .iter()
-        .filter(|it| matches!(&it.told, Some(told) if told.is_ok()));
+/// Holds the shop to what it told its writers; how many units their holds have.
+async fn account(stage: &Stage<'_>, goods: &Goods, writers: &[Writer]) -> anyhow::Result<i64> {
+    let deeds = || writers.iter().flat_map(|it| &it.deeds);
+    let done = deeds().filter(|it| it.told.as_ref().is_some_and(Reply::is_ok));
     stage.count("writes acknowledged", done.count() as u64);
-    let mut shown = Shown::read(stage, goods, &writer.cart).await?;
-    for deed in &writer.deeds {
+    let shown = Shown::read(stage, goods, writers).await?;
+    for deed in deeds() {
         let times = shown.times(&deed.effect);
         let Some(told) = &deed.told else {
             stage.must(THE_SAME_KEY_IS_ONE_EFFECT, times <= 1, || {
-                instead(
-                    "at most one effect",
-                    format!("{times} of {:?}", deed.effect),
-                )
-                .at([&goods.sku])
+                let seen = format!("{times} of {:?}", deed.effect);
+                instead("at most one effect", seen).at([&goods.sku])
             });
             continue;
         };
@@ -232,36 +224,21 @@ async fn account(stage: &Stage<'_>, goods: &Goods, writer: &mut Writer) -> anyho
         });
         let expected = usize::from(told.is_ok());
         stage.must(ACKNOWLEDGED_IS_DURABLE, times == expected, || {
-            let what = format!(
-                "{expected} times {:?}, as was told: {}",
-                deed.effect,
-                told.story()
-            );
-            instead(what, format!("{times} times")).at([&goods.sku, &writer.cart])
+            let what = format!("{expected} times {:?}: {}", deed.effect, told.story());
+            instead(what, format!("{times} times")).at([&goods.sku])
         });
     }
     // What had no answer is sent again with its key, and so is what had the last one.
-    for deed in &writer.deeds[writer.deeds.len().saturating_sub(2)..] {
-        let reply = stage.shop.send(&deed.ask).await?;
-        stage.count("writes sent again after the restart", 1);
-        match &deed.told {
-            Some(told) => {
-                let same = (told.status, &told.body) == (reply.status, &reply.body);
-                stage.must(THE_SAME_KEY_IS_ONE_REPLY, same, || {
-                    instead(told.story(), reply.story()).at([&goods.sku])
-                });
-            }
-            None => stage.must(REFUSALS_ARE_DOCUMENTED, reply.is_ok(), || {
-                instead("success", reply.story()).at([&goods.sku])
-            }),
-        }
-    }
-    shown = Shown::read(stage, goods, &writer.cart).await?;
+    let last = |it: &'_ Writer| it.deeds.len().saturating_sub(2);
+    let again = writers.iter().flat_map(|it| &it.deeds[last(it)..]);
+    try_join_all(again.map(|it| repeat(stage, goods, it))).await?;
+    let shown = Shown::read(stage, goods, writers).await?;
     let mut held = 0;
-    for deed in &writer.deeds {
+    for deed in deeds() {
         let times = shown.times(&deed.effect);
         stage.must(THE_SAME_KEY_IS_ONE_EFFECT, times == 1, || {
-            instead("one effect", format!("{times} of {:?}", deed.effect)).at([&goods.sku])
+            let seen = format!("{times} of {:?}", deed.effect);
+            instead("one effect", seen).at([&goods.sku])
         });
         if let Effect::Held { quantity, .. } = &deed.effect {
             held += quantity;
@@ -270,17 +247,39 @@ async fn account(stage: &Stage<'_>, goods: &Goods, writer: &mut Writer) -> anyho
     Ok(held)
 }
 
-/// What the shop shows of a writer's work.
+/// Sends a write again with its key.
+async fn repeat(stage: &Stage<'_>, goods: &Goods, deed: &Deed) -> anyhow::Result<()> {
+    let reply = stage.shop.send(&deed.ask).await?;
+    stage.count("writes sent again after the restart", 1);
+    match &deed.told {
+        Some(told) => {
+            let same = (told.status, &told.body) == (reply.status, &reply.body);
+            stage.must(THE_SAME_KEY_IS_ONE_REPLY, same, || {
+                instead(told.story(), reply.story()).at([&goods.sku])
+            });
+        }
+        None => stage.must(REFUSALS_ARE_DOCUMENTED, reply.is_ok(), || {
+            instead("success", reply.story()).at([&goods.sku])
+        }),
+    }
+    Ok(())
+}
+
+/// What the shop shows of the writers' work.
 struct Shown {
     movements: Vec<Value>,
-    cart: Value,
+    carts: Vec<Value>,
 }
 
 impl Shown {
-    async fn read(stage: &Stage<'_>, goods: &Goods, cart: &str) -> anyhow::Result<Self> {
+    async fn read(stage: &Stage<'_>, goods: &Goods, writers: &[Writer]) -> anyhow::Result<Self> {
+        let paths: Vec<_> = writers
+            .iter()
+            .map(|it| format!("/v1/carts/{}", it.cart))
+            .collect();
         Ok(Self {
             movements: goods.adds_up(stage).await?,
-            cart: stage.shop.read(&format!("/v1/carts/{cart}")).await?,
+            carts: try_join_all(paths.iter().map(|it| stage.shop.read(it))).await?,
         })
     }
 
@@ -297,8 +296,10 @@ impl Shown {
                 quantity,
             } => moved("reference", reference, "reserved_delta", *quantity),
             Effect::Added { mark, units } => {
-                let lines = self.cart["lines"].as_array().into_iter().flatten();
-                let marked = lines.filter(|it| it["metadata"]["mark"] == mark.as_str());
+                let lines = self.carts.iter().flat_map(|it| it["lines"].as_array());
+                let marked = lines
+                    .flatten()
+                    .filter(|it| it["metadata"]["mark"] == mark.as_str());
                 marked.filter(|it| whole(&it["quantity"]) == *units).count()
             }
         }

@@ -12,6 +12,10 @@ use cartwright_domain::invariants::{
 use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// How often the level is looked at during the race.
+const LOOK_EVERY: Duration = Duration::from_millis(2);
 
 pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     let goods = stage.goods("last-units", Status::Draft).await?;
@@ -92,6 +96,7 @@ async fn watch(stage: &Stage<'_>, goods: &Goods, is_over: &AtomicBool) -> anyhow
     while !is_over.load(Ordering::Relaxed) {
         goods.level(stage.shop).await?.is_sane(stage, &goods.sku);
         stage.count("looks at the level meanwhile", 1);
+        tokio::time::sleep(LOOK_EVERY).await;
     }
     Ok(())
 }
