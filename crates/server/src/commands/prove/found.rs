@@ -5,8 +5,8 @@ use serde::Serialize;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
-/// Violations that are told one by one; further ones are counted.
-const TOLD_MAX: usize = 25;
+/// Violations of one invariant that are told one by one; further ones are counted.
+const TOLD_MAX: u64 = 5;
 
 /// An invariant that did not hold.
 #[derive(Debug, Clone, Serialize)]
@@ -82,7 +82,7 @@ impl Found {
             return;
         };
         tally.broken += 1;
-        if inner.violations.len() < TOLD_MAX {
+        if tally.broken <= TOLD_MAX {
             inner.violations.push(Violation {
                 invariant: invariant.name,
                 says: invariant.says,

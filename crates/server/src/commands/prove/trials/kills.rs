@@ -35,6 +35,19 @@ enum Effect {
     Added { mark: String, units: i64 },
 }
 
+impl std::fmt::Display for Effect {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Adjusted { reason, delta } => write!(f, "{delta:+} units, reason {reason}"),
+            Self::Held {
+                reference,
+                quantity,
+            } => write!(f, "a hold of {quantity} units, reference {reference}"),
+            Self::Added { mark, units } => write!(f, "a line of {units} units, mark {mark}"),
+        }
+    }
+}
+
 /// A write, and what its writer was told; nothing when the shop was gone.
 #[derive(Debug)]
 struct Deed {
@@ -214,8 +227,8 @@ async fn account(stage: &Stage<'_>, goods: &Goods, writers: &[Writer]) -> anyhow
         let times = shown.times(&deed.effect);
         let Some(told) = &deed.told else {
             stage.must(THE_SAME_KEY_IS_ONE_EFFECT, times <= 1, || {
-                let seen = format!("{times} of {:?}", deed.effect);
-                instead("at most one effect", seen).at([&goods.sku])
+                let expected = format!("at most once, as it had no answer: {}", deed.effect);
+                instead(expected, format!("{times} times")).at([&goods.sku])
             });
             continue;
         };
@@ -224,7 +237,10 @@ async fn account(stage: &Stage<'_>, goods: &Goods, writers: &[Writer]) -> anyhow
         });
         let expected = usize::from(told.is_ok());
         stage.must(ACKNOWLEDGED_IS_DURABLE, times == expected, || {
-            let what = format!("{expected} times {:?}: {}", deed.effect, told.story());
+            let what = match expected {
+                1 => format!("once, as it was acknowledged: {}", deed.effect),
+                _ => format!("never, as it was refused: {}", deed.effect),
+            };
             instead(what, format!("{times} times")).at([&goods.sku])
         });
     }
@@ -237,8 +253,8 @@ async fn account(stage: &Stage<'_>, goods: &Goods, writers: &[Writer]) -> anyhow
     for deed in deeds() {
         let times = shown.times(&deed.effect);
         stage.must(THE_SAME_KEY_IS_ONE_EFFECT, times == 1, || {
-            let seen = format!("{times} of {:?}", deed.effect);
-            instead("one effect", seen).at([&goods.sku])
+            let expected = format!("once, after a repetition: {}", deed.effect);
+            instead(expected, format!("{times} times")).at([&goods.sku])
         });
         if let Effect::Held { quantity, .. } = &deed.effect {
             held += quantity;
