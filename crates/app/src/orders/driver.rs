@@ -126,6 +126,8 @@ impl Inner {
                 Ok(false) => return,
                 Err(Fault::NoLease) => {
                     self.fresh.lock().clear();
+                    // Whoever waits here wakes a driver again at once; it must not spin.
+                    tokio::time::sleep(FIRST_PAUSE).await;
                     return;
                 }
                 Ok(true) => {}

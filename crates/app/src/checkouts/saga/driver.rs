@@ -196,7 +196,12 @@ impl Inner {
         loop {
             match self.go_on(id, task, &mut known).await {
                 Ok(true) => pause = FIRST_PAUSE,
-                Ok(false) | Err(Fault::NoLease) => return,
+                Ok(false) => return,
+                Err(Fault::NoLease) => {
+                    // Whoever waits here wakes a driver again at once; it must not spin.
+                    tokio::time::sleep(FIRST_PAUSE).await;
+                    return;
+                }
                 Err(fault) => {
                     tracing::debug!(checkout = %id, %fault, "an attempt waits for the shop");
                     tokio::time::sleep(pause).await;
