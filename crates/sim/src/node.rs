@@ -1,6 +1,7 @@
 //! One process of the shop: its own runtime, so that a crash stops everything in it at whatever it waits for.
 
 use crate::disk::Disk;
+use crate::knobs::Knobs;
 use crate::request::{Ask, serve};
 use crate::time::{Dice, NodeClock, Now};
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
@@ -13,8 +14,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// How long money may stay undecided before somebody must look.
-const GIVE_UP_SECONDS: i64 = 900;
 /// How often checkouts that nobody goes on with are ended.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -24,6 +23,21 @@ pub(crate) struct Desk {
     pub(crate) shop: Shop,
     pub(crate) saga: Driver,
     pub(crate) refunds: Refunds,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) now: Arc<Now>,
+    pub(crate) quote_ttl_seconds: i64,
+}
+
+/// Where and how a process runs.
+pub(crate) struct Site<'a> {
+    pub(crate) number: usize,
+    pub(crate) life: u64,
+    pub(crate) is_shared: bool,
+    pub(crate) disk: &'a Arc<Disk>,
+    pub(crate) clock: Arc<NodeClock>,
+    pub(crate) random: Arc<Dice>,
+    pub(crate) now: &'a Arc<Now>,
+    pub(crate) knobs: Knobs,
 }
 
 /// A running process.
@@ -40,14 +54,19 @@ pub(crate) struct Node {
 impl Node {
     /// Starts; fails when the disk cannot be read.
     pub(crate) fn start(
-        number: usize,
-        life: u64,
-        is_shared: bool,
-        disk: &Arc<Disk>,
-        clock: Arc<NodeClock>,
-        random: Arc<Dice>,
+        site: Site<'_>,
         gateways: Vec<Arc<dyn PaymentGateway>>,
     ) -> Result<Self, Fault> {
+        let Site {
+            number,
+            life,
+            is_shared,
+            disk,
+            clock,
+            random,
+            now,
+            knobs,
+        } = site;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -75,7 +94,7 @@ impl Node {
         };
         let providers = Arc::new(Providers::new(gateways));
         let saga = Saga {
-            give_up_seconds: GIVE_UP_SECONDS,
+            give_up_seconds: knobs.give_up_seconds,
         };
         let saga = Driver::new(shop.clone(), providers.clone(), saga);
         let refunds = Refunds::new(shop.clone(), providers);
@@ -90,6 +109,9 @@ impl Node {
                 shop,
                 saga,
                 refunds,
+                disk: disk.clone(),
+                now: now.clone(),
+                quote_ttl_seconds: knobs.quote_ttl_seconds,
             },
             paused_until_us: 0,
             behind_us: 0,

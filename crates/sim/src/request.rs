@@ -5,16 +5,14 @@ use cartwright_app::carts::{self, AddLine, CreateCart, Stock, Terms};
 use cartwright_app::checkouts::saga::{Complete, GiveUp, Part, Pay};
 use cartwright_app::checkouts::{self, OpenCheckout, Setting};
 use cartwright_app::inventory::{Adjust, Extend, Place, Reserve, Settle};
-use cartwright_app::kept::KeptReply;
+use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{self, CancelOrder, FulfillOrder, RefundOrder};
 use cartwright_app::shop::{Command, Keyed, Reply, Submission};
 use cartwright_app::wallets::Book;
 use cartwright_app::{Fault, Shop};
 use cartwright_domain::cart::{Add, Create, LineId, Patch, Rules as CartRules};
-use cartwright_domain::checkout::{
-    Address, AttemptState, Change, Email, Fresh, Rates, Rules,
-};
+use cartwright_domain::checkout::{Address, AttemptState, Change, Email, Fresh, Rates, Rules};
 use cartwright_domain::inventory::{Asked, Ending, LevelKey, Sourcing};
 use cartwright_domain::order::{Ask as RefundAsk, Shipping, What};
 use cartwright_domain::payment::Method;
@@ -39,20 +37,63 @@ const WAIT: Duration = Duration::from_secs(10);
 /// What is asked.
 #[derive(Debug, Clone)]
 pub(crate) enum Op {
-    CreateCart { id: CartId, customer: Option<SmolStr> },
-    AddLine { cart: CartId, sku: Sku, quantity: i64 },
-    Open { cart: CartId, number: u128, hold: bool },
-    Complete { checkout: CheckoutId, quote: QuoteId, parts: Vec<(Method, String, Option<i64>)> },
-    GiveUp { checkout: CheckoutId },
-    Look { key: Key },
-    Reserve { level: LevelKey, quantity: i64, ttl_seconds: i64 },
-    Settle { id: ReservationId, ending: Ending },
-    Extend { id: ReservationId },
-    Adjust { level: LevelKey, delta: i64 },
-    CancelOrder { order: OrderId },
-    Fulfill { order: OrderId, line: LineId, quantity: i64 },
-    Refund { order: OrderId, amount: i64 },
-    Credit { customer: SmolStr, amount: i64 },
+    CreateCart {
+        id: CartId,
+        customer: Option<SmolStr>,
+    },
+    AddLine {
+        cart: CartId,
+        sku: Sku,
+        quantity: i64,
+    },
+    Open {
+        cart: CartId,
+        number: u128,
+        hold: bool,
+    },
+    Complete {
+        checkout: CheckoutId,
+        quote: QuoteId,
+        parts: Vec<(Method, String, Option<i64>)>,
+    },
+    GiveUp {
+        checkout: CheckoutId,
+    },
+    Look {
+        key: Key,
+    },
+    Reserve {
+        level: LevelKey,
+        quantity: i64,
+        ttl_seconds: i64,
+    },
+    Settle {
+        id: ReservationId,
+        ending: Ending,
+    },
+    Extend {
+        id: ReservationId,
+    },
+    Adjust {
+        level: LevelKey,
+        delta: i64,
+    },
+    CancelOrder {
+        order: OrderId,
+    },
+    Fulfill {
+        order: OrderId,
+        line: LineId,
+        quantity: i64,
+    },
+    Refund {
+        order: OrderId,
+        amount: i64,
+    },
+    Credit {
+        customer: SmolStr,
+        amount: i64,
+    },
 }
 
 /// What a client is told.
@@ -70,11 +111,18 @@ pub(crate) enum Said {
 
 /// A request under its idempotency key.
 pub(crate) struct Ask {
+    /// Whose it is.
+    pub(crate) who: SmolStr,
     /// The same for each try.
     pub(crate) key: u64,
     pub(crate) op: Op,
     /// Hears the answer, if it does not get lost.
     pub(crate) tell: Box<dyn FnOnce(Said) + Send>,
+}
+
+/// What a request is called wherever its effect is seen.
+pub(crate) fn name_of(who: &SmolStr, key: u64) -> SmolStr {
+    format_smolstr!("op-{who}-{key}")
 }
 
 pub(crate) fn usd(minor: i64) -> Money {
@@ -93,11 +141,11 @@ fn rules() -> CartRules {
     CartRules::new(currency(), country())
 }
 
-fn setting() -> Setting {
+fn setting(desk: &Desk) -> Setting {
     Setting {
         rules: Rules {
             rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
-            quote_ttl_seconds: 900,
+            quote_ttl_seconds: desk.quote_ttl_seconds,
             ttl_seconds: 21_600,
         },
         sourcing: Sourcing::Single,
@@ -106,16 +154,18 @@ fn setting() -> Setting {
 
 /// Serves a request and tells what came of it.
 pub(crate) async fn serve(desk: Desk, ask: Ask) {
-    let said = match answer(&desk, ask.key, ask.op).await {
+    let said = match answer(&desk, &ask.who, ask.key, ask.op).await {
         Ok(said) => said,
         Err(fault) => Said::Failed(fault),
     };
     (ask.tell)(said);
 }
 
-async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
+async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fault> {
     let shop = &desk.shop;
-    let name = format_smolstr!("op-{key}");
+    let name = name_of(who, key);
+    let payload = payload_hash("", format!("{op:?}").as_bytes());
+    let by = |path: &'static str| (key_hash(who, "POST", path, &key.to_string()), payload);
     match op {
         Op::CreateCart { id, customer } => {
             let create = Create {
@@ -129,9 +179,13 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 terms: terms(),
                 expected_version: None,
             };
-            keyed(shop, key, command, Key::Cart(id)).await
+            keyed(shop, by("carts"), command, Key::Cart(id)).await
         }
-        Op::AddLine { cart, sku, quantity } => {
+        Op::AddLine {
+            cart,
+            sku,
+            quantity,
+        } => {
             let command = AddLine {
                 cart: carts::Target {
                     id: cart,
@@ -140,7 +194,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 line: Add::new(sku, quantity),
                 terms: terms(),
             };
-            keyed(shop, key, command, Key::Cart(cart)).await
+            keyed(shop, by("lines"), command, Key::Cart(cart)).await
         }
         Op::Open { cart, number, hold } => {
             let command = OpenCheckout {
@@ -152,7 +206,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                     quote: QuoteId(number),
                     reservation: ReservationId(number),
                 },
-                setting: setting(),
+                setting: setting(desk),
                 expected_version: None,
             };
             match submit(shop, command, None).await? {
@@ -166,7 +220,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 other => Ok(other),
             }
         }
-        Op::Complete { checkout, quote, parts } => complete(desk, &name, checkout, quote, parts).await,
+        Op::Complete {
+            checkout,
+            quote,
+            parts,
+        } => complete(desk, &name, checkout, quote, parts).await,
         Op::GiveUp { checkout } => {
             let command = GiveUp {
                 checkout: target(checkout),
@@ -175,8 +233,16 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             desk.saga.wake(checkout);
             Ok(said)
         }
-        Op::Look { key } => Ok(Said::Done(shop.find(&key).await?)),
-        Op::Reserve { level, quantity, ttl_seconds } => {
+        Op::Look { key } => {
+            let found = shop.find(&key).await?;
+            desk.disk.watch.shown(&key, found.as_ref(), desk.now.us());
+            Ok(Said::Done(found))
+        }
+        Op::Reserve {
+            level,
+            quantity,
+            ttl_seconds,
+        } => {
             let command = Reserve {
                 principal: "till".into(),
                 reference: name,
@@ -219,7 +285,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 reason: name,
                 expected_version: None,
             };
-            keyed(shop, key, command, Key::Level(level)).await
+            keyed(shop, by("adjust"), command, Key::Level(level)).await
         }
         Op::CancelOrder { order } => {
             let command = CancelOrder {
@@ -230,14 +296,18 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             desk.refunds.wake(order, None);
             Ok(said)
         }
-        Op::Fulfill { order, line, quantity } => {
+        Op::Fulfill {
+            order,
+            line,
+            quantity,
+        } => {
             let command = FulfillOrder {
                 order: order_target(order),
                 lines: vec![(line, quantity)],
                 tracking: None,
                 by: "client".into(),
             };
-            keyed(shop, key, command, Key::Order(order)).await
+            keyed(shop, by("fulfill"), command, Key::Order(order)).await
         }
         Op::Refund { order, amount } => {
             let command = RefundOrder {
@@ -298,9 +368,12 @@ async fn complete(
         key: key.clone(),
         body,
         deadline_seconds: DEADLINE_SECONDS,
-        setting: setting(),
+        setting: setting(desk),
     };
-    let answer = desk.shop.submit(submission(&desk.shop, command, None)).await?;
+    let answer = desk
+        .shop
+        .submit(submission(&desk.shop, command, None))
+        .await?;
     match answer.reply {
         Reply::Decided(Err(refusal)) => return Ok(Said::Refused(refusal)),
         Reply::Decided(Ok(outcome)) if outcome.created => desk.saga.began(checkout, tenure),
@@ -393,7 +466,7 @@ pub(crate) async fn submit(
 /// Under the request's own key: once, however often it comes. What is shown is what stands now.
 async fn keyed(
     shop: &Shop,
-    key: u64,
+    (hash, payload_hash): ([u8; 16], [u8; 32]),
     command: impl Command + 'static,
     about: Key,
 ) -> Result<Said, Fault> {
@@ -402,11 +475,9 @@ async fn keyed(
         body: format!("{outcome:?}").into(),
         ..KeptReply::default()
     };
-    let mut hash = [0; 16];
-    hash[..8].copy_from_slice(&key.to_le_bytes());
     let keyed = Keyed {
         hash,
-        payload_hash: [0; 32],
+        payload_hash,
         keep_ms: KEEP_MS,
         render: Box::new(render),
     };

@@ -41,6 +41,11 @@ impl Wire {
         } else {
             self.dice.between(0, longest)
         };
+        self.carry_late(delay, arrival);
+    }
+
+    /// Arrives after so long, in microseconds.
+    pub(crate) fn carry_late(&self, delay: u64, arrival: impl FnOnce() + Send + 'static) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.due
             .lock()

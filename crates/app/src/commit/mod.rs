@@ -14,11 +14,12 @@ pub use lease::{LeaseOptions, Standing};
 use crate::committed::Committed;
 use crate::fault::Fault;
 use crate::ids::Ids;
-use crate::nouns::{Event, Record};
+use crate::nouns::{Event, Key, Record};
 use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
 use crate::shop::{Answer, Shop, Waiting};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use kept_index::KeptIndex;
@@ -273,6 +274,9 @@ impl Loop {
 
     /// The time of the next batch: never earlier than any before, across restarts too.
     fn now(&mut self) -> Time {
+        if planted(Bug::TimeGoesBack) {
+            return Time(self.clock.now_ms());
+        }
         self.last = self.last.max(Time(self.clock.now_ms()));
         self.last
     }
@@ -355,7 +359,7 @@ impl Loop {
                 let was_written = self.repair(Some(&prepared))
                     && !prepared.log.entries.is_empty()
                     && self.position == prepared.last_position();
-                if was_written {
+                if was_written || planted(Bug::ReplyBeforeCommit) {
                     // Memory has just been read back from the store, so nothing is left to publish.
                     self.head.send_replace(self.position);
                     self.reply(waiting, prepared);
@@ -397,6 +401,11 @@ impl Loop {
         if prepared.is_empty() {
             return self.confirm();
         }
+        if planted(Bug::MemoryBeforeCommit) {
+            for (key, value) in &prepared.changed {
+                self.committed.publish(key.clone(), value.clone());
+            }
+        }
         let batch = Batch {
             log: &prepared.log,
             changed: &prepared.changed,
@@ -410,6 +419,9 @@ impl Loop {
     fn publish(&mut self, prepared: &mut Prepared) {
         self.position = prepared.last_position();
         for (key, value) in prepared.changed.drain(..) {
+            if planted(Bug::StaleCacheAfterWrite) && matches!(key, Key::Level(_)) {
+                continue;
+            }
             self.committed.publish(key, value);
         }
         for (key, value) in prepared.read.drain(..) {
@@ -425,7 +437,7 @@ impl Loop {
                 self.expiring.push(Reverse((*expires_at, *id)));
             }
         }
-        if !prepared.kept.is_empty() {
+        if !prepared.kept.is_empty() && !planted(Bug::KeptReplyNotIndexed) {
             prepared
                 .kept
                 .iter()
@@ -463,8 +475,12 @@ impl Loop {
             return false;
         }
         let repaired = self.store.recover().and_then(|position| {
-            self.position = position;
-            self.committed.clear();
+            if !planted(Bug::PositionNotReadBack) {
+                self.position = position;
+            }
+            if !planted(Bug::MemoryBeforeCommit) && !planted(Bug::MemoryKeptAfterFault) {
+                self.committed.clear();
+            }
             self.reload()
         });
         match repaired {
@@ -488,14 +504,15 @@ impl Loop {
     /// What memory must know of the store.
     fn reload(&mut self) -> Result<(), Fault> {
         let now = self.now();
-        self.expiring = self
-            .store
-            .pending_holds()?
-            .into_iter()
-            .map(Reverse)
-            .collect();
+        if !planted(Bug::HoldsForgotten) {
+            let pending = self.store.pending_holds()?;
+            self.expiring = pending.into_iter().map(Reverse).collect();
+        }
         self.kept.clear();
         for (hash, place, until) in self.store.kept_index(now)? {
+            if planted(Bug::KeptRepliesForgotten) {
+                break;
+            }
             self.kept.insert(hash, place, until);
         }
         self.kept_place = self.store.next_kept_place()?;
@@ -511,5 +528,6 @@ fn answer(waiting: Waiting, reply: Result<Answer, Fault>) {
 /// Whether a hold of this record is pending and its time is over.
 fn is_due(record: Option<&Record>, now: Time) -> bool {
     use cartwright_domain::inventory::State;
-    matches!(record, Some(Record::Reservation(hold)) if hold.state == State::Pending && hold.expires_at <= now)
+    let is_over = |at| at <= now || planted(Bug::ExtendedHoldExpires);
+    matches!(record, Some(Record::Reservation(hold)) if hold.state == State::Pending && is_over(hold.expires_at))
 }

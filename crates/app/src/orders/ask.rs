@@ -4,6 +4,7 @@ use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway, Paymen
 use cartwright_domain::Money;
 use cartwright_domain::order::{Refund, RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
+use cartwright_domain::planted::{Bug, planted};
 
 /// One part of a refund, on its way to the provider of its payment.
 pub(super) struct Call<'a> {
@@ -30,7 +31,10 @@ impl Call<'_> {
         }
         let id = self.payment.provider_id.as_deref()?;
         let amount = Money::new(self.part.amount, self.payment.amount.currency);
-        let key = self.refund.key(self.payment.id);
+        let mut key = self.refund.key(self.payment.id);
+        if planted(Bug::RefundKeyOfTry) && self.is_retry {
+            key = format!("{key}:again");
+        }
         match self.gateway.refund(id, amount, &key).await {
             // Its word alone is not enough: some say yes and do nothing.
             Ok(_) => match self.look().await {

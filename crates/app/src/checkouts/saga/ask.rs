@@ -4,6 +4,7 @@ use crate::ports::payment::{
     Authorize, CardToken, GatewayError, GatewayPayment, PaymentGateway, PaymentState,
 };
 use cartwright_domain::payment::{Answer, Card, Decline, Payment, Question, Sighting, State};
+use cartwright_domain::planted::{Bug, planted};
 use parking_lot::Mutex;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
@@ -122,6 +123,11 @@ impl Providers {
         provider.heard(&answer, now_ns);
         let may_go =
             question == Question::Authorize && payment.state == State::Pending && !payment.is_fixed;
+        let answer = if planted(Bug::UnknownIsUnsent) && may_go && answer == Answer::Unclear {
+            Answer::Unsent
+        } else {
+            answer
+        };
         match (answer, self.other(name, now_ns)) {
             (Answer::Unsent, Some(other)) if may_go => Told {
                 answer: Answer::Elsewhere(other),
@@ -214,7 +220,10 @@ impl Call<'_> {
             checkout_id: self.payment.checkout.to_string(),
             cart_id: self.cart.to_owned(),
         };
-        let key = self.payment.key(Question::Authorize);
+        let mut key = self.payment.key(Question::Authorize);
+        if planted(Bug::AuthorizeKeyOfTry) {
+            key = format!("{key}:{}", self.payment.tries);
+        }
         match self.gateway.authorize(&request, &key, LONG).await {
             Ok(payment) => seen(&payment),
             Err(GatewayError::Declined { code }) => {

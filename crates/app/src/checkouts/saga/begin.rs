@@ -14,6 +14,7 @@ use cartwright_domain::inventory::{Reserve, State as HoldState, extend};
 use cartwright_domain::payment::{
     Event as PaymentEvent, Instrument, InstrumentEvent, Method, Started,
 };
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{Money, PaymentId, QuoteId, Refusal, ReservationId, cart};
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -78,7 +79,9 @@ impl Command for Complete {
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         // Who was answered before is answered again, whatever version it expected then.
         let checkout = self.checkout.of_any_version().find(work)?;
-        if let Some(known) = checkout.attempt_of(&self.key) {
+        if let Some(known) = checkout.attempt_of(&self.key)
+            && !(planted(Bug::KeyStartsTwice) && known.state == AttemptState::Undone)
+        {
             return if known.body == self.body {
                 Ok(self.checkout.decided(Vec::new()))
             } else {
@@ -87,6 +90,7 @@ impl Command for Complete {
         }
         let checkout = self.checkout.find(work)?;
         if let Some(last) = checkout.attempt()
+            && !planted(Bug::AttemptBesideAttempt)
             && matches!(
                 checkout.state,
                 State::Processing | State::Completed | State::NeedsAttention
@@ -171,7 +175,11 @@ impl Complete {
         let mut desk = Desk::bare(work, checkout, moment.now);
         desk.push(held);
         desk.push([Event::Cart(checkout.cart_id, cart::Event::CheckingOut)]);
-        for (id, part, amount) in paid {
+        let last = paid.len().saturating_sub(1);
+        for (place, (id, part, mut amount)) in paid.into_iter().enumerate() {
+            if planted(Bug::PartChargedWhole) && place == last {
+                amount.minor = checkout.terms.totals.total;
+            }
             let started = Started {
                 checkout: checkout.id,
                 attempt: n,
@@ -220,7 +228,7 @@ impl Complete {
         let sum = amounts
             .iter()
             .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(amount.minor));
-        if sum != Some(total.minor) {
+        if sum != Some(total.minor) && !planted(Bug::PartsNotSummed) {
             let detail = format!(
                 "the amounts must add up to the quote's total of {}",
                 total.minor
@@ -243,6 +251,9 @@ impl Complete {
             && hold.state == HoldState::Pending
             && hold.expires_at > moment.now
         {
+            if planted(Bug::HoldNotPinned) {
+                return Ok((id, Vec::new()));
+            }
             let pinned = extend(hold, PINNED)?.map(|event| Event::Reservation(id, event));
             return Ok((id, pinned.into_iter().collect()));
         }

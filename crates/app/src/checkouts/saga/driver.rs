@@ -13,6 +13,7 @@ use crate::shop::{Command, Shop};
 use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
 use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{CheckoutId, PaymentId, Time};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
@@ -103,6 +104,9 @@ impl Driver {
     /// Looks for unfinished checkouts for ever, as long as this process writes. Meant to be spawned.
     pub async fn watch(self) {
         loop {
+            if planted(Bug::WatchEndsAtReader) && self.0.shop.health().is_reader() {
+                return;
+            }
             if !self.0.shop.health().is_reader()
                 && let Err(fault) = self.look().await
             {
@@ -114,6 +118,9 @@ impl Driver {
 
     async fn look(&self) -> Result<(), Fault> {
         for state in [State::Processing, State::NeedsAttention] {
+            if planted(Bug::AttentionNotDriven) && state == State::NeedsAttention {
+                return Ok(());
+            }
             let wanted = CheckoutsWanted {
                 state: Some(state),
                 cart: None,
@@ -264,7 +271,10 @@ impl Inner {
         let told = if first && !self.is_alone(task, known) {
             // Whoever recorded it may have sent it, and died before the answer: then it must not be asked elsewhere.
             Told::plain(Answer::Unclear)
-        } else if question == Question::Void && known.unreached.contains(&payment.id) {
+        } else if question == Question::Void
+            && (known.unreached.contains(&payment.id)
+                || planted(Bug::NothingWithoutId) && payment.provider_id.is_none())
+        {
             Told::plain(Answer::Nothing)
         } else {
             self.ask(checkout, payment, question).await?
@@ -302,7 +312,7 @@ impl Inner {
     /// Whether nobody but this driver can have sent a question that is recorded and was not answered yet.
     fn is_alone(&self, task: &Task, known: &Known) -> bool {
         let here = task.about.0.load(Ordering::SeqCst) == self.tenure() + 1;
-        here && !known.lost && !self.shop.health().is_reader()
+        planted(Bug::AnybodyIsAlone) || here && !known.lost && !self.shop.health().is_reader()
     }
 
     async fn ask(
