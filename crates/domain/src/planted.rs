@@ -68,7 +68,6 @@ bugs! {
     CancelFreesShipped, "cancel-frees-shipped", "Cancelling an order frees units that have left, too.";
     LeavesUnpaid, "leaves-unpaid", "An order that is not paid can leave.";
     KeyStartsTwice, "key-starts-twice", "A completion that was undone starts again when its key comes again.";
-    AttemptBesideAttempt, "attempt-beside-attempt", "A second attempt begins while the first one is under way.";
     PartsNotSummed, "parts-not-summed", "What the parts of a payment add up to is not compared with the total.";
     PartChargedWhole, "part-charged-whole", "The last part of a payment is charged the total.";
     DeadlineIgnored, "deadline-ignored", "An order is made however late the money comes.";

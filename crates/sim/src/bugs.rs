@@ -3,7 +3,6 @@
 use crate::world::run;
 use cartwright_domain::planted::{Bug, plant};
 use parking_lot::Mutex;
-use std::fmt::Write;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -85,11 +84,7 @@ pub fn table(hunts: &[Hunt]) -> String {
         };
         let (name, what) = (hunt.bug.name(), hunt.bug.what());
         let (seeds, took) = (hunt.seeds, hunt.took.as_secs_f64());
-        // Writing to a string never fails.
-        drop(writeln!(
-            table,
-            "| `{name}` | {what} | {by} | {seeds} | {took:.1} |"
-        ));
+        table += &format!("| `{name}` | {what} | {by} | {seeds} | {took:.1} |\n");
     }
     table
 }

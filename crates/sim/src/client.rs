@@ -138,7 +138,7 @@ impl Client {
                     }
                     return Some(said);
                 }
-                Ok(Some(Said::Running | Said::Failed(_)) | None) | Err(_) => {}
+                Ok(Some(Said::Running | Said::Failed) | None) | Err(_) => {}
             }
             self.rest(500).await;
         }

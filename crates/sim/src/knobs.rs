@@ -65,6 +65,8 @@ pub struct Knobs {
     pub clock_steps: f64,
     /// How long a quote and its hold live, in seconds.
     pub quote_ttl_seconds: i64,
+    /// How long after its beginning a purchase may still come to an order, in seconds.
+    pub deadline_seconds: i64,
     /// How long money may stay undecided before somebody must look, in seconds.
     pub give_up_seconds: i64,
     /// Purchases that somebody behind the desk interferes with before they are paid.
@@ -111,6 +113,7 @@ impl Knobs {
             skew_ms: 0,
             clock_steps: 0.0,
             quote_ttl_seconds: 900,
+            deadline_seconds: 120,
             give_up_seconds: 900,
             hurries: 0.0,
             reused_keys: 0.0,
@@ -140,6 +143,11 @@ impl Knobs {
                 dice.between(2, 30) as i64
             } else {
                 900
+            },
+            deadline_seconds: if dice.chance(0.4) {
+                dice.between(2, 20) as i64
+            } else {
+                120
             },
             give_up_seconds: dice.between(10, 120) as i64,
             hurries: rate(0.5),
@@ -191,6 +199,7 @@ impl Knobs {
             bars_references: self.bars_references,
             skew_ms: self.skew_ms,
             quote_ttl_seconds: self.quote_ttl_seconds,
+            deadline_seconds: self.deadline_seconds,
             give_up_seconds: self.give_up_seconds,
             declines: 0.0,
             ..Self::calm()

@@ -25,7 +25,7 @@ pub(crate) struct Desk {
     pub(crate) refunds: Refunds,
     pub(crate) disk: Arc<Disk>,
     pub(crate) now: Arc<Now>,
-    pub(crate) quote_ttl_seconds: i64,
+    pub(crate) knobs: Knobs,
 }
 
 /// Where and how a process runs.
@@ -111,7 +111,7 @@ impl Node {
                 refunds,
                 disk: disk.clone(),
                 now: now.clone(),
-                quote_ttl_seconds: knobs.quote_ttl_seconds,
+                knobs,
             },
             paused_until_us: 0,
             behind_us: 0,

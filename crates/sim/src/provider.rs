@@ -24,24 +24,11 @@ const LATEST_US: u64 = 20_000_000;
 
 type Told = Result<GatewayPayment, GatewayError>;
 
-/// What was done with money.
-#[derive(Debug, Clone)]
-pub struct Effect {
-    /// `authorize`, `capture`, `void` or `refund`.
-    pub op: &'static str,
-    /// Our payment's id.
-    pub reference: String,
-    /// In minor units.
-    pub amount: i64,
-}
-
 /// The books: what is true at the provider.
 #[derive(Debug, Default)]
 pub struct Books {
     /// In the order in which they were made.
     pub payments: Vec<GatewayPayment>,
-    /// Every effect, in order.
-    pub effects: Vec<Effect>,
     keys: BTreeMap<String, Told>,
     barred: BTreeSet<String>,
     /// Under which key an authorization was asked for.
@@ -218,14 +205,6 @@ impl Provider {
 }
 
 impl Books {
-    fn note(&mut self, op: &'static str, reference: &str, amount: i64) {
-        self.effects.push(Effect {
-            op,
-            reference: reference.to_owned(),
-            amount,
-        });
-    }
-
     fn place(&self, id: &str) -> Result<usize, GatewayError> {
         let place = self.payments.iter().position(|it| it.id == id);
         place.ok_or(GatewayError::NotFound)
@@ -263,7 +242,6 @@ impl Books {
                 code: "declined".into(),
             });
         }
-        self.note("authorize", &request.reference, request.amount.minor);
         Ok(payment)
     }
 
@@ -292,7 +270,6 @@ impl Books {
         if how == Capture::Claimed {
             self.claimed.insert(id.to_owned());
         } else {
-            self.note("capture", &after.reference, after.amount.minor);
             self.payments[place] = after.clone();
         }
         Ok(after)
@@ -305,7 +282,6 @@ impl Books {
         }
         self.payments[place].state = PaymentState::Voided;
         let after = self.payments[place].clone();
-        self.note("void", &after.reference, after.amount.minor);
         Ok(after)
     }
 
@@ -350,7 +326,6 @@ impl Books {
         }
         payment.refunded.minor += amount.minor;
         let after = payment.clone();
-        self.note("refund", &after.reference, amount.minor);
         Ok(after)
     }
 }

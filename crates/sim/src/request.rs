@@ -14,11 +14,11 @@ use cartwright_app::{Fault, Shop};
 use cartwright_domain::cart::{Add, Create, LineId, Patch, Rules as CartRules};
 use cartwright_domain::checkout::{Address, AttemptState, Change, Email, Fresh, Rates, Rules};
 use cartwright_domain::inventory::{Asked, Ending, LevelKey, Sourcing};
-use cartwright_domain::order::{Ask as RefundAsk, Shipping, What};
+use cartwright_domain::order::{Ask as RefundAsk, Refund, Shipping, What};
 use cartwright_domain::payment::Method;
 use cartwright_domain::wallet::Kind;
 use cartwright_domain::{
-    CartId, CheckoutId, ContactId, Country, Currency, Money, OrderId, QuoteId, Refusal,
+    CartId, CheckoutId, ContactId, Country, Currency, Money, OrderId, QuoteId, RefundId, Refusal,
     ReservationId, Sku,
 };
 use smol_str::{SmolStr, format_smolstr};
@@ -29,8 +29,6 @@ use std::time::Duration;
 const PATIENCE_NS: u64 = 10_000_000_000;
 /// How long a kept reply counts.
 const KEEP_MS: i64 = 86_400_000;
-/// How long no order may come for.
-const DEADLINE_SECONDS: i64 = 120;
 /// How long who completes a checkout is kept waiting.
 const WAIT: Duration = Duration::from_secs(10);
 
@@ -106,7 +104,7 @@ pub(crate) enum Said {
     /// The business says no, for good.
     Refused(Refusal),
     /// Not now; whether it was done nobody knows.
-    Failed(Fault),
+    Failed,
 }
 
 /// A request under its idempotency key.
@@ -145,7 +143,7 @@ fn setting(desk: &Desk) -> Setting {
     Setting {
         rules: Rules {
             rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
-            quote_ttl_seconds: desk.quote_ttl_seconds,
+            quote_ttl_seconds: desk.knobs.quote_ttl_seconds,
             ttl_seconds: 21_600,
         },
         sourcing: Sourcing::Single,
@@ -156,7 +154,7 @@ fn setting(desk: &Desk) -> Setting {
 pub(crate) async fn serve(desk: Desk, ask: Ask) {
     let said = match answer(&desk, &ask.who, ask.key, ask.op).await {
         Ok(said) => said,
-        Err(fault) => Said::Failed(fault),
+        Err(_) => Said::Failed,
     };
     (ask.tell)(said);
 }
@@ -209,7 +207,7 @@ async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fa
                 setting: setting(desk),
                 expected_version: None,
             };
-            match submit(shop, command, None).await? {
+            match keyed(shop, by("checkouts"), command, Key::Cart(cart)).await? {
                 Said::Done(_) => {
                     let id = shop.find(&Key::CheckoutOf(cart)).await?;
                     let Some(Record::CheckoutId(id)) = id else {
@@ -310,6 +308,7 @@ async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fa
             keyed(shop, by("fulfill"), command, Key::Order(order)).await
         }
         Op::Refund { order, amount } => {
+            let key = name.clone();
             let command = RefundOrder {
                 order: order_target(order),
                 ask: RefundAsk {
@@ -322,9 +321,9 @@ async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fa
                 body: name,
                 by: "client".into(),
             };
-            let said = submit(shop, command, None).await?;
-            desk.refunds.wake(order, None);
-            Ok(said)
+            let reply = shop.submit(submission(shop, command, None)).await?.reply;
+            desk.refunds.wake(order, begun(&reply, &key));
+            Ok(said(reply))
         }
         Op::Credit { customer, amount } => {
             let command = Book {
@@ -367,7 +366,7 @@ async fn complete(
         },
         key: key.clone(),
         body,
-        deadline_seconds: DEADLINE_SECONDS,
+        deadline_seconds: desk.knobs.deadline_seconds,
         setting: setting(desk),
     };
     let answer = desk
@@ -454,13 +453,29 @@ pub(crate) async fn submit(
     keyed: Option<Keyed>,
 ) -> Result<Said, Fault> {
     let answer = shop.submit(submission(shop, command, keyed)).await?;
-    Ok(match answer.reply {
+    Ok(said(answer.reply))
+}
+
+/// The refund that this request has just begun: nobody else can have asked for it.
+fn begun(reply: &Reply, key: &str) -> Option<RefundId> {
+    let Reply::Decided(Ok(outcome)) = reply else {
+        return None;
+    };
+    let Some(Record::Order(order)) = outcome.record.as_ref().filter(|_| outcome.created) else {
+        return None;
+    };
+    let is_its = |it: &&Refund| it.asked.as_ref().is_some_and(|(known, _)| known == key);
+    order.refunds.iter().find(is_its).map(|it| it.id)
+}
+
+fn said(reply: Reply) -> Said {
+    match reply {
         Reply::Decided(Ok(outcome)) => Said::Done(outcome.record),
         Reply::Decided(Err(refusal)) => Said::Refused(refusal),
         Reply::Kept(kept, _) if kept.status == 200 => Said::Done(None),
         Reply::Kept(..) => Said::Refused(Refusal::VersionRequired),
         Reply::KeyReused => Said::Refused(Refusal::KeyReused),
-    })
+    }
 }
 
 /// Under the request's own key: once, however often it comes. What is shown is what stands now.

@@ -2,14 +2,15 @@
 
 use crate::found::Found;
 use crate::provider::Books;
+use cartwright_app::inventory::CHECKOUT;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::payment::PaymentState;
 use cartwright_app::ports::{Batch, ReadStore};
-use cartwright_domain::CheckoutId;
 use cartwright_domain::checkout::{AttemptState, Checkout};
-use cartwright_domain::inventory::Level;
+use cartwright_domain::inventory::{Level, Reservation, State as HoldState};
 use cartwright_domain::order::{Order, Refund};
 use cartwright_domain::payment::State as PaymentIs;
+use cartwright_domain::{CheckoutId, Time};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -65,6 +66,7 @@ impl Watch {
                 Record::Level(it) => self.level(it),
                 Record::Order(it) => self.order(it, before == 0),
                 Record::Checkout(it) => self.checkout(&mut seen, it),
+                Record::Reservation(it) => self.hold(it, batch.now),
                 _ => {}
             }
         }
@@ -101,6 +103,29 @@ impl Watch {
             .must("never-oversold", promised <= level.on_hand, || {
                 format!("{level:?}")
             });
+    }
+
+    fn hold(&self, hold: &Reservation, now: Time) {
+        if hold.state != HoldState::Expired {
+            return;
+        }
+        self.found
+            .must("no-hold-ends-early", hold.expires_at <= now, || {
+                format!("ended at {}: {hold:?}", now.0)
+            });
+        let checkout = hold
+            .reference
+            .strip_prefix(CHECKOUT)
+            .and_then(|id| id.parse().ok());
+        if let Some(id) = checkout
+            && let Ok(Some(Record::Checkout(it))) = self.store.load(&Key::Checkout(id))
+        {
+            let needs = it
+                .attempt()
+                .is_some_and(|it| it.state == AttemptState::Running && it.reservation == hold.id);
+            self.found
+                .must("a-purchase-keeps-its-hold", !needs, || format!("{hold:?}"));
+        }
     }
 
     fn order(&self, order: &Order, is_new: bool) {

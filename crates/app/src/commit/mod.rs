@@ -15,7 +15,7 @@ use crate::committed::Committed;
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::nouns::{Event, Key, Record};
-use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
+use crate::ports::{Batch, Clock, Random, ReadStore, StoreParts, WriteStore};
 use crate::shop::{Answer, Shop, Waiting};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
@@ -164,6 +164,7 @@ fn build(
     let mut this = Loop {
         kept: KeptIndex::new(options.max_kept),
         store: write,
+        read: shop.store.clone(),
         committed,
         queue: waiting,
         clock,
@@ -190,6 +191,7 @@ fn build(
 
 struct Loop {
     store: Box<dyn WriteStore>,
+    read: Arc<dyn ReadStore>,
     committed: Arc<Committed>,
     queue: Receiver<Waiting>,
     clock: Arc<dyn Clock>,
@@ -304,7 +306,10 @@ impl Loop {
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
-                self.repair(None);
+                if !self.repair(None) && !self.health.is_reader() {
+                    // Nobody knows whether it was written: nothing more is decided before memory is read back.
+                    self.health.set_read_only(true);
+                }
                 return;
             }
         }
@@ -356,9 +361,7 @@ impl Loop {
             }
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
-                let was_written = self.repair(Some(&prepared))
-                    && !prepared.log.entries.is_empty()
-                    && self.position == prepared.last_position();
+                let was_written = self.repair(Some(&prepared)) && self.is_last(&prepared);
                 if was_written || planted(Bug::ReplyBeforeCommit) {
                     // Memory has just been read back from the store, so nothing is left to publish.
                     self.head.send_replace(self.position);
@@ -496,6 +499,22 @@ impl Loop {
             Err(fault) => {
                 tracing::error!(%fault, "the store does not work; the shop is read-only and keeps trying");
                 self.health.set_read_only(true);
+                false
+            }
+        }
+    }
+
+    /// Whether a batch is the end of the log. Where that ends is not enough: another batch, as long, may have come there.
+    fn is_last(&self, prepared: &Prepared) -> bool {
+        if prepared.log.entries.is_empty() || self.position != prepared.last_position() {
+            return false;
+        }
+        match self.read.log(prepared.log.first_position - 1, 1) {
+            Ok(found) => found
+                .first()
+                .is_some_and(|it| it.batch_id == prepared.log.batch_id),
+            Err(fault) => {
+                tracing::error!(%fault, "the log cannot be read, so nobody is told that the batch was written");
                 false
             }
         }

@@ -307,14 +307,18 @@ impl Call<'_> {
         {
             return seen(&found);
         }
-        let known = match (&self.payment.provider_id, self.look().await) {
-            (Some(id), _) => Some(id.to_string()),
-            (None, Ok(found)) => found.map(|it| it.id),
-            (None, Err(())) => return Answer::Unclear,
-        };
-        let Some(id) = known else {
+        let Ok(Some(found)) = self.look().await else {
             return Answer::Unclear;
         };
+        if found.state != PaymentState::Captured {
+            // It had only claimed to have taken it. Asked now it would refuse, and by this key for ever: it takes it first.
+            let key = self.payment.key(Question::Capture);
+            if let Err(error) = self.gateway.capture(&found.id, &key).await {
+                tracing::debug!(payment = %self.payment.id, %error, "a capture that was claimed is not made yet");
+            }
+            return Answer::Unclear;
+        }
+        let id = found.id;
         let mut amount = self.payment.amount;
         amount.minor = self.payment.captured - self.payment.refunded;
         match self.gateway.refund(&id, amount, &self.key).await {

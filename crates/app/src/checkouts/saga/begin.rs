@@ -90,7 +90,6 @@ impl Command for Complete {
         }
         let checkout = self.checkout.find(work)?;
         if let Some(last) = checkout.attempt()
-            && !planted(Bug::AttemptBesideAttempt)
             && matches!(
                 checkout.state,
                 State::Processing | State::Completed | State::NeedsAttention
