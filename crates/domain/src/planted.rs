@@ -92,6 +92,9 @@ bugs! {
     RefundsNotCounted, "refunds-not-counted", "What is on its way back does not count when the next refund is asked for.";
     RefundNotBooked, "refund-not-booked", "A refund that went through is not booked on its payment.";
     OwedForgotten, "owed-forgotten", "An order that is given up before its money is taken owes nothing afterwards.";
+    SpinsWithoutLease, "spins-without-lease", "Who waits for a purchase where the lease was lost wakes its driver again and again, without a pause.";
+    KnownByLength, "known-by-length", "After a fault a batch counts as written when the log ends where it would have ended.";
+    RefundOfClaim, "refund-of-claim", "An undone purchase asks for a refund before the provider shows that it took the money.";
     VerifiedUnseen, "verified-unseen", "A payment counts as compared with its provider without being compared.";
 }
 

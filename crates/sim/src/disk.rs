@@ -8,7 +8,7 @@ use cartwright_adapters::store::memory;
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Lease, ReadStore, StoreParts, Swap, WriteStore};
+use cartwright_app::ports::{Batch, Keep, Lease, ReadStore, StoreParts, Swap, WriteStore};
 use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
 use cartwright_proto::events as proto;
@@ -37,6 +37,8 @@ struct State {
     doomed: Vec<(usize, u64)>,
     trace: Sha256,
     commits: u64,
+    /// A write of a process that has died since, still on its way.
+    late: Option<Late>,
     faults: BTreeMap<&'static str, u64>,
 }
 
@@ -86,6 +88,24 @@ impl Disk {
         state.doomed.len() < before
     }
 
+    /// What nothing keeps out is written now, over what others have written since.
+    fn arrive_late(&self) -> Result<(), Fault> {
+        let Some(mut late) = self.state.lock().late.take() else {
+            return Ok(());
+        };
+        let mut writer = self.writer.lock();
+        late.log.first_position = writer.head()?.0 + 1;
+        let batch = Batch {
+            log: &late.log,
+            changed: &late.changed,
+            kept: &late.kept,
+            now: late.now,
+        };
+        writer.commit(&batch)?;
+        self.watch.written(&batch, self.now.us());
+        Ok(())
+    }
+
     pub(crate) fn fill(&self, is_full: bool) {
         self.state.lock().is_full = is_full;
     }
@@ -103,6 +123,25 @@ impl Disk {
     pub(crate) fn trace(&self) -> String {
         let digest = self.state.lock().trace.clone().finalize();
         digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// A batch on its way.
+struct Late {
+    log: proto::Batch,
+    changed: Vec<(Key, Option<Record>)>,
+    kept: Vec<Keep>,
+    now: Time,
+}
+
+impl Late {
+    fn of(batch: &Batch<'_>) -> Self {
+        Self {
+            log: batch.log.clone(),
+            changed: batch.changed.to_vec(),
+            kept: batch.kept.to_vec(),
+            now: batch.now,
+        }
     }
 }
 
@@ -193,6 +232,9 @@ impl WriteStore for Side {
         match fate {
             Fate::Refused => return Err(Fault::Unavailable("the disk refuses".into())),
             Fate::DiesBefore => {
+                // It may still arrive, when another one writes; the fence keeps it out.
+                self.disk.state.lock().late =
+                    planted(Bug::MissingEpochCheck).then(|| Late::of(batch));
                 self.die();
                 return Err(Fault::Unavailable("the node dies".into()));
             }
@@ -228,6 +270,7 @@ impl WriteStore for Side {
                 state.trace.update(keep.hash);
             }
         }
+        self.disk.arrive_late()?;
         match fate {
             Fate::Unclear => Err(Fault::Unavailable("the disk says nothing".into())),
             Fate::DiesAfter => {

@@ -306,7 +306,8 @@ impl Loop {
                 tracing::error!(%fault, holds = due.len(), "expired holds could not be ended; trying again");
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
-                if !self.repair(None) && !self.health.is_reader() {
+                let may_go_on = self.repair(None) || planted(Bug::KnownByLength);
+                if !may_go_on && !self.health.is_reader() {
                     // Nobody knows whether it was written: nothing more is decided before memory is read back.
                     self.health.set_read_only(true);
                 }
@@ -508,6 +509,9 @@ impl Loop {
     fn is_last(&self, prepared: &Prepared) -> bool {
         if prepared.log.entries.is_empty() || self.position != prepared.last_position() {
             return false;
+        }
+        if planted(Bug::KnownByLength) {
+            return true;
         }
         match self.read.log(prepared.log.first_position - 1, 1) {
             Ok(found) => found

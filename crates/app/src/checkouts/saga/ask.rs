@@ -310,7 +310,7 @@ impl Call<'_> {
         let Ok(Some(found)) = self.look().await else {
             return Answer::Unclear;
         };
-        if found.state != PaymentState::Captured {
+        if found.state != PaymentState::Captured && !planted(Bug::RefundOfClaim) {
             // It had only claimed to have taken it. Asked now it would refuse, and by this key for ever: it takes it first.
             let key = self.payment.key(Question::Capture);
             if let Err(error) = self.gateway.capture(&found.id, &key).await {

@@ -205,6 +205,9 @@ impl Inner {
                 Ok(true) => pause = FIRST_PAUSE,
                 Ok(false) => return,
                 Err(Fault::NoLease) => {
+                    if planted(Bug::SpinsWithoutLease) {
+                        return;
+                    }
                     // Whoever waits here wakes a driver again at once; it must not spin.
                     tokio::time::sleep(FIRST_PAUSE).await;
                     return;
