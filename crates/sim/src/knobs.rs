@@ -169,7 +169,7 @@ impl Knobs {
             pauses: rate(0.3),
             cuts: rate(0.3),
             refused_commits: rate(0.1),
-            unclear_commits: rate(0.1),
+            unclear_commits: rate(0.4),
             fatal_commits: rate(0.1),
             full_disks: rate(0.05),
             broken_calls: rate(0.5),
