@@ -234,11 +234,11 @@ impl Client {
                 (Method::Wallet, String::new(), Some(500)),
                 (Method::Card, token(dice), Some(total - 500)),
             ],
-            2..4 => vec![
+            2..6 => vec![
                 (Method::Card, token(dice), Some(300)),
                 (Method::Card, token(dice), Some(total - 300)),
             ],
-            4 if has_wallet => vec![(Method::Wallet, String::new(), None)],
+            6 if has_wallet => vec![(Method::Wallet, String::new(), None)],
             _ => vec![(Method::Card, token(dice), None)],
         };
         let op = Op::Complete {

@@ -138,7 +138,7 @@ impl Knobs {
         let forgotten_keys = if late_calls > 0.0 { 0.0 } else { rate(0.2) };
         Self {
             late_calls,
-            lapsed_authorizations: rate(0.2),
+            lapsed_authorizations: rate(0.4),
             quote_ttl_seconds: if dice.chance(0.4) {
                 dice.between(2, 30) as i64
             } else {
@@ -176,7 +176,7 @@ impl Knobs {
             unsent_calls: rate(0.5),
             declines: rate(0.5),
             forgotten_keys,
-            lies: rate(0.2),
+            lies: rate(0.3),
             blind_lookups: rate(0.5),
             bars_references: dice.chance(0.7),
             skew_ms: dice.between(0, 2_000) as i64,
