@@ -378,6 +378,10 @@ async fn complete(
         Reply::Decided(Ok(outcome)) if outcome.created => desk.saga.began(checkout, tenure),
         Reply::Decided(Ok(_)) | Reply::Kept(..) | Reply::KeyReused => {}
     }
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "tokio's clock is the node's own: it passes when the world lets it"
+    )]
     let until = tokio::time::Instant::now() + WAIT;
     loop {
         let ended = desk.saga.ended(checkout);
@@ -386,8 +390,13 @@ async fn complete(
         let Some(Record::Checkout(known)) = &found else {
             return Ok(Said::Done(None));
         };
-        let attempt = known.attempt_of(key);
-        if attempt.is_some_and(|it| it.state != AttemptState::Running) {
+        let Some(attempt) = known.attempt_of(key) else {
+            desk.disk
+                .watch
+                .is_lost(|| format!("the attempt of {key} at {checkout}"));
+            return Ok(Said::Done(None));
+        };
+        if attempt.state != AttemptState::Running {
             return Ok(Said::Done(found));
         }
         if tokio::time::timeout_at(until, ended).await.is_err() {

@@ -20,7 +20,7 @@ const SHOWN_AFTER_US: u64 = 400_000;
 /// Versions of one thing that are remembered.
 const REMEMBERED: usize = 32;
 
-/// Follows all commits.
+/// Follows all commits, and what nodes show.
 pub(crate) struct Watch {
     store: Arc<dyn ReadStore>,
     found: Found,
@@ -199,6 +199,11 @@ impl Watch {
                     .must("nothing-held-once-undone", !is_held, || format!("{it:?}"));
             }
         }
+    }
+
+    /// Who was told yes does not find it.
+    pub(crate) fn is_lost(&self, what: impl FnOnce() -> String) {
+        self.found.must("acknowledged-is-durable", false, what);
     }
 
     /// A node has shown this at this moment.

@@ -3,7 +3,7 @@
 use cartwright_sim::run;
 
 /// Seeds that are run with every test; `cargo xtask sim --all` runs more of them.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 250;
 /// How long anything may fail in a world, in seconds.
 const SECONDS: u64 = 60;
 
