@@ -21,6 +21,8 @@ use tokio::sync::oneshot;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long a request may be on its way after its sender gave up, in microseconds.
 const LATEST_US: u64 = 20_000_000;
+/// How long a process stands still at most, and a little more, in microseconds.
+const STILL_US: u64 = 10_000_000;
 
 type Told = Result<GatewayPayment, GatewayError>;
 
@@ -29,7 +31,8 @@ type Told = Result<GatewayPayment, GatewayError>;
 pub struct Books {
     /// In the order in which they were made.
     pub payments: Vec<GatewayPayment>,
-    keys: BTreeMap<String, Told>,
+    /// What was said under which key, and when.
+    keys: BTreeMap<String, (Told, u64)>,
     barred: BTreeSet<String>,
     /// Under which key an authorization was asked for.
     asked_by: BTreeMap<String, String>,
@@ -187,8 +190,14 @@ impl Provider {
     ) -> Answer<'a, GatewayPayment> {
         let forgets = self.strikes("forgotten key", |it| it.forgotten_keys);
         let key = key.to_owned();
+        let wire = self.wire.clone();
         self.call(move |books| {
-            if let Some(known) = books.keys.get(&key).filter(|_| !forgets) {
+            // Never while a request of the same time may be on its way, even from a process that stood still.
+            let recent = wire
+                .now_us()
+                .saturating_sub(2 * wire.longest_us() + STILL_US);
+            let known = books.keys.get(&key);
+            if let Some((known, _)) = known.filter(|(_, at)| !forgets || *at >= recent) {
                 return known.clone();
             }
             let told = act(books);
@@ -197,7 +206,7 @@ impl Provider {
                 Ok(_) | Err(GatewayError::Declined { .. } | GatewayError::Refused { .. })
             );
             if is_final {
-                books.keys.insert(key, told.clone());
+                books.keys.insert(key, (told.clone(), wire.now_us()));
             }
             told
         })
