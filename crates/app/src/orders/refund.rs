@@ -13,6 +13,7 @@ use cartwright_domain::order::{
     answered, parts, sum,
 };
 use cartwright_domain::payment::{Event as PaymentEvent, Method, Payment};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{Money, OrderId, PaymentId, RefundId, Refusal};
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -133,7 +134,11 @@ pub(super) fn start_of(
         lines: sum.lines,
         to: why.to,
         reason: why.reason,
-        credit_note: last + 1,
+        credit_note: if planted(Bug::CreditNotePerOrder) {
+            order.refunds.len() as u64 + 1
+        } else {
+            last + 1
+        },
         asked: why.asked,
         cause: why.cause,
         by: why.by,
@@ -265,7 +270,9 @@ impl Command for HearRefund {
             let part = order
                 .refund(self.refund)
                 .and_then(|it| it.part(self.payment));
-            if let (RefundState::Succeeded, Some(part)) = (self.state, part) {
+            if let (RefundState::Succeeded, Some(part)) = (self.state, part)
+                && !planted(Bug::RefundNotBooked)
+            {
                 let payment = work.payment(&self.payment)?;
                 let payment = payment.ok_or_else(|| Refusal::not_found("payment", self.payment))?;
                 events.extend(returned(payment, part.amount));
