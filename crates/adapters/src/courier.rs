@@ -5,7 +5,9 @@
 
 use crate::payment::signature::sign;
 use bytes::Bytes;
-use cartwright_app::ports::courier::{Courier, CourierError, Delivered, Message, is_public};
+use cartwright_app::ports::courier::{
+    Courier, CourierError, Delivered, Message, is_public, literal,
+};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
@@ -14,7 +16,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -65,7 +67,8 @@ impl HttpCourier {
     async fn post(&self, message: &Message) -> Result<u16, CourierError> {
         let failed = |error: &dyn std::fmt::Display| CourierError::Failed(error.to_string());
         let uri: Uri = message.url.parse().map_err(|error| failed(&error))?;
-        if !self.allow_private && literal(&uri).is_some_and(|address| !is_public(address)) {
+        let address = uri.host().and_then(literal);
+        if !self.allow_private && address.is_some_and(|address| !is_public(address)) {
             return Err(CourierError::Private);
         }
         let secret = message.secret.as_bytes();
@@ -108,13 +111,6 @@ impl Courier for HttpCourier {
             })
         })
     }
-}
-
-/// The address that a host is by itself: such a one is never looked up.
-fn literal(uri: &Uri) -> Option<IpAddr> {
-    let host = uri.host()?;
-    let host = host.strip_prefix('[').unwrap_or(host);
-    host.strip_suffix(']').unwrap_or(host).parse().ok()
 }
 
 fn why(error: hyper_util::client::legacy::Error) -> CourierError {
