@@ -110,8 +110,9 @@ pub(crate) async fn submit(
     command: impl Command + 'static,
 ) -> Result<(), Fault> {
     let correlation = SmolStr::new_static(actor);
-    let submission = submission(shop, actor, correlation, command);
-    accepted(shop.submit(submission).await?).map(drop)
+    submit_for(shop, actor, &correlation, command)
+        .await
+        .map(drop)
 }
 
 /// As [`submit`], for what belongs to a request; the last of the command's entries.

@@ -93,7 +93,7 @@ pub fn start_shared(
     runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
-    let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+    let (shop, ByHand(this)) = ByHand::new(parts, clock, random, options, runtime, lease)?;
     let health = this.health.clone();
     let thread = std::thread::Builder::new()
         .name("write-loop".into())
@@ -118,7 +118,47 @@ impl ByHand {
         runtime: &Handle,
         lease: Option<LeaseOptions>,
     ) -> Result<(Shop, Self), Fault> {
-        let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+        let StoreParts { mut write, read } = parts;
+        let (position, last) = write.head()?;
+        let (queue, waiting) = bounded(options.max_waiting);
+        let (head_sender, head) = watch::channel(position);
+        let (answers, handed) = mpsc::unbounded_channel();
+        runtime.spawn(hand_out(handed));
+        let health = Arc::new(Health::default());
+        let committed = Arc::new(Committed::new(options.cache_bytes));
+        let shop = Shop {
+            queue,
+            committed: committed.clone(),
+            store: read,
+            clock: clock.clone(),
+            head,
+            health: health.clone(),
+        };
+        let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
+        let mut this = Loop {
+            kept: KeptIndex::new(options.max_kept),
+            store: write,
+            committed,
+            queue: waiting,
+            clock,
+            ids: Ids::new(random),
+            position,
+            last,
+            expiring: BinaryHeap::new(),
+            kept_place: 0,
+            company: false,
+            head: head_sender,
+            answers,
+            health,
+            options,
+            tenure,
+        };
+        if this.tenure.is_some() {
+            this.begin_as_reader();
+            this.leads();
+        } else {
+            this.reload()?;
+        }
         Ok((shop, Self(this)))
     }
 
@@ -128,64 +168,6 @@ impl ByHand {
         let waiting = waiting.collect();
         self.0.turn(waiting);
     }
-
-    /// Gives the lease back, as a loop does that is closed.
-    pub fn close(mut self) {
-        self.turn();
-        self.0.resign();
-    }
-}
-
-fn build(
-    parts: StoreParts,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    options: Options,
-    runtime: &Handle,
-    lease: Option<LeaseOptions>,
-) -> Result<(Shop, Loop), Fault> {
-    let StoreParts { mut write, read } = parts;
-    let (position, last) = write.head()?;
-    let (queue, waiting) = bounded(options.max_waiting);
-    let (head_sender, head) = watch::channel(position);
-    let (answers, handed) = mpsc::unbounded_channel();
-    runtime.spawn(hand_out(handed));
-    let health = Arc::new(Health::default());
-    let committed = Arc::new(Committed::new(options.cache_bytes));
-    let shop = Shop {
-        queue,
-        committed: committed.clone(),
-        store: read,
-        clock: clock.clone(),
-        head,
-        health: health.clone(),
-    };
-    let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
-    let mut this = Loop {
-        kept: KeptIndex::new(options.max_kept),
-        store: write,
-        committed,
-        queue: waiting,
-        clock,
-        ids: Ids::new(random),
-        position,
-        last,
-        expiring: BinaryHeap::new(),
-        kept_place: 0,
-        company: false,
-        head: head_sender,
-        answers,
-        health,
-        options,
-        tenure,
-    };
-    if this.tenure.is_some() {
-        this.begin_as_reader();
-        this.leads();
-    } else {
-        this.reload()?;
-    }
-    Ok((shop, this))
 }
 
 struct Loop {

@@ -1,7 +1,7 @@
 //! Money goes back: what is asked for is recorded with its credit note, then what providers answer.
 
 use super::stock::Levels;
-use super::{Target, existing};
+use super::{Target, check_to, existing, is_repeated};
 use crate::nouns::{Event, Key, Series};
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
@@ -47,23 +47,12 @@ impl Command for RefundOrder {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let order = existing(work, self.order.id)?;
-        let known = order
-            .refunds
-            .iter()
-            .filter_map(|it| it.asked.as_ref())
-            .find(|(key, _)| *key == self.key);
-        if let Some((_, body)) = known {
-            return if *body == self.body {
-                Ok(self.order.decided(Vec::new(), false))
-            } else {
-                Err(Refusal::KeyReused.into())
-            };
+        let known = order.refunds.iter().filter_map(|it| it.asked.as_ref());
+        if is_repeated(known, &self.key, &self.body)? {
+            return Ok(self.order.decided(Vec::new(), false));
         }
         check_version(self.order.expected_version, order.version)?;
-        if self.to == To::Wallet && order.customer.is_none() {
-            let detail = "only an order with a customer_id can be paid back to a wallet";
-            return Err(Refusal::invalid("to", "customer_required", detail).into());
-        }
+        check_to(order, self.to)?;
         let sum = sum(order, &self.ask)?;
         let mut levels = Levels::new(work, moment.now);
         let mut restocked = None;

@@ -16,6 +16,7 @@ mod gateway_sim;
 mod import;
 mod migrate;
 mod openapi;
+mod remote;
 mod replay;
 mod serve;
 
