@@ -37,6 +37,8 @@ fn checks(steps: &mut Steps) -> anyhow::Result<()> {
                 "clippy",
                 "--workspace",
                 "--all-targets",
+                "--features",
+                "cartwright-sim/planted-bugs",
                 "--",
                 "-D",
                 "warnings",

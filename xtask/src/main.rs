@@ -9,6 +9,7 @@ mod fuzz;
 mod generate;
 mod process;
 mod services;
+mod sim;
 mod stopwatch;
 mod test;
 mod tidy;
@@ -32,6 +33,8 @@ enum Verb {
     Test(test::Arguments),
     /// A schema-driven fuzzer over the committed OpenAPI, against a real server
     Fuzz(fuzz::Arguments),
+    /// The whole shop in virtual time with seeded faults; `--all`: 2,000 worlds and every planted defect
+    Sim(sim::Arguments),
     /// Rules of this repository that no compiler knows
     Tidy,
     /// Write what is made from other files: protobuf code, OpenAPI, the configuration reference
@@ -45,6 +48,7 @@ fn main() -> std::process::ExitCode {
         Verb::Ci(arguments) => ci::run(&arguments),
         Verb::Test(arguments) => test::run(&arguments),
         Verb::Fuzz(arguments) => fuzz::run(&arguments),
+        Verb::Sim(arguments) => sim::run(&arguments),
         Verb::Tidy => tidy::run(),
         Verb::Generate(arguments) => generate::run(&arguments),
         Verb::Services(arguments) => services::run(&arguments),

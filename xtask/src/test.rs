@@ -1,7 +1,7 @@
 //! `test`: real services, then every test: the OpenAPI fuzzer, and all of `cargo test --workspace`.
 
 use std::io::{BufRead, BufReader, Write as _};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use anyhow::Context;
 
@@ -112,6 +112,10 @@ fn fuzzed(arguments: &Arguments) -> Fuzzed {
     }
 }
 
+/// The simulation is built apart, for release and with the planted defects: it runs thousands of worlds, and what it needs of tokio
+/// would make the rest be compiled twice.
+const SIMULATION: &str = "cartwright-sim";
+
 fn cargo_test(
     arguments: &Arguments,
     ready: &[Ready],
@@ -127,12 +131,32 @@ fn cargo_test(
         // A mail server that keeps what it gets: the test that needs one starts it.
         command.env("CARTWRIGHT_TEST_AIOSMTPD", venv::with(&["aiosmtpd"])?);
     }
+    let mut counts = Counts::default();
+    let result = if arguments.passed_on.is_empty() {
+        let tests = counted(command.args(["--exclude", SIMULATION]), &mut counts)?;
+        let words = ["test", "--release", "--features", "planted-bugs", "-p"];
+        let worlds = counted(process::cargo(&words).arg(SIMULATION), &mut counts)?;
+        tests && worlds
+    } else {
+        counted(&mut command, &mut counts)?
+    };
+    let result = match (result, &counts) {
+        (true, Counts { passed: 0, .. }) => Err(anyhow::anyhow!("no test ran")),
+        (true, _) => Ok(()),
+        (false, _) => Err(anyhow::anyhow!(
+            "tests failed; `cargo xtask test -- -p CRATE NAME` runs one again"
+        )),
+    };
+    Ok((counts, result))
+}
+
+/// Runs `cargo test`, shows what it says and adds up its results; whether all passed.
+fn counted(command: &mut Command, counts: &mut Counts) -> anyhow::Result<bool> {
     let mut child = command
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .spawn()
         .context("cannot start cargo")?;
-    let mut counts = Counts::default();
     let mut out = std::io::stdout();
     let mut lines = BufReader::new(child.stdout.take().context("stdout is piped")?);
     let mut line = Vec::new();
@@ -141,15 +165,7 @@ fn cargo_test(
         counts.add(&String::from_utf8_lossy(&line));
         line.clear();
     }
-    let status = child.wait()?;
-    let result = match (status.success(), &counts) {
-        (true, Counts { passed: 0, .. }) => Err(anyhow::anyhow!("no test ran")),
-        (true, _) => Ok(()),
-        (false, _) => Err(anyhow::anyhow!(
-            "tests failed; `cargo xtask test -- -p CRATE NAME` runs one again"
-        )),
-    };
-    Ok((counts, result))
+    Ok(child.wait()?.success())
 }
 
 fn print_where(ready: &[Ready], fuzzed: &Fuzzed) {

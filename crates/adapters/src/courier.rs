@@ -3,25 +3,21 @@
 //! A name is looked up for each new connection, and what it leads to is looked at then, so that a name which changes its mind between
 //! check and use gains nothing.
 
+use crate::http::{Pool, causes, chain, pool};
 use crate::payment::signature::sign;
-use bytes::Bytes;
-use cartwright_app::ports::courier::{Courier, CourierError, Delivered, Message, is_public};
+use cartwright_app::ports::courier::{
+    Courier, CourierError, Delivered, Message, is_public, literal,
+};
 use http::{Request, Uri};
 use http_body_util::{BodyExt, Full, Limited};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use std::future::Future;
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tower_service::Service;
 
-/// Unused connections are closed after this.
-const IDLE: Duration = Duration::from_secs(20);
 /// Unused connections kept for each host.
 const IDLE_PER_HOST: usize = 2;
 /// How much of a reply is read, so that its connection can be used again; nothing of it is needed.
@@ -30,7 +26,7 @@ const REPLY_BYTES: usize = 64 << 10;
 /// Posts messages.
 #[derive(Debug, Clone)]
 pub struct HttpCourier {
-    client: Client<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>,
+    client: Pool<Resolver>,
     timeout: Duration,
     allow_private: bool,
 }
@@ -38,25 +34,12 @@ pub struct HttpCourier {
 impl HttpCourier {
     /// One that waits at most `timeout` for each answer, from looking up the name to the end of the reply.
     pub fn new(timeout: Duration, allow_private: bool) -> Self {
-        let mut connector = HttpConnector::new_with_resolver(Resolver {
+        let names = Resolver {
             names: GaiResolver::new(),
             allow_private,
-        });
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(timeout));
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build(connector);
+        };
         Self {
-            client,
+            client: pool(names, timeout, IDLE_PER_HOST),
             timeout,
             allow_private,
         }
@@ -65,7 +48,8 @@ impl HttpCourier {
     async fn post(&self, message: &Message) -> Result<u16, CourierError> {
         let failed = |error: &dyn std::fmt::Display| CourierError::Failed(error.to_string());
         let uri: Uri = message.url.parse().map_err(|error| failed(&error))?;
-        if !self.allow_private && literal(&uri).is_some_and(|address| !is_public(address)) {
+        let address = uri.host().and_then(literal);
+        if !self.allow_private && address.is_some_and(|address| !is_public(address)) {
             return Err(CourierError::Private);
         }
         let secret = message.secret.as_bytes();
@@ -110,24 +94,11 @@ impl Courier for HttpCourier {
     }
 }
 
-/// The address that a host is by itself: such a one is never looked up.
-fn literal(uri: &Uri) -> Option<IpAddr> {
-    let host = uri.host()?;
-    let host = host.strip_prefix('[').unwrap_or(host);
-    host.strip_suffix(']').unwrap_or(host).parse().ok()
-}
-
 fn why(error: hyper_util::client::legacy::Error) -> CourierError {
-    let mut source: Option<&(dyn std::error::Error + 'static)> = Some(&error);
-    let mut text = Vec::new();
-    while let Some(cause) = source {
-        if cause.is::<Inside>() {
-            return CourierError::Private;
-        }
-        text.push(cause.to_string());
-        source = cause.source();
+    if causes(&error).any(|cause| cause.is::<Inside>()) {
+        return CourierError::Private;
     }
-    CourierError::Failed(text.join(": "))
+    CourierError::Failed(chain(&error))
 }
 
 /// A name leads to the inside alone.

@@ -7,8 +7,12 @@ use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::{GaiResolver, Name};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use std::error::Error;
+use std::net::SocketAddr;
 use std::time::Duration;
+use tower_service::Service;
 
 /// How long making a connection may take; a call's own deadline may be shorter.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
@@ -19,10 +23,13 @@ const IDLE_PER_HOST: usize = 128;
 /// Largest reply that is read.
 const REPLY_BYTES: usize = 4 << 20;
 
+/// Connections, as [`pool`] makes them.
+pub(crate) type Pool<R> = Client<HttpsConnector<HttpConnector<R>>, Full<Bytes>>;
+
 /// A client whose connections are shared by all its clones.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Pool<GaiResolver>,
 }
 
 /// What came back.
@@ -56,21 +63,9 @@ impl Default for HttpClient {
 impl HttpClient {
     /// A client for `http` and `https`. Certificates are checked against Mozilla's roots, built in.
     pub fn new() -> Self {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT_WITHIN));
-        let connector = HttpsConnectorBuilder::new()
-            .with_webpki_roots()
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_PER_HOST)
-            .build(connector);
-        Self { client }
+        Self {
+            client: pool(GaiResolver::new(), CONNECT_WITHIN, IDLE_PER_HOST),
+        }
     }
 
     /// Sends one request and reads the whole reply, all within `timeout`. Nothing is repeated.
@@ -114,13 +109,38 @@ impl HttpClient {
     }
 }
 
+/// A pool of connections for `http` and `https`; names are looked up with `names`, and so many unused connections are kept for each host.
+pub(crate) fn pool<R>(names: R, connect_within: Duration, idle_per_host: usize) -> Pool<R>
+where
+    R: Service<Name, Future: Send> + Clone + Send + Sync + 'static,
+    R::Response: Iterator<Item = SocketAddr>,
+    R::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut connector = HttpConnector::new_with_resolver(names);
+    connector.enforce_http(false);
+    connector.set_nodelay(true);
+    connector.set_connect_timeout(Some(connect_within));
+    let connector = HttpsConnectorBuilder::new()
+        .with_webpki_roots()
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(connector);
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(idle_per_host)
+        .build(connector)
+}
+
+/// An error and its causes.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| error.source())
+}
+
 /// An error with its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let texts: Vec<_> = causes(error).map(ToString::to_string).collect();
+    texts.join(": ")
 }

@@ -18,6 +18,7 @@ pub mod money;
 pub mod order;
 pub mod payment;
 pub mod place;
+pub mod planted;
 pub mod refusal;
 pub mod time;
 pub mod wallet;

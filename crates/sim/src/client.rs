@@ -1,7 +1,10 @@
 //! Clients: buyers, tills and the people behind the desk. They try again with the same key when no answer comes, and sometimes never
 //! hear one.
 
-use crate::request::{Ask, Op, Said};
+use crate::found::Found;
+use crate::knobs::Knobs;
+use crate::op::{Ask, Op, Said};
+use crate::request::name_of;
 use crate::time::{Dice, Now};
 use crate::wire::Wire;
 use cartwright_app::nouns::{Key, Record};
@@ -11,7 +14,7 @@ use cartwright_domain::order::{Order, To};
 use cartwright_domain::payment::Method;
 use cartwright_domain::{CartId, CheckoutId, OrderId, Refusal, ReservationId, ReturnId};
 use parking_lot::Mutex;
-use smol_str::{SmolStr, format_smolstr};
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +53,7 @@ pub(crate) type Doors = Arc<Vec<Mutex<Vec<Ask>>>>;
 /// What every client has.
 #[derive(Clone)]
 pub(crate) struct Client {
+    pub(crate) name: SmolStr,
     pub(crate) wire: Arc<Wire>,
     pub(crate) doors: Doors,
     pub(crate) dice: Arc<Dice>,
@@ -59,7 +63,8 @@ pub(crate) struct Client {
     pub(crate) now: Arc<Now>,
     /// When nothing new is begun any more.
     pub(crate) until_us: u64,
-    pub(crate) declines: f64,
+    pub(crate) knobs: Knobs,
+    pub(crate) found: Found,
 }
 
 impl Client {
@@ -74,18 +79,45 @@ impl Client {
 
     /// Asks until there is an answer; `None` when there was none, or none that says what became of it.
     async fn ask(&self, op: Op) -> Option<Said> {
-        self.ask_by(self.keys.fetch_add(1, Ordering::Relaxed), op)
-            .await
+        self.ask_by(self.fresh_key(), op).await
+    }
+
+    fn fresh_key(&self) -> u64 {
+        self.keys.fetch_add(1, Ordering::Relaxed)
     }
 
     async fn ask_by(&self, key: u64, op: Op) -> Option<Said> {
+        let said = self.send(key, op).await;
+        let is_taken = matches!(said, Some(Said::Refused(Refusal::KeyReused)));
+        self.found
+            .must("keys-belong-to-their-callers", !is_taken, || {
+                format!("{} was told that its fresh key {key} is taken", self.name)
+            });
+        said
+    }
+
+    /// Another request by a key that was used: it must be refused.
+    async fn reuse(&self, key: u64, op: Op) {
+        if self.dice.chance(self.knobs.reused_keys) {
+            let said = self.send(key, op).await;
+            self.found.must(
+                "a-key-means-one-request",
+                !matches!(said, Some(Said::Done(_))),
+                || format!("{} used key {key} for another request", self.name),
+            );
+        }
+    }
+
+    async fn send(&self, key: u64, op: Op) -> Option<Said> {
         for _ in 0..TRIES {
             let (tell, mut told) = mpsc::unbounded_channel();
             let (doors, wire, asked) = (self.doors.clone(), self.wire.clone(), op.clone());
+            let who = self.name.clone();
             let door = self.dice.between(0, self.doors.len() as u64 - 1) as usize;
             self.wire.send(move || {
                 let (tell, wire) = (tell.clone(), wire.clone());
                 doors[door].lock().push(Ask {
+                    who: who.clone(),
                     key,
                     op: asked.clone(),
                     tell: Box::new(move |said| {
@@ -101,7 +133,10 @@ impl Client {
                     let mut acknowledged = self.acknowledged.lock();
                     acknowledged.answers += 1;
                     if let Said::Refused(refusal) = &said {
-                        *acknowledged.refusals.entry(name_of(refusal)).or_default() += 1;
+                        *acknowledged
+                            .refusals
+                            .entry(variant_of(refusal))
+                            .or_default() += 1;
                     }
                     return Some(said);
                 }
@@ -120,8 +155,8 @@ impl Client {
     }
 
     /// Buys, again and again.
-    pub(crate) async fn buy(self, number: usize) {
-        let customer = format_smolstr!("customer-{number}");
+    pub(crate) async fn buy(self) {
+        let customer = self.name.clone();
         while self.goes_on() {
             self.purchase(&customer).await;
             self.rest(2_000).await;
@@ -131,7 +166,7 @@ impl Client {
     async fn purchase(&self, customer: &SmolStr) -> Option<()> {
         let dice = &self.dice;
         let cart = CartId(dice.number());
-        let has_wallet = dice.chance(0.3);
+        let has_wallet = dice.chance(self.knobs.wallets);
         let owner = has_wallet.then(|| customer.clone());
         self.done(Op::CreateCart {
             id: cart,
@@ -179,24 +214,33 @@ impl Client {
         let Some(quote) = &checkout.terms.quote else {
             return false;
         };
-        let total = checkout.terms.totals.total;
+        let mut total = checkout.terms.totals.total;
+        let is_wrong = dice.chance(self.knobs.wrong_sums);
+        if is_wrong {
+            // Must be refused, whatever it is paid with.
+            total -= 1;
+        }
         let token = |dice: &Dice| {
-            if dice.chance(self.declines) {
+            if dice.chance(self.knobs.declines) {
                 "tok_declined".to_owned()
             } else {
                 "tok_visa".to_owned()
             }
         };
         let parts = match dice.between(0, 9) {
+            _ if is_wrong => vec![
+                (Method::Card, "tok_visa".to_owned(), Some(300)),
+                (Method::Card, "tok_visa".to_owned(), Some(total - 300)),
+            ],
             0..2 if has_wallet => vec![
                 (Method::Wallet, String::new(), Some(500)),
                 (Method::Card, token(dice), Some(total - 500)),
             ],
-            2..4 => vec![
+            2..6 => vec![
                 (Method::Card, token(dice), Some(300)),
                 (Method::Card, token(dice), Some(total - 300)),
             ],
-            4 if has_wallet => vec![(Method::Wallet, String::new(), None)],
+            6 if has_wallet => vec![(Method::Wallet, String::new(), None)],
             _ => vec![(Method::Card, token(dice), None)],
         };
         let op = Op::Complete {
@@ -204,11 +248,15 @@ impl Client {
             quote: quote.id,
             parts,
         };
-        let key = self.keys.fetch_add(1, Ordering::Relaxed);
+        let key = self.fresh_key();
         if dice.chance(0.2) {
             // A second browser window asks for the same, with a key of its own; its answer nobody reads.
             let (other, op) = (self.clone(), op.clone());
             tokio::spawn(async move { drop(other.ask(op).await) });
+        }
+        if dice.chance(self.knobs.hurries) {
+            let (other, id) = (self.clone(), checkout.id);
+            tokio::spawn(async move { other.hurry(id).await });
         }
         if dice.chance(0.1) {
             let (other, id) = (self.clone(), checkout.id);
@@ -226,6 +274,44 @@ impl Client {
         }
     }
 
+    /// Somebody does something to an order as soon as it is there, paid or not.
+    async fn hurry(&self, checkout: CheckoutId) -> Option<()> {
+        for _ in 0..20 {
+            self.rest(400).await;
+            let key = Key::Checkout(checkout);
+            let Record::Checkout(it) = self.done(Op::Look { key }).await? else {
+                return None;
+            };
+            let Some(order) = it.attempt().and_then(|it| it.order) else {
+                continue;
+            };
+            if self.dice.chance(0.5) {
+                self.cancel(order).await;
+                return Some(());
+            }
+            let key = Key::Order(order);
+            let Record::Order(it) = self.done(Op::Look { key }).await? else {
+                return None;
+            };
+            let line = self.dice.pick(&it.lines).id;
+            self.ask(Op::Fulfill {
+                order,
+                line,
+                quantity: 1,
+            })
+            .await;
+            return Some(());
+        }
+        None
+    }
+
+    async fn cancel(&self, order: OrderId) {
+        let said = self.ask(Op::CancelOrder { order }).await;
+        if matches!(said, Some(Said::Done(_))) {
+            self.acknowledged.lock().cancelled.push(order);
+        }
+    }
+
     /// What becomes of an order.
     async fn after(&self, checkout: CheckoutId) -> Option<()> {
         let dice = &self.dice;
@@ -239,20 +325,19 @@ impl Client {
         let Record::Order(it) = self.done(Op::Look { key }).await? else {
             return None;
         };
-        match dice.between(0, 9) {
-            0..3 => {
-                let said = self.ask(Op::CancelOrder { order }).await;
-                if matches!(said, Some(Said::Done(_))) {
-                    self.acknowledged.lock().cancelled.push(order);
+        for _ in 0..dice.between(1, 3) {
+            match dice.between(0, 9) {
+                0..2 => self.cancel(order).await,
+                2..6 => {
+                    self.ship(order, &it).await;
                 }
+                6..9 => {
+                    let amount = dice.between(1, it.totals.total as u64) as i64;
+                    let to = self.to(&it);
+                    self.ask(Op::Refund { order, amount, to }).await;
+                }
+                _ => self.rest(1_000).await,
             }
-            3..7 => self.ship(order, &it).await?,
-            7..9 => {
-                let amount = dice.between(1, it.totals.total as u64) as i64;
-                let to = self.to(&it);
-                self.ask(Op::Refund { order, amount, to }).await;
-            }
-            _ => {}
         }
         Some(())
     }
@@ -317,14 +402,14 @@ impl Client {
     }
 
     async fn credit(&self, customer: &SmolStr, amount: i64) {
-        let key = self.keys.fetch_add(1, Ordering::Relaxed);
+        let key = self.fresh_key();
         let customer = customer.clone();
         let op = Op::Credit {
             customer: customer.clone(),
             amount,
         };
         if let Some(Said::Done(_)) = self.ask_by(key, op).await {
-            let name = format_smolstr!("op-{key}");
+            let name = name_of(&self.name, key);
             self.acknowledged
                 .lock()
                 .credited
@@ -349,17 +434,25 @@ impl Client {
             } else {
                 -1
             };
-            let key = self.keys.fetch_add(1, Ordering::Relaxed);
+            let key = self.fresh_key();
             let op = Op::Adjust {
                 level: level.clone(),
                 delta,
             };
             if let Some(Said::Done(_)) = self.ask_by(key, op).await {
-                let name = format_smolstr!("op-{key}");
+                let name = name_of(&self.name, key);
                 self.acknowledged
                     .lock()
                     .adjusted
-                    .insert(name, (level, delta));
+                    .insert(name, (level.clone(), delta));
+                self.reuse(
+                    key,
+                    Op::Adjust {
+                        level,
+                        delta: delta + 1,
+                    },
+                )
+                .await;
             }
             return Some(());
         }
@@ -395,7 +488,7 @@ impl Client {
 }
 
 /// The variant's name.
-fn name_of(refusal: &Refusal) -> String {
+fn variant_of(refusal: &Refusal) -> String {
     let text = format!("{refusal:?}");
     let is_part = |letter: char| letter.is_alphanumeric();
     text.chars().take_while(|letter| is_part(*letter)).collect()

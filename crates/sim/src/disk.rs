@@ -1,13 +1,17 @@
 //! One store that all nodes use, with a lease, and with faults of writing. What it said it wrote it keeps.
 
+use crate::found::Found;
 use crate::knobs::Knobs;
-use crate::time::Dice;
-use cartwright_adapters::store::memory;
+use crate::time::{Dice, Now};
+use crate::watch::Watch;
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Lease, ReadStore, StoreParts, Swap, WriteStore};
+use cartwright_app::ports::{Batch, Keep, Lease, ReadStore, StoreParts, Swap, WriteStore};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
+use cartwright_memory as memory;
+use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use prost::Message;
 use sha2::{Digest, Sha256};
@@ -18,6 +22,8 @@ use std::sync::Arc;
 pub(crate) struct Disk {
     writer: Mutex<Box<dyn WriteStore>>,
     pub(crate) read: Arc<dyn ReadStore>,
+    pub(crate) watch: Watch,
+    now: Arc<Now>,
     knobs: Arc<Mutex<Knobs>>,
     dice: Dice,
     state: Mutex<State>,
@@ -27,17 +33,27 @@ pub(crate) struct Disk {
 struct State {
     lease: Option<Lease>,
     is_full: bool,
-    /// Nodes that die as soon as their turn is over.
-    doomed: Vec<usize>,
+    /// Nodes that die as soon as their turn is over, from a moment on.
+    doomed: Vec<(usize, u64)>,
     trace: Sha256,
     commits: u64,
+    /// A write of a process that has died since, still on its way.
+    late: Option<Late>,
     faults: BTreeMap<&'static str, u64>,
 }
 
 impl Disk {
-    pub(crate) fn new(random: &Dice, dice: Dice, knobs: Arc<Mutex<Knobs>>) -> Self {
+    pub(crate) fn new(
+        now: Arc<Now>,
+        random: &Dice,
+        dice: Dice,
+        knobs: Arc<Mutex<Knobs>>,
+        found: Found,
+    ) -> Self {
         let StoreParts { write, read } = memory::open(random);
         Self {
+            watch: Watch::new(read.clone(), found),
+            now,
             writer: Mutex::new(write),
             read,
             knobs,
@@ -55,6 +71,7 @@ impl Disk {
                 is_shared,
                 tenure: None,
                 is_dead: false,
+                is_unsynced: false,
             }),
             read: self.read.clone(),
         }
@@ -64,8 +81,29 @@ impl Disk {
     pub(crate) fn has_killed(&self, node: usize) -> bool {
         let mut state = self.state.lock();
         let before = state.doomed.len();
-        state.doomed.retain(|doomed| *doomed != node);
+        let now = self.now.us();
+        state
+            .doomed
+            .retain(|(doomed, at)| *doomed != node || *at > now);
         state.doomed.len() < before
+    }
+
+    /// What nothing keeps out is written now, over what others have written since.
+    fn arrive_late(&self) -> Result<(), Fault> {
+        let Some(mut late) = self.state.lock().late.take() else {
+            return Ok(());
+        };
+        let mut writer = self.writer.lock();
+        late.log.first_position = writer.head()?.0 + 1;
+        let batch = Batch {
+            log: &late.log,
+            changed: &late.changed,
+            kept: &late.kept,
+            now: late.now,
+        };
+        writer.commit(&batch)?;
+        self.watch.written(&batch, self.now.us());
+        Ok(())
     }
 
     pub(crate) fn fill(&self, is_full: bool) {
@@ -88,6 +126,25 @@ impl Disk {
     }
 }
 
+/// A batch on its way.
+struct Late {
+    log: proto::Batch,
+    changed: Vec<(Key, Option<Record>)>,
+    kept: Vec<Keep>,
+    now: Time,
+}
+
+impl Late {
+    fn of(batch: &Batch<'_>) -> Self {
+        Self {
+            log: batch.log.clone(),
+            changed: batch.changed.to_vec(),
+            kept: batch.kept.to_vec(),
+            now: batch.now,
+        }
+    }
+}
+
 /// One node's way to the disk.
 struct Side {
     disk: Arc<Disk>,
@@ -95,6 +152,8 @@ struct Side {
     is_shared: bool,
     tenure: Option<(String, u64)>,
     is_dead: bool,
+    /// Whether nothing more reaches the disk although it is said to.
+    is_unsynced: bool,
 }
 
 /// What becomes of a commit.
@@ -140,7 +199,17 @@ impl Side {
 
     fn die(&mut self) {
         self.is_dead = true;
-        self.disk.state.lock().doomed.push(self.node);
+        self.disk.state.lock().doomed.push((self.node, 0));
+    }
+
+    /// The power will be cut in a moment, and what was written last is still in a cache.
+    fn skips_fsync(&mut self) -> bool {
+        if planted(Bug::SkippedFsync) && !self.is_unsynced && self.disk.dice.chance(0.02) {
+            self.is_unsynced = true;
+            let at = self.disk.now.us() + 50_000;
+            self.disk.state.lock().doomed.push((self.node, at));
+        }
+        self.is_unsynced
     }
 }
 
@@ -152,7 +221,7 @@ impl WriteStore for Side {
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         self.alive()?;
-        if self.is_shared {
+        if self.is_shared && !planted(Bug::MissingEpochCheck) {
             let state = self.disk.state.lock();
             let now = state.lease.as_ref().map(|it| (&it.holder, it.epoch));
             if now != self.tenure.as_ref().map(|(holder, epoch)| (holder, *epoch)) {
@@ -163,12 +232,36 @@ impl WriteStore for Side {
         match fate {
             Fate::Refused => return Err(Fault::Unavailable("the disk refuses".into())),
             Fate::DiesBefore => {
+                // It may still arrive, when another one writes; the fence keeps it out.
+                self.disk.state.lock().late =
+                    planted(Bug::MissingEpochCheck).then(|| Late::of(batch));
                 self.die();
                 return Err(Fault::Unavailable("the node dies".into()));
             }
             Fate::Written | Fate::Unclear | Fate::DiesAfter => {}
         }
+        if self.skips_fsync() {
+            return Ok(());
+        }
+        let is_torn = fate != Fate::Written;
+        let mut log = None;
+        if planted(Bug::MissingEpochCheck) {
+            // As where the database numbers the entries itself.
+            let mut renumbered = batch.log.clone();
+            renumbered.first_position = self.disk.writer.lock().head()?.0 + 1;
+            log = Some(renumbered);
+        } else if planted(Bug::LogInOwnTransaction) && is_torn {
+            log = Some(proto::Batch::default());
+        }
+        let loses_kept = planted(Bug::KeptReplyInOwnTransaction) && is_torn;
+        let batch = &Batch {
+            log: log.as_ref().unwrap_or(batch.log),
+            changed: batch.changed,
+            kept: if loses_kept { &[] } else { batch.kept },
+            now: batch.now,
+        };
         self.disk.writer.lock().commit(batch)?;
+        self.disk.watch.written(batch, self.disk.now.us());
         {
             let mut state = self.disk.state.lock();
             state.commits += 1;
@@ -177,6 +270,7 @@ impl WriteStore for Side {
                 state.trace.update(keep.hash);
             }
         }
+        self.disk.arrive_late()?;
         match fate {
             Fate::Unclear => Err(Fault::Unavailable("the disk says nothing".into())),
             Fate::DiesAfter => {

@@ -1,7 +1,9 @@
 //! What must be true once everything has ended (PRF-2): of the shop's tables, its log, the providers' books, and what clients were told.
 
 use crate::client::Acknowledged;
+use crate::found::Found;
 use crate::provider::Books;
+use cartwright_app::inventory::CHECKOUT;
 use cartwright_app::nouns::{Event, Key, Record};
 use cartwright_app::ports::ReadStore;
 use cartwright_app::ports::payment::{GatewayPayment, PaymentState};
@@ -9,16 +11,25 @@ use cartwright_app::replay::Replay;
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::{AttemptState, Checkout, State as CheckoutState};
-use cartwright_domain::inventory::{Ending, LevelKey, State as HoldState};
+use cartwright_domain::inventory::{Ending, LevelKey, MovementKind, State as HoldState};
 use cartwright_domain::order::{Order, RefundState, State as OrderState};
 use cartwright_domain::payment::{Method, Payment, State as PaymentIs};
-use cartwright_domain::{CartId, PaymentId};
+use cartwright_domain::{CartId, PaymentId, Sku};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// How long after its time a hold may last, clocks that are off included.
+const LATE_MS: i64 = 30_000;
+/// Nobody asks for a hold that lasts so long; a purchase has one as long as it is under way.
+const PINNED_MS: i64 = 366 * 86_400_000;
+
 /// Everything that is compared.
 pub(crate) struct Evidence<'a> {
+    pub(crate) found: &'a Found,
+    pub(crate) now_ms: i64,
+    /// What every level began with.
+    pub(crate) units: BTreeMap<LevelKey, i64>,
     pub(crate) store: &'a dyn ReadStore,
     pub(crate) providers: Vec<(&'a str, &'a Books)>,
     pub(crate) acknowledged: &'a Acknowledged,
@@ -31,29 +42,32 @@ struct Tables {
     orders: Vec<Arc<Order>>,
     checkouts: Vec<Arc<Checkout>>,
     payments: BTreeMap<PaymentId, Arc<Payment>>,
+    /// What the log tells of stock.
+    moves: Moves,
 }
 
-/// Collects what is wrong.
-struct Findings(Vec<String>);
+/// Changes of what lies somewhere, by what brought them about.
+#[derive(Default)]
+struct Moves {
+    /// Corrections, by the name of their request.
+    adjusted: BTreeMap<SmolStr, Vec<(LevelKey, i64)>>,
+    /// Units that buyers sent back.
+    restocked: Vec<(LevelKey, i64)>,
+}
 
-impl Findings {
-    fn must(&mut self, holds: bool, what: impl FnOnce() -> String) {
-        if !holds {
-            self.0.push(what());
-        }
+/// Looks at everything and notes what does not hold.
+pub(crate) fn check(evidence: &Evidence<'_>) {
+    let found = evidence.found;
+    if !found.is_empty() {
+        // It was stopped in the middle: nothing has ended.
+        return;
+    }
+    if let Err(fault) = all(evidence, found) {
+        found.must("the-store-can-be-read", false, || fault.to_string());
     }
 }
 
-/// What is wrong, in words; nothing when all holds.
-pub(crate) fn check(evidence: &Evidence<'_>) -> Vec<String> {
-    let mut found = Findings(Vec::new());
-    if let Err(fault) = all(evidence, &mut found) {
-        found.0.push(format!("the store cannot be read: {fault}"));
-    }
-    found.0
-}
-
-fn all(evidence: &Evidence<'_>, found: &mut Findings) -> Result<(), Fault> {
+fn all(evidence: &Evidence<'_>, found: &Found) -> Result<(), Fault> {
     let mut tables = Tables::default();
     evidence.store.visit_all(&mut |key, record| {
         match &record {
@@ -66,7 +80,10 @@ fn all(evidence: &Evidence<'_>, found: &mut Findings) -> Result<(), Fault> {
         Ok(())
     })?;
     replays(evidence.store, found)?;
+    tables.moves = moves(evidence.store)?;
     stock(&tables, found);
+    units(evidence, &tables, found);
+    holds(evidence, &tables, found);
     checkouts(&tables, found);
     orders(&tables, found);
     money(evidence, &tables, found);
@@ -77,21 +94,21 @@ fn all(evidence: &Evidence<'_>, found: &mut Findings) -> Result<(), Fault> {
 }
 
 /// Projection = replay, and the log has neither gaps nor a version twice.
-fn replays(store: &dyn ReadStore, found: &mut Findings) -> Result<(), Fault> {
+fn replays(store: &dyn ReadStore, found: &Found) -> Result<(), Fault> {
     let mut replay = Replay::default();
     if let Err(fault) = replay.follow(store) {
-        found.0.push(format!("the log cannot be replayed: {fault}"));
+        found.must("the-log-makes-the-state", false, || fault.to_string());
         return Ok(());
     }
     let comparison = replay.compare(store)?;
-    found.must(comparison.different == 0, || {
+    found.must("the-log-makes-the-state", comparison.different == 0, || {
         format!("the log does not make the state: {:?}", comparison.told)
     });
     Ok(())
 }
 
 /// 0 <= reserved, allocated; together never more than there is; and exactly what holds and orders have.
-fn stock(tables: &Tables, found: &mut Findings) {
+fn stock(tables: &Tables, found: &Found) {
     let mut reserved: BTreeMap<LevelKey, i64> = BTreeMap::new();
     let mut allocated: BTreeMap<LevelKey, i64> = BTreeMap::new();
     for record in tables.all.values() {
@@ -120,22 +137,95 @@ fn stock(tables: &Tables, found: &mut Findings) {
             continue;
         };
         let is_sane = level.reserved >= 0 && level.allocated >= 0;
-        found.must(is_sane, || format!("below nothing: {level:?}"));
+        found.must("stock-never-negative", is_sane, || {
+            format!("below nothing: {level:?}")
+        });
         let promised = level.reserved + level.allocated;
-        found.must(promised <= level.on_hand, || format!("oversold: {level:?}"));
+        found.must("never-oversold", promised <= level.on_hand, || {
+            format!("oversold: {level:?}")
+        });
         let held = reserved.remove(key).unwrap_or_default();
-        found.must(level.reserved == held, || {
+        found.must("what-is-reserved-is-held", level.reserved == held, || {
             format!("{held} units are held of {level:?}")
         });
         let sold = allocated.remove(key).unwrap_or_default();
-        found.must(level.allocated == sold, || {
-            format!("{sold} units wait in orders of {level:?}")
+        found.must(
+            "what-is-allocated-is-ordered",
+            level.allocated == sold,
+            || format!("{sold} units wait in orders of {level:?}"),
+        );
+    }
+}
+
+/// What came in and did not leave lies there.
+fn units(evidence: &Evidence<'_>, tables: &Tables, found: &Found) {
+    let mut expected = evidence.units.clone();
+    let moves = &tables.moves;
+    let mut back: BTreeMap<&Sku, i64> = BTreeMap::new();
+    for (level, units) in &moves.restocked {
+        *back.entry(&level.sku).or_default() += units;
+    }
+    let adjusted = moves.adjusted.values().flatten();
+    for (level, delta) in adjusted.chain(&moves.restocked) {
+        *expected.entry(level.clone()).or_default() += delta;
+    }
+    for record in tables.all.values() {
+        match record {
+            Record::Reservation(hold)
+                if hold.state == HoldState::Confirmed && !hold.reference.starts_with(CHECKOUT) =>
+            {
+                for line in &hold.lines {
+                    *expected.entry(line.level.clone()).or_default() -= line.quantity;
+                }
+            }
+            Record::Order(order) => {
+                for line in &order.lines {
+                    *back.entry(&line.sku).or_default() -= line.returned;
+                    for source in &line.shipped {
+                        let level = LevelKey {
+                            sku: line.sku.clone(),
+                            store: source.store.clone(),
+                        };
+                        *expected.entry(level).or_default() -= source.units;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    for (sku, units) in back {
+        found.must("units-are-conserved", units == 0, || {
+            format!("{units} units of {sku} more lie there again than buyers sent back")
+        });
+    }
+    for (key, units) in expected {
+        let there = match tables.all.get(&Key::Level(key.clone())) {
+            Some(Record::Level(level)) => level.on_hand,
+            _ => 0,
+        };
+        found.must("units-are-conserved", there == units, || {
+            format!("{there} units lie at {key:?}, and {units} should")
         });
     }
 }
 
+/// No hold outlives its time; after the end nothing is held for a purchase that is not.
+fn holds(evidence: &Evidence<'_>, tables: &Tables, found: &Found) {
+    for record in tables.all.values() {
+        if let Record::Reservation(hold) = record
+            && hold.state == HoldState::Pending
+        {
+            let is_due = hold.expires_at.0 + LATE_MS < evidence.now_ms;
+            let is_pinned = hold.expires_at.0 > evidence.now_ms + PINNED_MS;
+            found.must("every-hold-ends", !is_due && !is_pinned, || {
+                format!("{hold:?}")
+            });
+        }
+    }
+}
+
 /// Every checkout has ended or is open, and a completed one has exactly one attempt that made its order.
-fn checkouts(tables: &Tables, found: &mut Findings) {
+fn checkouts(tables: &Tables, found: &Found) {
     for it in &tables.checkouts {
         let rests = matches!(
             it.state,
@@ -144,32 +234,42 @@ fn checkouts(tables: &Tables, found: &mut Findings) {
                 | CheckoutState::Cancelled
                 | CheckoutState::Expired
         );
-        found.must(rests, || format!("not ended: {it:?}"));
+        found.must("every-saga-ends", rests, || format!("not ended: {it:?}"));
         let running = it
             .attempts
             .iter()
             .any(|it| it.state == AttemptState::Running);
-        found.must(!running, || format!("an attempt runs: {it:?}"));
+        found.must("every-saga-ends", !running, || {
+            format!("an attempt runs: {it:?}")
+        });
         let made = it
             .attempts
             .iter()
             .filter(|it| it.state == AttemptState::Succeeded);
         let made = made.count();
         let expected = usize::from(it.state == CheckoutState::Completed);
-        found.must(made == expected, || {
+        let mut keys: Vec<_> = it.attempts.iter().flat_map(|it| &it.keys).collect();
+        keys.sort_unstable();
+        let is_one = keys.windows(2).all(|pair| pair[0] != pair[1]);
+        found.must("a-key-means-one-request", is_one, || {
+            format!("a key began twice: {it:?}")
+        });
+        found.must("one-success-for-each-purchase", made == expected, || {
             format!("{made} attempts succeeded: {it:?}")
         });
     }
     for record in tables.all.values() {
         if let Record::Cart(cart) = record {
             let rests = cart.state != CartState::CheckingOut;
-            found.must(rests, || format!("a cart is still checking out: {cart:?}"));
+            found.must("carts-are-free-again", rests, || {
+                format!("a cart is still checking out: {cart:?}")
+            });
         }
     }
 }
 
 /// Per cart at most one order that is not cancelled; captured = total once it stands; nothing kept of what was given up.
-fn orders(tables: &Tables, found: &mut Findings) {
+fn orders(tables: &Tables, found: &Found) {
     let mut standing: BTreeMap<CartId, u32> = BTreeMap::new();
     for order in &tables.orders {
         let payments: Vec<_> = order
@@ -186,37 +286,47 @@ fn orders(tables: &Tables, found: &mut Findings) {
                 .filter(|it| it.state == RefundState::Succeeded)
                 .map(|it| it.amount)
                 .sum();
-            found.must(!order.is_paid || told == back(payment), || {
-                format!("{told} was told to go back: {payment:?} {order:?}")
-            });
+            found.must(
+                "what-is-told-is-booked",
+                !order.is_paid || told == back(payment),
+                || format!("{told} was told to go back: {payment:?} {order:?}"),
+            );
         }
         let is_given_up = order.lines.iter().all(|it| it.cancelled == it.quantity);
         if order.state != OrderState::Cancelled {
             *standing.entry(order.cart).or_default() += 1;
             let is_paid = order.is_paid && captured == order.totals.total;
-            found.must(is_paid, || format!("{captured} was taken for {order:?}"));
-            found.must(order.totals.total == 0 || order.invoice.is_some(), || {
-                format!("no invoice: {order:?}")
+            found.must("a-standing-order-is-paid", is_paid, || {
+                format!("{captured} was taken for {order:?}")
             });
+            found.must(
+                "a-paid-order-has-an-invoice",
+                order.totals.total == 0 || order.invoice.is_some(),
+                || format!("no invoice: {order:?}"),
+            );
         } else if is_given_up || !order.is_paid {
-            found.must(captured == returned, || {
+            found.must("given-up-is-paid-back", captured == returned, || {
                 format!("given up, and {} is kept: {order:?}", captured - returned)
             });
         }
-        found.must(returned <= captured, || {
-            format!("{returned} went back of {captured}: {order:?}")
-        });
-        found.must(!order.is_unsettled(), || {
+        found.must(
+            "never-refunds-more-than-taken",
+            returned <= captured,
+            || format!("{returned} went back of {captured}: {order:?}"),
+        );
+        found.must("every-refund-ends", !order.is_unsettled(), || {
             format!("money is on its way back: {order:?}")
         });
     }
     for (cart, count) in standing {
-        found.must(count <= 1, || format!("{count} orders of cart {cart}"));
+        found.must("one-order-for-each-cart", count <= 1, || {
+            format!("{count} orders of cart {cart}")
+        });
     }
 }
 
 /// The providers' books are ours: what they took, and gave back, and nothing held.
-fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
+fn money(evidence: &Evidence<'_>, tables: &Tables, found: &Found) {
     let mut theirs: BTreeMap<(&str, &str), Vec<&GatewayPayment>> = BTreeMap::new();
     for (name, books) in &evidence.providers {
         for it in &books.payments {
@@ -229,9 +339,8 @@ fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
             .ok()
             .and_then(|id| tables.payments.get(&id));
         let Some(ours) = known else {
-            found
-                .0
-                .push(format!("{provider} knows {reference} and we do not"));
+            let what = || format!("{provider} knows {reference} and we do not");
+            found.must("their-ledger-is-ours", false, what);
             continue;
         };
         let taken: i64 = payments
@@ -244,35 +353,37 @@ fn money(evidence: &Evidence<'_>, tables: &Tables, found: &mut Findings) {
         } else {
             0
         };
-        found.must(taken == expected, || {
+        found.must("their-ledger-is-ours", taken == expected, || {
             format!("{provider} keeps {taken} and we say {expected}: {ours:?} {payments:?}")
         });
         let held = payments
             .iter()
             .any(|it| it.state == PaymentState::Authorized);
-        found.must(!held, || {
+        found.must("nothing-held-after-the-end", !held, || {
             format!("{provider} still holds money: {payments:?}")
         });
     }
     for it in tables.payments.values() {
-        found.must(!it.is_open(), || format!("a payment is open: {it:?}"));
+        found.must("every-payment-ends", !it.is_open(), || {
+            format!("a payment is open: {it:?}")
+        });
         if it.method == Method::Card && it.state == PaymentIs::Captured {
             let provider = it.provider.as_deref().unwrap_or_default();
             let reference = it.id.to_string();
             let is_known = theirs.contains_key(&(provider, reference.as_str()));
-            found.must(is_known, || {
+            found.must("their-ledger-is-ours", is_known, || {
                 format!("taken, and {provider} knows nothing: {it:?}")
             });
         }
         let token = evidence.store.load(&Key::Instrument(it.id));
-        found.must(matches!(token, Ok(None)), || {
+        found.must("tokens-are-erased", matches!(token, Ok(None)), || {
             format!("a card's token is still kept: {}", it.id)
         });
     }
 }
 
 /// What a payment gave to other orders is what their payments have of it.
-fn moved(tables: &Tables, found: &mut Findings) {
+fn moved(tables: &Tables, found: &Found) {
     let mut has: BTreeMap<PaymentId, i64> = BTreeMap::new();
     for it in tables.payments.values() {
         if let Some(origin) = it.origin {
@@ -281,15 +392,17 @@ fn moved(tables: &Tables, found: &mut Findings) {
     }
     for it in tables.payments.values().filter(|it| it.origin.is_none()) {
         let told = has.remove(&it.id).unwrap_or_default();
-        found.must(it.moved == told, || {
+        found.must("exchanged-money-adds-up", it.moved == told, || {
             format!("{told} of it pays elsewhere: {it:?}")
         });
     }
-    found.must(has.is_empty(), || format!("of no payment: {has:?}"));
+    found.must("exchanged-money-adds-up", has.is_empty(), || {
+        format!("of no payment: {has:?}")
+    });
 }
 
 /// A balance is the sum of its entries, never below 0, and nothing is held after the end.
-fn wallets(tables: &Tables, found: &mut Findings) {
+fn wallets(tables: &Tables, found: &Found) {
     let mut sums: BTreeMap<SmolStr, i64> = BTreeMap::new();
     for record in tables.all.values() {
         if let Record::WalletEntry(entry) = record {
@@ -297,7 +410,7 @@ fn wallets(tables: &Tables, found: &mut Findings) {
             let sign = if data.kind.is_in() { 1 } else { -1 };
             *sums.entry(data.customer.clone()).or_default() += sign * data.amount.minor;
             let posted: i64 = data.postings.iter().map(|it| it.amount).sum();
-            found.must(posted == 0, || {
+            found.must("a-wallet-is-its-entries", posted == 0, || {
                 format!("postings sum to {posted}: {data:?}")
             });
         }
@@ -308,21 +421,27 @@ fn wallets(tables: &Tables, found: &mut Findings) {
         };
         let balance: i64 = wallet.balances.iter().map(|it| it.balance).sum();
         let sum = sums.remove(&wallet.customer).unwrap_or_default();
-        found.must(balance == sum && balance >= 0, || {
-            format!("entries make {sum}: {wallet:?}")
-        });
-        found.must(wallet.holds.is_empty(), || {
-            format!("still held: {wallet:?}")
-        });
+        found.must(
+            "a-wallet-is-its-entries",
+            balance == sum && balance >= 0,
+            || format!("entries make {sum}: {wallet:?}"),
+        );
+        found.must(
+            "nothing-held-after-the-end",
+            wallet.holds.is_empty(),
+            || format!("still held: {wallet:?}"),
+        );
     }
 }
 
 /// Numbers of invoices and credit notes have no gaps.
-fn documents(tables: &Tables, found: &mut Findings) {
-    let gapless = |found: &mut Findings, what: &str, mut numbers: Vec<u64>| {
+fn documents(tables: &Tables, found: &Found) {
+    let gapless = |found: &Found, what: &str, mut numbers: Vec<u64>| {
         numbers.sort_unstable();
         let expected: Vec<_> = (1..=numbers.len() as u64).collect();
-        found.must(numbers == expected, || format!("{what}: {numbers:?}"));
+        found.must("numbers-have-no-gaps", numbers == expected, || {
+            format!("{what}: {numbers:?}")
+        });
     };
     let orders = || tables.orders.iter();
     gapless(
@@ -339,46 +458,52 @@ fn documents(tables: &Tables, found: &mut Findings) {
     gapless(found, "credit notes", notes.collect());
 }
 
-/// Acknowledged = durable, and the same key = one effect.
-fn acknowledged(
-    evidence: &Evidence<'_>,
-    tables: &Tables,
-    found: &mut Findings,
-) -> Result<(), Fault> {
-    let told = evidence.acknowledged;
-    let mut adjusted: BTreeMap<SmolStr, Vec<(LevelKey, i64)>> = BTreeMap::new();
+/// What the log tells of stock.
+fn moves(store: &dyn ReadStore) -> Result<Moves, Fault> {
+    let mut moves = Moves::default();
     let mut position = 0;
     loop {
-        let batches = evidence.store.log(position, 10_000)?;
+        let batches = store.log(position, 10_000)?;
         if batches.is_empty() {
-            break;
+            return Ok(moves);
         }
         for batch in &batches {
             position = batch.first_position + batch.entries.len() as u64 - 1;
             for entry in &batch.entries {
-                if let Some(Event::Level(key, movement)) = events::decode(entry)?
-                    && let Some(reason) = movement.reason.filter(|it| it.starts_with("op-"))
-                {
-                    let effect = (key, movement.on_hand_delta);
-                    adjusted.entry(reason).or_default().push(effect);
+                let Some(Event::Level(key, movement)) = events::decode(entry)? else {
+                    continue;
+                };
+                let effect = (key, movement.on_hand_delta);
+                if movement.kind == MovementKind::Restocked {
+                    moves.restocked.push(effect);
+                } else if let Some(name) = movement.reason.filter(|it| it.starts_with("op-")) {
+                    moves.adjusted.entry(name).or_default().push(effect);
                 }
             }
         }
     }
-    for (name, effects) in &adjusted {
-        found.must(effects.len() == 1, || {
+}
+
+/// Acknowledged = durable, and the same key = one effect.
+fn acknowledged(evidence: &Evidence<'_>, tables: &Tables, found: &Found) -> Result<(), Fault> {
+    let told = evidence.acknowledged;
+    let adjusted = &tables.moves.adjusted;
+    for (name, effects) in adjusted {
+        found.must("the-same-key-is-one-effect", effects.len() == 1, || {
             format!("{name} was done {effects:?}")
         });
     }
     for (name, effect) in &told.adjusted {
         let is_there = adjusted.get(name).is_some_and(|it| it.contains(effect));
-        found.must(is_there, || {
+        found.must("acknowledged-is-durable", is_there, || {
             format!("acknowledged and lost: {name} {effect:?}")
         });
     }
     for id in &told.held {
         let is_there = tables.all.contains_key(&Key::Reservation(*id));
-        found.must(is_there, || format!("acknowledged and lost: hold {id}"));
+        found.must("acknowledged-is-durable", is_there, || {
+            format!("acknowledged and lost: hold {id}")
+        });
     }
     for (id, ending) in &told.settled {
         let expected = match ending {
@@ -386,15 +511,21 @@ fn acknowledged(
             Ending::Release | Ending::Expire | Ending::Allocate => HoldState::Released,
         };
         let is_so = matches!(tables.all.get(&Key::Reservation(*id)), Some(Record::Reservation(it)) if it.state == expected);
-        found.must(is_so, || format!("hold {id} was said to be {expected:?}"));
+        found.must("acknowledged-is-durable", is_so, || {
+            format!("hold {id} was said to be {expected:?}")
+        });
     }
     for id in &told.bought {
         let is_so = matches!(tables.all.get(&Key::Checkout(*id)), Some(Record::Checkout(it)) if it.state == CheckoutState::Completed);
-        found.must(is_so, || format!("checkout {id} was said to be completed"));
+        found.must("acknowledged-is-durable", is_so, || {
+            format!("checkout {id} was said to be completed")
+        });
     }
     for id in &told.cancelled {
         let is_so = matches!(tables.all.get(&Key::Order(*id)), Some(Record::Order(it)) if it.state == OrderState::Cancelled || it.lines.iter().all(|it| it.open() == 0));
-        found.must(is_so, || format!("order {id} was said to be cancelled"));
+        found.must("acknowledged-is-durable", is_so, || {
+            format!("order {id} was said to be cancelled")
+        });
     }
     let mut entries: BTreeMap<SmolStr, Vec<(SmolStr, i64)>> = BTreeMap::new();
     for record in tables.all.values() {
@@ -410,7 +541,7 @@ fn acknowledged(
         let is_once = entries
             .get(name)
             .is_some_and(|it| it.as_slice() == std::slice::from_ref(effect));
-        found.must(is_once, || {
+        found.must("the-same-key-is-one-effect", is_once, || {
             format!(
                 "{name} put in {effect:?}, and there is {:?}",
                 entries.get(name)

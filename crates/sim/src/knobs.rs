@@ -53,12 +53,30 @@ pub struct Knobs {
     pub lies: f64,
     /// Lookups that show nothing.
     pub blind_lookups: f64,
+    /// Requests that reach a provider long after their sender has given up on them.
+    pub late_calls: f64,
+    /// Authorizations that a provider ends before they are captured.
+    pub lapsed_authorizations: f64,
     /// Whether a void by reference keeps a later authorization out.
     pub bars_references: bool,
     /// How far a node's clock may be off, in milliseconds.
     pub skew_ms: i64,
     /// Clocks that are set, per node and second.
     pub clock_steps: f64,
+    /// How long a quote and its hold live, in seconds.
+    pub quote_ttl_seconds: i64,
+    /// How long after its beginning a purchase may still come to an order, in seconds.
+    pub deadline_seconds: i64,
+    /// How long money may stay undecided before somebody must look, in seconds.
+    pub give_up_seconds: i64,
+    /// Purchases that somebody behind the desk interferes with before they are paid.
+    pub hurries: f64,
+    /// Requests whose key comes again with another payload.
+    pub reused_keys: f64,
+    /// Purchases whose parts do not add up.
+    pub wrong_sums: f64,
+    /// Buyers with a wallet.
+    pub wallets: f64,
 }
 
 impl Knobs {
@@ -89,9 +107,18 @@ impl Knobs {
             forgotten_keys: 0.0,
             lies: 0.0,
             blind_lookups: 0.0,
+            late_calls: 0.0,
+            lapsed_authorizations: 0.0,
             bars_references: true,
             skew_ms: 0,
             clock_steps: 0.0,
+            quote_ttl_seconds: 900,
+            deadline_seconds: 120,
+            give_up_seconds: 900,
+            hurries: 0.0,
+            reused_keys: 0.0,
+            wrong_sums: 0.0,
+            wallets: 0.0,
         }
     }
 
@@ -106,7 +133,27 @@ impl Knobs {
             }
         };
         let count = |low, high| dice.between(low, high) as usize;
+        let late_calls = rate(0.3);
+        // A provider that forgets its keys while requests are still on their way can do everything twice: nobody can help that.
+        let forgotten_keys = if late_calls > 0.0 { 0.0 } else { rate(0.2) };
         Self {
+            late_calls,
+            lapsed_authorizations: rate(0.4),
+            quote_ttl_seconds: if dice.chance(0.4) {
+                dice.between(2, 30) as i64
+            } else {
+                900
+            },
+            deadline_seconds: if dice.chance(0.4) {
+                dice.between(2, 20) as i64
+            } else {
+                120
+            },
+            give_up_seconds: dice.between(10, 120) as i64,
+            hurries: rate(0.5),
+            reused_keys: rate(0.3),
+            wrong_sums: rate(0.2),
+            wallets: 0.0,
             nodes: count(1, 3),
             providers: count(1, 2),
             stores: count(1, 8),
@@ -122,14 +169,14 @@ impl Knobs {
             pauses: rate(0.3),
             cuts: rate(0.3),
             refused_commits: rate(0.1),
-            unclear_commits: rate(0.1),
+            unclear_commits: rate(0.4),
             fatal_commits: rate(0.1),
             full_disks: rate(0.05),
             broken_calls: rate(0.5),
             unsent_calls: rate(0.5),
             declines: rate(0.5),
-            forgotten_keys: rate(0.2),
-            lies: rate(0.2),
+            forgotten_keys,
+            lies: rate(0.3),
             blind_lookups: rate(0.5),
             bars_references: dice.chance(0.7),
             skew_ms: dice.between(0, 2_000) as i64,
@@ -151,6 +198,9 @@ impl Knobs {
             delay_us: self.delay_us,
             bars_references: self.bars_references,
             skew_ms: self.skew_ms,
+            quote_ttl_seconds: self.quote_ttl_seconds,
+            deadline_seconds: self.deadline_seconds,
+            give_up_seconds: self.give_up_seconds,
             declines: 0.0,
             ..Self::calm()
         };

@@ -3,18 +3,25 @@
 //!
 //! One thread runs everything, and everything random comes from one seed: the same seed and the same code make the same
 //! [trace](Report::trace). A run has two phases. In the first anything may fail; in the second all that was broken is healed, and
-//! whatever was begun must end. Then the [invariants] are checked.
+//! whatever was begun must end. Some invariants are watched at every commit, read and effect, the [others](invariants) at the end.
 
+#[cfg(feature = "planted-bugs")]
+pub mod bugs;
 mod client;
 mod disk;
+mod found;
 pub mod invariants;
 mod knobs;
 mod node;
+mod op;
 mod provider;
 mod request;
 mod time;
+mod watch;
 mod wire;
 mod world;
+pub mod worlds;
 
+pub use found::Violation;
 pub use knobs::Knobs;
 pub use world::{Report, run};

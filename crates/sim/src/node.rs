@@ -1,7 +1,9 @@
 //! One process of the shop: its own runtime, so that a crash stops everything in it at whatever it waits for.
 
 use crate::disk::Disk;
-use crate::request::{Ask, serve};
+use crate::knobs::Knobs;
+use crate::op::Ask;
+use crate::request::serve;
 use crate::time::{Dice, NodeClock, Now};
 use cartwright_app::checkouts::saga::{Driver, Providers, Saga};
 use cartwright_app::commit::{ByHand, LeaseOptions, Options};
@@ -13,8 +15,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
-/// How long money may stay undecided before somebody must look.
-const GIVE_UP_SECONDS: i64 = 900;
 /// How often checkouts that nobody goes on with are ended.
 const TIDY_EVERY: Duration = Duration::from_secs(60);
 
@@ -24,6 +24,21 @@ pub(crate) struct Desk {
     pub(crate) shop: Shop,
     pub(crate) saga: Driver,
     pub(crate) refunds: Refunds,
+    pub(crate) disk: Arc<Disk>,
+    pub(crate) now: Arc<Now>,
+    pub(crate) knobs: Knobs,
+}
+
+/// Where and how a process runs.
+pub(crate) struct Site<'a> {
+    pub(crate) number: usize,
+    pub(crate) life: u64,
+    pub(crate) is_shared: bool,
+    pub(crate) disk: &'a Arc<Disk>,
+    pub(crate) clock: Arc<NodeClock>,
+    pub(crate) random: Arc<Dice>,
+    pub(crate) now: &'a Arc<Now>,
+    pub(crate) knobs: Knobs,
 }
 
 /// A running process.
@@ -40,14 +55,19 @@ pub(crate) struct Node {
 impl Node {
     /// Starts; fails when the disk cannot be read.
     pub(crate) fn start(
-        number: usize,
-        life: u64,
-        is_shared: bool,
-        disk: &Arc<Disk>,
-        clock: Arc<NodeClock>,
-        random: Arc<Dice>,
+        site: Site<'_>,
         gateways: Vec<Arc<dyn PaymentGateway>>,
     ) -> Result<Self, Fault> {
+        let Site {
+            number,
+            life,
+            is_shared,
+            disk,
+            clock,
+            random,
+            now,
+            knobs,
+        } = site;
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_time()
             .start_paused(true)
@@ -75,10 +95,10 @@ impl Node {
         };
         let providers = Arc::new(Providers::new(gateways));
         let saga = Saga {
-            give_up_seconds: GIVE_UP_SECONDS,
+            give_up_seconds: knobs.give_up_seconds,
         };
         let saga = Driver::new(shop.clone(), providers.clone(), saga);
-        let refunds = Refunds::new(shop.clone(), providers, GIVE_UP_SECONDS);
+        let refunds = Refunds::new(shop.clone(), providers, knobs.give_up_seconds);
         runtime.spawn(saga.clone().watch());
         runtime.spawn(saga.clone().verify());
         runtime.spawn(refunds.clone().watch());
@@ -90,6 +110,9 @@ impl Node {
                 shop,
                 saga,
                 refunds,
+                disk: disk.clone(),
+                now: now.clone(),
+                knobs,
             },
             paused_until_us: 0,
             behind_us: 0,

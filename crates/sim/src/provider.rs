@@ -1,13 +1,16 @@
 //! The payment company: books of its own, an idempotency key that it may forget, and calls that break off anywhere.
 
+use crate::found::Found;
 use crate::knobs::Knobs;
 use crate::time::Dice;
 use crate::wire::Wire;
+use cartwright_app::nouns::{Key, Record};
+use cartwright_app::ports::ReadStore;
 use cartwright_app::ports::payment::{
     Answer, Authorize, Card, GatewayError, GatewayPage, GatewayPayment, PaymentGateway,
     PaymentState,
 };
-use cartwright_domain::Money;
+use cartwright_domain::{Money, PaymentId};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -16,6 +19,10 @@ use tokio::sync::oneshot;
 
 /// How long a call is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a request may be on its way after its sender gave up, in microseconds.
+const LATEST_US: u64 = 20_000_000;
+/// How long a process stands still at most, and a little more, in microseconds.
+const STILL_US: u64 = 10_000_000;
 
 type Told = Result<GatewayPayment, GatewayError>;
 
@@ -24,8 +31,13 @@ type Told = Result<GatewayPayment, GatewayError>;
 pub struct Books {
     /// In the order in which they were made.
     pub payments: Vec<GatewayPayment>,
-    keys: BTreeMap<String, Told>,
+    /// What was said under which key, and when.
+    keys: BTreeMap<String, (Told, u64)>,
     barred: BTreeSet<String>,
+    /// Under which key an authorization was asked for.
+    asked_by: BTreeMap<String, String>,
+    /// Payments whose capture was claimed and not made.
+    claimed: BTreeSet<String>,
     faults: BTreeMap<&'static str, u64>,
 }
 
@@ -36,6 +48,61 @@ pub(crate) struct Provider {
     wire: Arc<Wire>,
     knobs: Arc<Mutex<Knobs>>,
     dice: Arc<Dice>,
+    witness: Arc<Witness>,
+}
+
+/// Compares what is done here with what the shop has written and others hold.
+pub(crate) struct Witness {
+    pub(crate) store: Arc<dyn ReadStore>,
+    pub(crate) found: Found,
+    pub(crate) all: Mutex<Vec<Arc<Mutex<Books>>>>,
+}
+
+impl Witness {
+    /// Money is held: by nobody else for the same payment, and always asked for by the same key.
+    fn authorized(&self, books: &mut Books, request: &Authorize, key: &str) {
+        let reference = &request.reference;
+        let known = books
+            .asked_by
+            .entry(reference.clone())
+            .or_insert_with(|| key.to_owned());
+        self.found.must("same-question-same-key", known == key, || {
+            format!("{reference} is asked for by {known} and by {key}")
+        });
+        // Its own books are being written to, and hold no more than one payment a key.
+        let others = self.all.lock();
+        for other in others.iter().filter_map(|it| it.try_lock()) {
+            let mut open = other.payments.iter().filter(|it| {
+                let taken = it.state == PaymentState::Captured && it.refunded != it.captured;
+                it.reference == *reference && (taken || it.state == PaymentState::Authorized)
+            });
+            self.found
+                .must("one-provider-at-a-time", open.next().is_none(), || {
+                    format!("{reference} is held by two providers")
+                });
+        }
+    }
+
+    /// Money is taken: only for an order that is there.
+    fn captured(&self, reference: &str) {
+        let order = reference.parse::<PaymentId>().ok().and_then(|id| {
+            let Ok(Some(Record::Payment(payment))) = self.store.load(&Key::Payment(id)) else {
+                return None;
+            };
+            match self.store.load(&Key::Checkout(payment.checkout)) {
+                Ok(Some(Record::Checkout(it))) => it
+                    .attempts
+                    .iter()
+                    .find(|it| it.payments.contains(&id))
+                    .and_then(|it| it.order),
+                _ => None,
+            }
+        });
+        self.found
+            .must("no-capture-without-order", order.is_some(), || {
+                format!("{reference} was captured")
+            });
+    }
 }
 
 impl std::fmt::Debug for Provider {
@@ -45,10 +112,19 @@ impl std::fmt::Debug for Provider {
 }
 
 impl Provider {
-    pub(crate) fn new(name: &str, wire: Arc<Wire>, knobs: Arc<Mutex<Knobs>>, dice: Dice) -> Self {
+    pub(crate) fn new(
+        name: &str,
+        wire: Arc<Wire>,
+        knobs: Arc<Mutex<Knobs>>,
+        dice: Dice,
+        witness: Arc<Witness>,
+    ) -> Self {
+        let books = Arc::<Mutex<Books>>::default();
+        witness.all.lock().push(books.clone());
         Self {
             name: name.to_owned(),
-            books: Arc::default(),
+            books,
+            witness,
             wire,
             knobs,
             dice: Arc::new(dice),
@@ -78,7 +154,13 @@ impl Provider {
                 return Err(GatewayError::NotSent("no connection".into()));
             }
             let (tell, told) = oneshot::channel();
-            if !self.strikes("call broken before", |it| it.broken_calls) {
+            if self.strikes("late call", |it| it.late_calls) {
+                // The connection breaks now; what was sent arrives all the same.
+                let (books, late) = (self.books.clone(), self.dice.between(0, LATEST_US));
+                self.wire
+                    .carry_late(late, move || drop(act(&mut books.lock())));
+                drop(tell);
+            } else if !self.strikes("call broken before", |it| it.broken_calls) {
                 let is_lost = self.strikes("call broken after", |it| it.broken_calls);
                 let (books, wire) = (self.books.clone(), self.wire.clone());
                 self.wire.carry(move || {
@@ -108,8 +190,14 @@ impl Provider {
     ) -> Answer<'a, GatewayPayment> {
         let forgets = self.strikes("forgotten key", |it| it.forgotten_keys);
         let key = key.to_owned();
+        let wire = self.wire.clone();
         self.call(move |books| {
-            if let Some(known) = books.keys.get(&key).filter(|_| !forgets) {
+            // Never while a request of the same time may be on its way, even from a process that stood still.
+            let recent = wire
+                .now_us()
+                .saturating_sub(2 * wire.longest_us() + STILL_US);
+            let known = books.keys.get(&key);
+            if let Some((known, _)) = known.filter(|(_, at)| !forgets || *at >= recent) {
                 return known.clone();
             }
             let told = act(books);
@@ -118,7 +206,7 @@ impl Provider {
                 Ok(_) | Err(GatewayError::Declined { .. } | GatewayError::Refused { .. })
             );
             if is_final {
-                books.keys.insert(key, told.clone());
+                books.keys.insert(key, (told.clone(), wire.now_us()));
             }
             told
         })
@@ -173,15 +261,24 @@ impl Books {
         }
     }
 
-    fn capture(&mut self, id: &str, books_it: bool) -> Told {
+    fn capture(&mut self, id: &str, how: Capture) -> Told {
         let place = self.place(id)?;
+        let is_claimed = self.claimed.contains(id);
+        if how == Capture::Lapsed
+            && !is_claimed
+            && self.payments[place].state == PaymentState::Authorized
+        {
+            self.payments[place].state = PaymentState::Voided;
+        }
         if self.payments[place].state != PaymentState::Authorized {
             return Err(self.refused(place));
         }
         let mut after = self.payments[place].clone();
         after.state = PaymentState::Captured;
         after.captured = after.amount;
-        if books_it {
+        if how == Capture::Claimed {
+            self.claimed.insert(id.to_owned());
+        } else {
             self.payments[place] = after.clone();
         }
         Ok(after)
@@ -242,6 +339,16 @@ impl Books {
     }
 }
 
+/// What becomes of a capture.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Capture {
+    Made,
+    /// Said to be made.
+    Claimed,
+    /// The authorization has ended before it came.
+    Lapsed,
+}
+
 impl PaymentGateway for Provider {
     fn name(&self) -> &str {
         &self.name
@@ -255,7 +362,14 @@ impl PaymentGateway for Provider {
     ) -> Answer<'a, GatewayPayment> {
         let denies = self.strikes("denied authorization", |it| it.lies);
         let (name, request) = (self.name.clone(), request.clone());
-        let told = self.keyed(key, move |books| books.authorize(&name, &request));
+        let (witness, by) = (self.witness.clone(), key.to_owned());
+        let told = self.keyed(key, move |books| {
+            let told = books.authorize(&name, &request);
+            if told.is_ok() {
+                witness.authorized(books, &request, &by);
+            }
+            told
+        });
         Box::pin(async move {
             match told.await {
                 Ok(_) if denies => Err(GatewayError::Declined {
@@ -271,9 +385,20 @@ impl PaymentGateway for Provider {
         let id = id.to_owned();
         if lies {
             // Nothing is booked, and the key is not kept.
-            return self.call(move |books| books.capture(&id, false));
+            return self.call(move |books| books.capture(&id, Capture::Claimed));
         }
-        self.keyed(key, move |books| books.capture(&id, true))
+        let lapses = self.strikes("lapsed authorization", |it| it.lapsed_authorizations);
+        let how = if lapses {
+            Capture::Lapsed
+        } else {
+            Capture::Made
+        };
+        let witness = self.witness.clone();
+        self.keyed(key, move |books| {
+            let told = books.capture(&id, how)?;
+            witness.captured(&told.reference);
+            Ok(told)
+        })
     }
 
     fn void<'a>(&'a self, id: &'a str, key: &'a str) -> Answer<'a, GatewayPayment> {

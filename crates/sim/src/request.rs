@@ -1,11 +1,12 @@
 //! What clients ask, as it travels, and how a node serves it: the surface without its spelling.
 
 use crate::node::Desk;
+use crate::op::{Ask, Op, Said};
 use cartwright_app::carts::{self, AddLine, CreateCart, Stock, Terms};
 use cartwright_app::checkouts::saga::{Complete, Exchange, ExchangeIds, GiveUp, Part, Pay};
 use cartwright_app::checkouts::{self, OpenCheckout, Setting};
 use cartwright_app::inventory::{Adjust, Extend, Place, Reserve, Settle};
-use cartwright_app::kept::KeptReply;
+use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{
     self, CancelOrder, FulfillOrder, ReceiveReturn, RefundOrder, RequestReturn,
@@ -13,15 +14,15 @@ use cartwright_app::orders::{
 use cartwright_app::shop::{Command, Keyed, Reply, Submission};
 use cartwright_app::wallets::Book;
 use cartwright_app::{Fault, Shop};
-use cartwright_domain::cart::{Add, Create, LineId, Patch, Rules as CartRules};
+use cartwright_domain::cart::{Add, Create, Patch, Rules as CartRules};
 use cartwright_domain::checkout::{Address, AttemptState, Change, Email, Fresh, Rates, Rules};
-use cartwright_domain::inventory::{Asked, Ending, LevelKey, Sourcing};
-use cartwright_domain::order::{Ask as RefundAsk, Shipping, To, What};
+use cartwright_domain::inventory::{Asked, Sourcing};
+use cartwright_domain::order::{Ask as RefundAsk, Refund, Shipping, What};
 use cartwright_domain::payment::Method;
 use cartwright_domain::wallet::Kind;
 use cartwright_domain::{
-    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, Money, OrderId, QuoteId, Refusal,
-    ReservationId, ReturnId, Sku,
+    CartId, CheckoutId, ContactId, Country, Currency, ExchangeId, Money, OrderId, QuoteId,
+    RefundId, Refusal, ReservationId, ReturnId,
 };
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -31,112 +32,12 @@ use std::time::Duration;
 const PATIENCE_NS: u64 = 10_000_000_000;
 /// How long a kept reply counts.
 const KEEP_MS: i64 = 86_400_000;
-/// How long no order may come for.
-const DEADLINE_SECONDS: i64 = 120;
 /// How long who completes a checkout is kept waiting.
 const WAIT: Duration = Duration::from_secs(10);
 
-/// What is asked.
-#[derive(Debug, Clone)]
-pub(crate) enum Op {
-    CreateCart {
-        id: CartId,
-        customer: Option<SmolStr>,
-    },
-    AddLine {
-        cart: CartId,
-        sku: Sku,
-        quantity: i64,
-    },
-    Open {
-        cart: CartId,
-        number: u128,
-        hold: bool,
-    },
-    Complete {
-        checkout: CheckoutId,
-        quote: QuoteId,
-        parts: Vec<(Method, String, Option<i64>)>,
-    },
-    GiveUp {
-        checkout: CheckoutId,
-    },
-    Look {
-        key: Key,
-    },
-    Reserve {
-        level: LevelKey,
-        quantity: i64,
-        ttl_seconds: i64,
-    },
-    Settle {
-        id: ReservationId,
-        ending: Ending,
-    },
-    Extend {
-        id: ReservationId,
-    },
-    Adjust {
-        level: LevelKey,
-        delta: i64,
-    },
-    CancelOrder {
-        order: OrderId,
-    },
-    Fulfill {
-        order: OrderId,
-        line: LineId,
-        quantity: i64,
-    },
-    Refund {
-        order: OrderId,
-        amount: i64,
-        to: To,
-    },
-    SendBack {
-        order: OrderId,
-        id: ReturnId,
-        line: LineId,
-        quantity: i64,
-    },
-    Receive {
-        order: OrderId,
-        id: ReturnId,
-        refund: bool,
-    },
-    Exchange {
-        order: OrderId,
-        number: u128,
-        back: (LineId, i64),
-        new: (Sku, i64),
-        to: To,
-    },
-    Credit {
-        customer: SmolStr,
-        amount: i64,
-    },
-}
-
-/// What a client is told.
-#[derive(Debug, Clone)]
-pub(crate) enum Said {
-    /// It was done, and this is what it is about as it stands now.
-    Done(Option<Record>),
-    /// A completion is still under way.
-    Running,
-    /// The business says no, for good.
-    Refused(Refusal),
-    /// Not now; whether it was done nobody knows.
-    Failed,
-}
-
-/// A request under its idempotency key.
-pub(crate) struct Ask {
-    /// The same for each try.
-    pub(crate) key: u64,
-    pub(crate) op: Op,
-    /// Hears the answer, if it does not get lost.
-    pub(crate) tell: Box<dyn FnOnce(Said) + Send>,
+/// What a request is called wherever its effect is seen.
+pub(crate) fn name_of(who: &SmolStr, key: u64) -> SmolStr {
+    format_smolstr!("op-{who}-{key}")
 }
 
 pub(crate) fn usd(minor: i64) -> Money {
@@ -155,11 +56,11 @@ fn rules() -> CartRules {
     CartRules::new(currency(), country())
 }
 
-fn setting() -> Setting {
+fn setting(desk: &Desk) -> Setting {
     Setting {
         rules: Rules {
             rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
-            quote_ttl_seconds: 900,
+            quote_ttl_seconds: desk.knobs.quote_ttl_seconds,
             ttl_seconds: 21_600,
             attempts_per_hour: 10,
         },
@@ -169,16 +70,18 @@ fn setting() -> Setting {
 
 /// Serves a request and tells what came of it.
 pub(crate) async fn serve(desk: Desk, ask: Ask) {
-    let said = match answer(&desk, ask.key, ask.op).await {
+    let said = match answer(&desk, &ask.who, ask.key, ask.op).await {
         Ok(said) => said,
         Err(_) => Said::Failed,
     };
     (ask.tell)(said);
 }
 
-async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
+async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fault> {
     let shop = &desk.shop;
-    let name = format_smolstr!("op-{key}");
+    let name = name_of(who, key);
+    let payload = payload_hash("", format!("{op:?}").as_bytes());
+    let by = |path: &'static str| (key_hash(who, "POST", path, &key.to_string()), payload);
     match op {
         Op::CreateCart { id, customer } => {
             let create = Create {
@@ -192,7 +95,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 terms: terms(),
                 expected_version: None,
             };
-            keyed(shop, key, command, Key::Cart(id)).await
+            keyed(shop, by("carts"), command, Key::Cart(id)).await
         }
         Op::AddLine {
             cart,
@@ -207,17 +110,17 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 line: Add::new(sku, quantity),
                 terms: terms(),
             };
-            keyed(shop, key, command, Key::Cart(cart)).await
+            keyed(shop, by("lines"), command, Key::Cart(cart)).await
         }
         Op::Open { cart, number, hold } => {
             let command = OpenCheckout {
                 cart_id: cart,
                 change: change(hold),
                 fresh: fresh(number),
-                setting: setting(),
+                setting: setting(desk),
                 expected_version: None,
             };
-            match submit(shop, command, None).await? {
+            match keyed(shop, by("checkouts"), command, Key::Cart(cart)).await? {
                 Said::Done(_) => {
                     let id = shop.find(&Key::CheckoutOf(cart)).await?;
                     let Some(Record::CheckoutId(id)) = id else {
@@ -241,7 +144,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
             desk.saga.wake(checkout);
             Ok(said)
         }
-        Op::Look { key } => Ok(Said::Done(shop.find(&key).await?)),
+        Op::Look { key } => {
+            let found = shop.find(&key).await?;
+            desk.disk.watch.shown(&key, found.as_ref(), desk.now.us());
+            Ok(Said::Done(found))
+        }
         Op::Reserve {
             level,
             quantity,
@@ -289,7 +196,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 reason: name,
                 expected_version: None,
             };
-            keyed(shop, key, command, Key::Level(level)).await
+            keyed(shop, by("adjust"), command, Key::Level(level)).await
         }
         Op::CancelOrder { order } => {
             let command = CancelOrder {
@@ -311,9 +218,10 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 tracking: None,
                 by: "client".into(),
             };
-            keyed(shop, key, command, Key::Order(order)).await
+            keyed(shop, by("fulfill"), command, Key::Order(order)).await
         }
         Op::Refund { order, amount, to } => {
+            let key = name.clone();
             let command = RefundOrder {
                 order: order_target(order),
                 ask: RefundAsk {
@@ -327,9 +235,9 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 body: name,
                 by: "client".into(),
             };
-            let said = submit(shop, command, None).await?;
-            desk.refunds.wake(order, None);
-            Ok(said)
+            let reply = shop.submit(submission(shop, command, None)).await?.reply;
+            desk.refunds.wake(order, begun(&reply, &key));
+            Ok(said(reply))
         }
         Op::SendBack {
             order,
@@ -344,7 +252,7 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 reason: "because".into(),
                 by: "client".into(),
             };
-            keyed(shop, key, command, Key::Order(order)).await
+            keyed(shop, by("returns"), command, Key::Order(order)).await
         }
         Op::Receive { order, id, refund } => {
             let command = ReceiveReturn {
@@ -390,11 +298,11 @@ async fn answer(desk: &Desk, key: u64, op: Op) -> Result<Said, Fault> {
                 key: name.clone(),
                 body: name,
                 by: "client".into(),
-                deadline_seconds: DEADLINE_SECONDS,
+                deadline_seconds: desk.knobs.deadline_seconds,
                 cart_rules: rules(),
-                setting: setting(),
+                setting: setting(desk),
             };
-            let said = keyed(shop, key, command, Key::Order(order)).await?;
+            let said = keyed(shop, by("exchanges"), command, Key::Order(order)).await?;
             desk.saga.wake(CheckoutId(number));
             Ok(said)
         }
@@ -439,8 +347,8 @@ async fn complete(
         },
         key: key.clone(),
         body,
-        deadline_seconds: DEADLINE_SECONDS,
-        setting: setting(),
+        deadline_seconds: desk.knobs.deadline_seconds,
+        setting: setting(desk),
     };
     let answer = desk
         .shop
@@ -466,8 +374,13 @@ async fn end(desk: &Desk, key: &SmolStr, id: CheckoutId) -> Result<Said, Fault> 
         let Some(Record::Checkout(known)) = &found else {
             return Ok(Said::Done(None));
         };
-        let attempt = known.attempt_of(key);
-        if attempt.is_some_and(|it| it.state != AttemptState::Running) {
+        let Some(attempt) = known.attempt_of(key) else {
+            desk.disk
+                .watch
+                .is_lost(|| format!("the attempt of {key} at {id}"));
+            return Ok(Said::Done(None));
+        };
+        if attempt.state != AttemptState::Running {
             return Ok(Said::Done(found));
         }
         // Told or given up: either way it is looked at again.
@@ -541,19 +454,35 @@ pub(crate) async fn submit(
     keyed: Option<Keyed>,
 ) -> Result<Said, Fault> {
     let answer = shop.submit(submission(shop, command, keyed)).await?;
-    Ok(match answer.reply {
+    Ok(said(answer.reply))
+}
+
+/// The refund that this request has just begun: nobody else can have asked for it.
+fn begun(reply: &Reply, key: &str) -> Option<RefundId> {
+    let Reply::Decided(Ok(outcome)) = reply else {
+        return None;
+    };
+    let Some(Record::Order(order)) = outcome.record.as_ref().filter(|_| outcome.created) else {
+        return None;
+    };
+    let is_its = |it: &&Refund| it.asked.as_ref().is_some_and(|(known, _)| known == key);
+    order.refunds.iter().find(is_its).map(|it| it.id)
+}
+
+fn said(reply: Reply) -> Said {
+    match reply {
         Reply::Decided(Ok(outcome)) => Said::Done(outcome.record),
         Reply::Decided(Err(refusal)) => Said::Refused(refusal),
         Reply::Kept(kept, _) if kept.status == 200 => Said::Done(None),
         Reply::Kept(..) => Said::Refused(Refusal::VersionRequired),
         Reply::KeyReused => Said::Refused(Refusal::KeyReused),
-    })
+    }
 }
 
 /// Under the request's own key: once, however often it comes. What is shown is what stands now.
 async fn keyed(
     shop: &Shop,
-    key: u64,
+    (hash, payload_hash): ([u8; 16], [u8; 32]),
     command: impl Command + 'static,
     about: Key,
 ) -> Result<Said, Fault> {
@@ -562,11 +491,9 @@ async fn keyed(
         body: format!("{outcome:?}").into(),
         ..KeptReply::default()
     };
-    let mut hash = [0; 16];
-    hash[..8].copy_from_slice(&key.to_le_bytes());
     let keyed = Keyed {
         hash,
-        payload_hash: [0; 32],
+        payload_hash,
         keep_ms: KEEP_MS,
         render: Box::new(render),
     };

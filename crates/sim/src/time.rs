@@ -1,5 +1,6 @@
 //! Virtual time and seeded randomness.
 
+use crate::found::Found;
 use cartwright_app::ports::{Clock, Random};
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -9,16 +10,48 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 const BEGIN_MS: i64 = 1_767_225_600_000;
 
 /// The one time of a simulation, in microseconds since it began.
-#[derive(Debug, Default)]
-pub(crate) struct Now(AtomicU64);
+#[derive(Debug)]
+pub(crate) struct Now {
+    us: AtomicU64,
+    /// How often it was looked at since it last passed.
+    looks: AtomicU64,
+    found: Found,
+}
+
+/// So often may a moment be looked at; more often only something does that goes round without end.
+const LOOKS_MAX: u64 = 2_000_000;
 
 impl Now {
+    pub(crate) fn new(found: Found) -> Self {
+        Self {
+            us: AtomicU64::new(0),
+            looks: AtomicU64::new(0),
+            found,
+        }
+    }
+
     pub(crate) fn us(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.us.load(Ordering::Relaxed)
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn ms(&self) -> i64 {
+        BEGIN_MS + self.us() as i64 / 1_000
     }
 
     pub(crate) fn pass(&self, us: u64) {
-        self.0.fetch_add(us, Ordering::Relaxed);
+        self.looks.store(0, Ordering::Relaxed);
+        self.us.fetch_add(us, Ordering::Relaxed);
+    }
+
+    /// Ends what would go round in one moment for ever.
+    fn look(&self) {
+        if self.looks.fetch_add(1, Ordering::Relaxed) == LOOKS_MAX {
+            self.found.must("nothing-spins", false, || {
+                "something goes round and waits for nothing".into()
+            });
+            panic!("something goes round and waits for nothing");
+        }
     }
 }
 
@@ -45,10 +78,12 @@ impl NodeClock {
 
 impl Clock for NodeClock {
     fn now_ms(&self) -> i64 {
-        BEGIN_MS + self.now.us() as i64 / 1_000 + self.skew_ms.load(Ordering::Relaxed)
+        self.now.look();
+        self.now.ms() + self.skew_ms.load(Ordering::Relaxed)
     }
 
     fn monotonic_ns(&self) -> u64 {
+        self.now.look();
         // Never 0, as on a machine that runs.
         1_000_000_000 + self.now.us() * 1_000
     }

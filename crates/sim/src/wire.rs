@@ -32,6 +32,15 @@ impl Wire {
         }
     }
 
+    pub(crate) fn now_us(&self) -> u64 {
+        self.now.us()
+    }
+
+    /// How long a message is on its way at most.
+    pub(crate) fn longest_us(&self) -> u64 {
+        self.knobs.lock().delay_us * 10
+    }
+
     /// Surely arrives, once.
     pub(crate) fn carry(&self, arrival: impl FnOnce() + Send + 'static) {
         let longest = self.knobs.lock().delay_us;
@@ -41,6 +50,11 @@ impl Wire {
         } else {
             self.dice.between(0, longest)
         };
+        self.carry_late(delay, arrival);
+    }
+
+    /// Arrives after so long, in microseconds.
+    pub(crate) fn carry_late(&self, delay: u64, arrival: impl FnOnce() + Send + 'static) {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.due
             .lock()

@@ -2,10 +2,11 @@
 
 use crate::client::{Acknowledged, Client, Doors};
 use crate::disk::Disk;
+use crate::found::{Found, Violation};
 use crate::invariants::{Evidence, check};
 use crate::knobs::Knobs;
-use crate::node::Node;
-use crate::provider::Provider;
+use crate::node::{Node, Site};
+use crate::provider::{Provider, Witness};
 use crate::request::{country, submit, usd};
 use crate::time::{Dice, NodeClock, Now};
 use crate::wire::Wire;
@@ -29,6 +30,10 @@ use tokio::runtime::Runtime;
 const PATIENCE_SECONDS: u64 = 3_600;
 /// So long nothing may have been written until it counts as rest, in seconds.
 const REST_SECONDS: u64 = 150;
+/// After so long without a commit time passes in larger steps, in microseconds.
+const IDLE_US: u64 = 10_000_000;
+/// Those steps, in milliseconds.
+const IDLE_TICK_MS: u64 = 100;
 
 /// What a run came to.
 #[derive(Debug, Clone)]
@@ -52,7 +57,7 @@ pub struct Report {
     /// How many requests were refused, and why.
     pub refusals: BTreeMap<String, u64>,
     /// What does not hold.
-    pub violations: Vec<String>,
+    pub violations: Vec<Violation>,
 }
 
 /// Runs one world for so many seconds of faults, and then until it rests.
@@ -62,18 +67,15 @@ pub fn run(seed: u64, knobs: Option<Knobs>, seconds: u64) -> Report {
     let mut world = World::new(&dice, knobs.clone(), seconds * 1_000_000);
     world.seed_catalogue();
     world.clients(&dice);
-    while world.now.us() < seconds * 1_000_000 {
+    while world.now.us() < seconds * 1_000_000 && world.found.is_empty() {
         world.step();
         world.strike();
     }
     world.heal();
     let healed = world.now.us();
-    let (mut quiet_since, mut commits) = (healed, world.disk.commits());
-    while world.now.us() < healed + PATIENCE_SECONDS * 1_000_000 {
+    while world.now.us() < healed + PATIENCE_SECONDS * 1_000_000 && world.found.is_empty() {
         world.step();
-        if world.disk.commits() != commits {
-            (quiet_since, commits) = (world.now.us(), world.disk.commits());
-        } else if world.now.us() > quiet_since + REST_SECONDS * 1_000_000 {
+        if world.now.us() > world.quiet_since_us.max(healed) + REST_SECONDS * 1_000_000 {
             break;
         }
     }
@@ -95,6 +97,10 @@ struct World {
     disk_full_until_us: u64,
     until_us: u64,
     faults: BTreeMap<&'static str, u64>,
+    found: Found,
+    /// When something was written last, and how many commits there were.
+    quiet_since_us: u64,
+    commits: u64,
 }
 
 /// A place where a node runs.
@@ -111,16 +117,36 @@ struct Slot {
 
 impl World {
     fn new(dice: &Dice, drawn: Knobs, until_us: u64) -> Self {
-        let now = Arc::new(Now::default());
+        let found = Found::default();
+        let now = Arc::new(Now::new(found.clone()));
         let knobs = Arc::new(Mutex::new(drawn.clone()));
         let wire = Arc::new(Wire::new(now.clone(), dice.fork(), knobs.clone()));
-        let disk = Arc::new(Disk::new(&dice.fork(), dice.fork(), knobs.clone()));
+        let disk = Arc::new(Disk::new(
+            now.clone(),
+            &dice.fork(),
+            dice.fork(),
+            knobs.clone(),
+            found.clone(),
+        ));
+        let witness = Arc::new(Witness {
+            store: disk.read.clone(),
+            found: found.clone(),
+            all: Mutex::default(),
+        });
         let providers = (0..drawn.providers).map(|number| {
             let name = ["a", "b"][number];
-            let provider = Provider::new(name, wire.clone(), knobs.clone(), dice.fork());
+            let provider = Provider::new(
+                name,
+                wire.clone(),
+                knobs.clone(),
+                dice.fork(),
+                witness.clone(),
+            );
             Arc::new(provider)
         });
-        let providers = providers.collect();
+        let providers: Vec<Arc<Provider>> = providers.collect();
+        disk.watch
+            .providers(providers.iter().map(|it| it.books.clone()).collect());
         let nodes = (0..drawn.nodes).map(|_| Slot {
             node: None,
             clock: Arc::new(NodeClock::new(
@@ -160,6 +186,9 @@ impl World {
             disk_full_until_us: 0,
             until_us,
             faults: BTreeMap::new(),
+            found,
+            quiet_since_us: 0,
+            commits: 0,
         }
     }
 
@@ -173,22 +202,32 @@ impl World {
         let slot = &mut self.nodes[number];
         slot.lives += 1;
         let is_shared = self.doors.len() > 1;
-        let started = Node::start(
+        let site = Site {
             number,
-            slot.lives,
+            life: slot.lives,
             is_shared,
-            &self.disk,
-            slot.clock.clone(),
-            slot.random.clone(),
-            gateways,
-        );
+            disk: &self.disk,
+            clock: slot.clock.clone(),
+            random: slot.random.clone(),
+            now: &self.now,
+            knobs: self.knobs.lock().clone(),
+        };
+        let started = Node::start(site, gateways);
         slot.node = started.ok();
         self.doors[number].lock().clear();
     }
 
     /// One tick for everybody, in some order.
     fn step(&mut self) {
-        let ms = self.knobs.lock().tick_ms;
+        if self.disk.commits() != self.commits {
+            (self.quiet_since_us, self.commits) = (self.now.us(), self.disk.commits());
+        }
+        let is_idle = self.now.us() > self.quiet_since_us + IDLE_US;
+        let ms = if is_idle {
+            IDLE_TICK_MS
+        } else {
+            self.knobs.lock().tick_ms
+        };
         self.now.pass(ms * 1_000);
         self.wire.deliver();
         for number in self.dice.shuffled(self.nodes.len()) {
@@ -316,7 +355,8 @@ impl World {
 
     fn clients(&self, dice: &Dice) {
         let knobs = self.knobs.lock().clone();
-        let client = Client {
+        let client = |name: String| Client {
+            name: name.into(),
             wire: self.wire.clone(),
             doors: self.doors.clone(),
             dice: Arc::new(dice.fork()),
@@ -325,13 +365,15 @@ impl World {
             levels: self.levels.clone(),
             now: self.now.clone(),
             until_us: self.until_us,
-            declines: knobs.declines,
+            knobs: knobs.clone(),
+            found: self.found.clone(),
         };
         for number in 0..knobs.buyers {
-            self.people.spawn(client.clone().buy(number));
+            self.people
+                .spawn(client(format!("customer-{number}")).buy());
         }
-        for _ in 0..knobs.tills {
-            self.people.spawn(client.clone().till());
+        for number in 0..knobs.tills {
+            self.people.spawn(client(format!("till-{number}")).till());
         }
     }
 
@@ -342,7 +384,14 @@ impl World {
             .iter()
             .map(|it| (it.name(), it.books.lock()))
             .collect();
-        let violations = check(&Evidence {
+        check(&Evidence {
+            found: &self.found,
+            now_ms: self.now.ms(),
+            units: self
+                .levels
+                .iter()
+                .map(|level| (level.clone(), knobs.units))
+                .collect(),
             store: &*self.disk.read,
             providers: books
                 .iter()
@@ -368,7 +417,7 @@ impl World {
             bought: acknowledged.bought.len() as u64,
             faults,
             refusals: acknowledged.refusals.clone(),
-            violations,
+            violations: self.found.all(),
         }
     }
 }

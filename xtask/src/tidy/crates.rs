@@ -15,8 +15,17 @@ const MAY_USE: &[(&str, &[&str])] = &[
     ("cartwright-proto", &[]),
     ("cartwright-app", &["cartwright-domain", "cartwright-proto"]),
     (
-        "cartwright-adapters",
+        "cartwright-memory",
         &["cartwright-app", "cartwright-domain", "cartwright-proto"],
+    ),
+    (
+        "cartwright-adapters",
+        &[
+            "cartwright-app",
+            "cartwright-domain",
+            "cartwright-memory",
+            "cartwright-proto",
+        ],
     ),
     (
         "cartwright-api",
@@ -31,6 +40,7 @@ const ALL: &[&str] = &[
     "cartwright-domain",
     "cartwright-proto",
     "cartwright-app",
+    "cartwright-memory",
     "cartwright-adapters",
     "cartwright-api",
 ];

@@ -1,4 +1,4 @@
 //! Where everything is kept: SQLite for a shop, memory as the reference that the contract suite compares it with.
 
-pub mod memory;
+pub use cartwright_memory as memory;
 pub mod sqlite;

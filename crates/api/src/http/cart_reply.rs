@@ -1,7 +1,7 @@
 //! What cart routes share: the cart a path names, what a decision on it goes by, and how it is shown.
 
 use super::endpoint::Call;
-use super::write::{Render, Shows, resource};
+use super::write::{Render, Shows, made_with_secret, resource};
 use crate::problem::Problem;
 use crate::wire::cart;
 use cartwright_app::carts::{Shelved, Stock, Target, Terms, stock};
@@ -163,7 +163,7 @@ pub(super) fn render(stock: Arc<Stock>) -> Render {
     })
 }
 
-/// Shows a cart that was just made. Its token stays out of what is kept: its place is remembered and it is derived again.
+/// Shows a cart that was just made, with its token.
 pub(super) fn render_new(stock: Arc<Stock>) -> Render {
     Arc::new(move |outcome: &Outcome, shelf| {
         let Some(Record::Cart(cart)) = &outcome.record else {
@@ -174,11 +174,6 @@ pub(super) fn render_new(stock: Arc<Stock>) -> Render {
         let body = cart::Cart::new(cart, &priced, cart.state)
             .with_token_place()
             .json();
-        let secret = Some((body.len() - 2, cart.id.to_string()));
-        let location = Some(format!("/v1/carts/{}", cart.id));
-        KeptReply {
-            secret,
-            ..resource(201, cart.version, location, body.into())
-        }
+        made_with_secret(cart.version, "/v1/carts", cart.id.to_string(), body.into())
     })
 }

@@ -4,6 +4,7 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, Reply, Verb, schema, to_json,
 };
 use super::page::{PageOf, page};
+use super::write::made_with_secret;
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use crate::wire::stock::text;
@@ -171,24 +172,12 @@ async fn create(call: Call) -> Result<Reply, Problem> {
             let Some(Record::ApiKey(key)) = &outcome.record else {
                 return KeptReply::default();
             };
-            // The secret stays out of what is kept: its place is remembered and it is derived again.
             let shown = ApiKey {
                 key: Some(SECRET_PREFIX.to_owned()),
                 ..ApiKey::from(&**key)
             };
-            let body = to_json(&shown);
-            let secret = Some((body.len() - 2, key.id.to_string()));
-            let headers = vec![
-                ("etag", format!("\"{}\"", key.version)),
-                ("location", format!("/v1/api-keys/{}", key.id)),
-            ];
-            KeptReply {
-                status: 201,
-                headers,
-                body,
-                secret,
-                ..KeptReply::default()
-            }
+            let (id, body) = (key.id.to_string(), to_json(&shown));
+            made_with_secret(key.version, "/v1/api-keys", id, body)
         },
     );
     call.write(command, render).await

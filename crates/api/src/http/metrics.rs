@@ -1,9 +1,11 @@
 //! Counters of requests: rate, errors and duration per route.
 
 use crate::grpc::metrics::GrpcMetrics;
+use parking_lot::Mutex;
+use smol_str::SmolStr;
 use std::fmt::Write;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 /// Upper bounds of the duration buckets, in microseconds.
 pub const BOUNDS_MICROS: [u64; 12] = [
@@ -21,6 +23,13 @@ pub struct RouteCounts {
     pub nanos: AtomicU64,
 }
 
+/// How those who follow the log are doing, whichever process they run in.
+#[derive(Debug, Default)]
+pub(super) struct Following {
+    pub(super) cursors: Vec<(SmolStr, u64)>,
+    pub(super) dead_letters: Vec<(SmolStr, u64)>,
+}
+
 /// Counters of the surface.
 #[derive(Debug)]
 pub struct Metrics {
@@ -29,6 +38,8 @@ pub struct Metrics {
     conflicts: AtomicU64,
     /// What needed attention when it was last counted.
     pub(super) needs_attention: AtomicU64,
+    /// How those who follow the log were doing when they were last looked at.
+    pub(super) following: Mutex<Arc<Following>>,
     /// Set once gRPC is served.
     pub(crate) grpc: OnceLock<GrpcMetrics>,
 }
@@ -42,6 +53,7 @@ impl Metrics {
             rate_limited: AtomicU64::new(0),
             conflicts: AtomicU64::new(0),
             needs_attention: AtomicU64::new(0),
+            following: Mutex::default(),
             grpc: OnceLock::new(),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::attention;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
-use super::metrics::write_histogram;
+use super::metrics::{Following, write_histogram};
 use crate::problem::Problem;
 use cartwright_app::ports::ReadStore;
 use cartwright_domain::key::Scope;
@@ -10,8 +10,8 @@ use cartwright_domain::key::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
-use smol_str::SmolStr;
 use std::fmt::Write;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 /// `GET /health/liveness`.
@@ -142,7 +142,7 @@ async fn metrics(call: Call) -> Result<Reply, Problem> {
         .get(http::header::ACCEPT)
         .and_then(|value| value.to_str().ok())
         .unwrap_or("");
-    let following = following(&call).await?;
+    let following = following(&call).await;
     if accept.contains("application/json") {
         return Ok(Reply::of(&json_counters(&call, &following, open)));
     }
@@ -187,20 +187,20 @@ fn json_counters(call: &Call, following: &Following, open: u64) -> serde_json::V
     })
 }
 
-/// How those who follow the log are doing, whichever process they run in.
-struct Following {
-    cursors: Vec<(SmolStr, u64)>,
-    dead_letters: Vec<(SmolStr, u64)>,
-}
-
-async fn following(call: &Call) -> Result<Following, Problem> {
+/// How those who follow the log are doing; how they were at last where the store does not answer.
+async fn following(call: &Call) -> Arc<Following> {
     let read = |store: &dyn ReadStore| {
         Ok(Following {
             cursors: store.cursors()?,
             dead_letters: store.count_dead_letters()?,
         })
     };
-    Ok(call.edge.shop.read(read).await?)
+    let known = &call.edge.metrics.following;
+    match call.edge.shop.read(read).await {
+        Ok(following) => *known.lock() = Arc::new(following),
+        Err(fault) => tracing::warn!(%fault, "those who follow the log could not be looked at"),
+    }
+    known.lock().clone()
 }
 
 fn prometheus(call: &Call, following: &Following, open: u64) -> String {

@@ -5,11 +5,12 @@ use super::endpoint::{
     Access, BodyKind, CURSOR, Call, Endpoint, LIMIT, Reply, Verb, schema, to_json,
 };
 use super::page::{PageOf, page};
+use super::write::made_with_secret;
 use crate::problem::Problem;
 use crate::wire::Timestamp;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::ports::Delivery as Known;
-use cartwright_app::ports::courier::is_public;
+use cartwright_app::ports::courier::{is_public, literal};
 use cartwright_app::webhooks::{CreateEndpoint, DeleteEndpoint, NAMES, is_filter};
 use cartwright_app::{Key, Record};
 use cartwright_domain::WebhookEndpointId;
@@ -19,7 +20,6 @@ use http::Uri;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// Longest address.
@@ -191,24 +191,12 @@ async fn create(call: Call) -> Result<Reply, Problem> {
             let Some(Record::WebhookEndpoint(it)) = &outcome.record else {
                 return KeptReply::default();
             };
-            // The secret stays out of what is kept: its place is remembered and it is derived again.
             let shown = WebhookEndpoint {
                 secret: Some(SECRET_PREFIX.to_owned()),
                 ..WebhookEndpoint::from(&**it)
             };
-            let body = to_json(&shown);
-            let secret = Some((body.len() - 2, it.id.to_string()));
-            let headers = vec![
-                ("etag", format!("\"{}\"", it.version)),
-                ("location", format!("/v1/webhook-endpoints/{}", it.id)),
-            ];
-            KeptReply {
-                status: 201,
-                headers,
-                body,
-                secret,
-                ..KeptReply::default()
-            }
+            let (id, body) = (it.id.to_string(), to_json(&shown));
+            made_with_secret(it.version, "/v1/webhook-endpoints", id, body)
         },
     );
     call.write(command, render).await
@@ -232,12 +220,11 @@ fn check_url(text: &str, allow_private: bool) -> Result<(), Problem> {
     if !is_plain || !scheme || authority.contains('@') || host.is_empty() {
         return Err(malformed());
     }
-    let bare = host.strip_prefix('[').unwrap_or(host);
-    let bare = bare.strip_suffix(']').unwrap_or(bare);
-    let is_inside = match bare.parse::<IpAddr>() {
-        Ok(address) => !is_public(address),
-        Err(_) => {
-            let name = bare.trim_end_matches('.').to_ascii_lowercase();
+    let is_inside = match literal(host) {
+        Some(address) => !is_public(address),
+        None => {
+            let name = host.trim_start_matches('[').trim_end_matches([']', '.']);
+            let name = name.to_ascii_lowercase();
             name == "localhost" || name.ends_with(".localhost")
         }
     };
@@ -362,6 +349,7 @@ mod tests {
             ("http://localhost:1", "private_address", ""),
             ("http://LOCALHOST./", "private_address", ""),
             ("http://a.localhost/", "private_address", ""),
+            ("http://[localhost]/", "private_address", ""),
         ];
         let code = |result: Result<(), Problem>| match result {
             Ok(()) => String::new(),

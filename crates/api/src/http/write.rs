@@ -334,3 +334,13 @@ pub fn resource(status: u16, version: u64, location: Option<String>, body: Bytes
         ..KeptReply::default()
     }
 }
+
+/// As [`resource`], for what was made under `path/id` and has a secret that is shown once. The last field of the body is a string with
+/// what the secret begins with: the rest stays out of what is kept, its place is remembered, and it is derived from the id again.
+pub(super) fn made_with_secret(version: u64, path: &str, id: String, body: Bytes) -> KeptReply {
+    let location = Some(format!("{path}/{id}"));
+    KeptReply {
+        secret: Some((body.len() - 2, id)),
+        ..resource(201, version, location, body)
+    }
+}

@@ -10,6 +10,7 @@ use crate::ports::Keep;
 use crate::shop::{Command, Keyed, Moment, Outcome, Reply, Submission, Waiting};
 use crate::work::{Stop, Values, Work};
 use cartwright_domain::catalog::Product;
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{EventId, Refusal, ReservationId, Sku, Time};
 use cartwright_proto::events as proto;
 use hashbrown::HashMap;
@@ -171,7 +172,7 @@ impl Loop {
     ) -> Result<Result<Reply, Fault>, Fault> {
         if let Some(keyed) = &submission.keyed {
             if let Some(kept) = self.find_kept(gathered, keyed, now)? {
-                let same = kept.payload_hash == keyed.payload_hash;
+                let same = kept.payload_hash == keyed.payload_hash || planted(Bug::KeyOfAnyPayload);
                 return Ok(Ok(if same {
                     Reply::Kept(kept, true)
                 } else {
@@ -207,7 +208,9 @@ impl Loop {
         keyed: &Keyed,
         now: Time,
     ) -> Result<Option<Arc<KeptReply>>, Fault> {
-        if let Some(reply) = gathered.in_batch.get(&keyed.hash) {
+        if let Some(reply) = gathered.in_batch.get(&keyed.hash)
+            && !planted(Bug::SameKeySameBatch)
+        {
             return Ok(Some(reply.clone()));
         }
         let Some(place) = self.kept.find(&keyed.hash, now) else {
@@ -240,11 +243,13 @@ impl Loop {
         }
         reply.payload_hash = keyed.payload_hash;
         let until = Time(now.0.saturating_add(keyed.keep_ms));
-        gathered.kept.push(Keep {
-            hash: keyed.hash,
-            until,
-            reply: reply.encode(&keyed.hash, until),
-        });
+        if !planted(Bug::KeptReplyNotWritten) {
+            gathered.kept.push(Keep {
+                hash: keyed.hash,
+                until,
+                reply: reply.encode(&keyed.hash, until),
+            });
+        }
         let reply = Arc::new(reply);
         gathered.in_batch.insert(keyed.hash, reply.clone());
         Ok(Reply::Kept(reply, false))

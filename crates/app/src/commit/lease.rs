@@ -8,6 +8,7 @@ use crate::consumers;
 use crate::fault::Fault;
 use crate::ports::{Lease, ReadStore, Swap};
 use crate::shop::Waiting;
+use cartwright_domain::planted::{Bug, planted};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -332,10 +333,11 @@ impl Loop {
                 self.position = head;
             }
             for batch in &batches {
-                batch
-                    .entries
-                    .iter()
-                    .for_each(|entry| consumers::forget(&self.committed, entry));
+                for entry in &batch.entries {
+                    if !planted(Bug::ReaderNeverFollows) {
+                        consumers::forget(&self.committed, entry);
+                    }
+                }
                 let last = batch.first_position + batch.entries.len() as u64 - 1;
                 self.position = self.position.max(last);
             }

@@ -14,11 +14,12 @@ pub use lease::{LeaseOptions, Standing};
 use crate::committed::Committed;
 use crate::fault::Fault;
 use crate::ids::Ids;
-use crate::nouns::{Event, Record};
+use crate::nouns::{Event, Key, Record};
 use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
 use crate::shop::{Answer, Shop, Waiting};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use kept_index::KeptIndex;
@@ -92,7 +93,7 @@ pub fn start_shared(
     runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
-    let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+    let (shop, ByHand(this)) = ByHand::new(parts, clock, random, options, runtime, lease)?;
     let health = this.health.clone();
     let thread = std::thread::Builder::new()
         .name("write-loop".into())
@@ -117,7 +118,47 @@ impl ByHand {
         runtime: &Handle,
         lease: Option<LeaseOptions>,
     ) -> Result<(Shop, Self), Fault> {
-        let (shop, this) = build(parts, clock, random, options, runtime, lease)?;
+        let StoreParts { mut write, read } = parts;
+        let (position, last) = write.head()?;
+        let (queue, waiting) = bounded(options.max_waiting);
+        let (head_sender, head) = watch::channel(position);
+        let (answers, handed) = mpsc::unbounded_channel();
+        runtime.spawn(hand_out(handed));
+        let health = Arc::new(Health::default());
+        let committed = Arc::new(Committed::new(options.cache_bytes));
+        let shop = Shop {
+            queue,
+            committed: committed.clone(),
+            store: read,
+            clock: clock.clone(),
+            head,
+            health: health.clone(),
+        };
+        let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
+        let mut this = Loop {
+            kept: KeptIndex::new(options.max_kept),
+            store: write,
+            committed,
+            queue: waiting,
+            clock,
+            ids: Ids::new(random),
+            position,
+            last,
+            expiring: BinaryHeap::new(),
+            kept_place: 0,
+            company: false,
+            head: head_sender,
+            answers,
+            health,
+            options,
+            tenure,
+        };
+        if this.tenure.is_some() {
+            this.begin_as_reader();
+            this.leads();
+        } else {
+            this.reload()?;
+        }
         Ok((shop, Self(this)))
     }
 
@@ -127,64 +168,6 @@ impl ByHand {
         let waiting = waiting.collect();
         self.0.turn(waiting);
     }
-
-    /// Gives the lease back, as a loop does that is closed.
-    pub fn close(mut self) {
-        self.turn();
-        self.0.resign();
-    }
-}
-
-fn build(
-    parts: StoreParts,
-    clock: Arc<dyn Clock>,
-    random: Arc<dyn Random>,
-    options: Options,
-    runtime: &Handle,
-    lease: Option<LeaseOptions>,
-) -> Result<(Shop, Loop), Fault> {
-    let StoreParts { mut write, read } = parts;
-    let (position, last) = write.head()?;
-    let (queue, waiting) = bounded(options.max_waiting);
-    let (head_sender, head) = watch::channel(position);
-    let (answers, handed) = mpsc::unbounded_channel();
-    runtime.spawn(hand_out(handed));
-    let health = Arc::new(Health::default());
-    let committed = Arc::new(Committed::new(options.cache_bytes));
-    let shop = Shop {
-        queue,
-        committed: committed.clone(),
-        store: read,
-        clock: clock.clone(),
-        head,
-        health: health.clone(),
-    };
-    let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
-    let mut this = Loop {
-        kept: KeptIndex::new(options.max_kept),
-        store: write,
-        committed,
-        queue: waiting,
-        clock,
-        ids: Ids::new(random),
-        position,
-        last,
-        expiring: BinaryHeap::new(),
-        kept_place: 0,
-        company: false,
-        head: head_sender,
-        answers,
-        health,
-        options,
-        tenure,
-    };
-    if this.tenure.is_some() {
-        this.begin_as_reader();
-        this.leads();
-    } else {
-        this.reload()?;
-    }
-    Ok((shop, this))
 }
 
 struct Loop {
@@ -273,6 +256,9 @@ impl Loop {
 
     /// The time of the next batch: never earlier than any before, across restarts too.
     fn now(&mut self) -> Time {
+        if planted(Bug::TimeGoesBack) {
+            return Time(self.clock.now_ms());
+        }
         self.last = self.last.max(Time(self.clock.now_ms()));
         self.last
     }
@@ -301,7 +287,8 @@ impl Loop {
                 self.expiring
                     .extend(due.into_iter().map(|id| Reverse((now, id))));
                 // Perhaps it was written all the same: nothing may be decided on what memory has.
-                self.repair(true);
+                let trusts_memory = planted(Bug::KnownByLength);
+                self.repair(!trusts_memory);
                 return;
             }
         }
@@ -353,7 +340,8 @@ impl Loop {
             }
             Ok((prepared, Err(fault))) => {
                 tracing::error!(%fault, "a batch could not be committed");
-                if self.repair(true) && self.is_last(&prepared) {
+                let was_written = self.repair(true) && self.is_last(&prepared);
+                if was_written || planted(Bug::ReplyBeforeCommit) {
                     // Memory has just been read back from the store, so nothing is left to publish.
                     self.head.send_replace(self.position);
                     self.reply(waiting, prepared);
@@ -395,6 +383,11 @@ impl Loop {
         if prepared.is_empty() {
             return self.confirm();
         }
+        if planted(Bug::MemoryBeforeCommit) {
+            for (key, value) in &prepared.changed {
+                self.committed.publish(key.clone(), value.clone());
+            }
+        }
         let batch = Batch {
             log: &prepared.log,
             changed: &prepared.changed,
@@ -408,6 +401,9 @@ impl Loop {
     fn publish(&mut self, prepared: &mut Prepared) {
         self.position = prepared.last_position();
         for (key, value) in prepared.changed.drain(..) {
+            if planted(Bug::StaleCacheAfterWrite) && matches!(key, Key::Level(_)) {
+                continue;
+            }
             self.committed.publish(key, value);
         }
         for (key, value) in prepared.read.drain(..) {
@@ -423,7 +419,7 @@ impl Loop {
                 self.expiring.push(Reverse((*expires_at, *id)));
             }
         }
-        if !prepared.kept.is_empty() {
+        if !prepared.kept.is_empty() && !planted(Bug::KeptReplyNotIndexed) {
             prepared
                 .kept
                 .iter()
@@ -457,6 +453,9 @@ impl Loop {
 
     /// Whether a batch whose commit failed is what the log ends with. Its position alone says nothing: another batch may end there.
     fn is_last(&mut self, prepared: &Prepared) -> bool {
+        if planted(Bug::KnownByLength) {
+            return self.position == prepared.last_position();
+        }
         let last = self.store.last_batch();
         let is_same = matches!(last, Ok(Some(id)) if id == prepared.log.batch_id);
         is_same && !prepared.log.entries.is_empty()
@@ -469,8 +468,12 @@ impl Loop {
             return false;
         }
         let repaired = self.store.recover().and_then(|position| {
-            self.position = position;
-            self.committed.clear();
+            if !planted(Bug::PositionNotReadBack) {
+                self.position = position;
+            }
+            if !planted(Bug::MemoryBeforeCommit) && !planted(Bug::MemoryKeptAfterFault) {
+                self.committed.clear();
+            }
             self.reload()
         });
         match repaired {
@@ -494,14 +497,15 @@ impl Loop {
     /// What memory must know of the store.
     fn reload(&mut self) -> Result<(), Fault> {
         let now = self.now();
-        self.expiring = self
-            .store
-            .pending_holds()?
-            .into_iter()
-            .map(Reverse)
-            .collect();
+        if !planted(Bug::HoldsForgotten) {
+            let pending = self.store.pending_holds()?;
+            self.expiring = pending.into_iter().map(Reverse).collect();
+        }
         self.kept.clear();
         for (hash, place, until) in self.store.kept_index(now)? {
+            if planted(Bug::KeptRepliesForgotten) {
+                break;
+            }
             self.kept.insert(hash, place, until);
         }
         self.kept_place = self.store.next_kept_place()?;
@@ -517,5 +521,6 @@ fn answer(waiting: Waiting, reply: Result<Answer, Fault>) {
 /// Whether a hold of this record is pending and its time is over.
 fn is_due(record: Option<&Record>, now: Time) -> bool {
     use cartwright_domain::inventory::State;
-    matches!(record, Some(Record::Reservation(hold)) if hold.state == State::Pending && hold.expires_at <= now)
+    let is_over = |at| at <= now || planted(Bug::ExtendedHoldExpires);
+    matches!(record, Some(Record::Reservation(hold)) if hold.state == State::Pending && is_over(hold.expires_at))
 }

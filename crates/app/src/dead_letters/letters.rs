@@ -19,6 +19,9 @@ use std::sync::Arc;
 /// Longest cause that is kept, in bytes.
 const CAUSE_BYTES: usize = 500;
 
+/// A letter that is tried again, and the entry that it is about.
+type Again = (Arc<DeadLetter>, proto::Entry);
+
 /// The letters of one consumer.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds the shop")]
@@ -59,30 +62,44 @@ impl DeadLetters {
         }
     }
 
-    /// Whether a letter of this key waits: then what comes later waits behind it. Blocks.
+    /// Whether a letter of this key waits: then what comes later waits behind it.
     ///
     /// Errors: [`Fault`] when the store cannot be read.
-    pub fn parks(&self, key: &str) -> Result<bool, Fault> {
-        let all = self
-            .shop
-            .read_now(&Key::DeadLettersOf(self.consumer.clone()))?;
-        Ok(matches!(all, Some(Record::DeadLetters(all)) if all.iter().any(|it| it.key == key)))
+    pub async fn parks(&self, key: &str) -> Result<bool, Fault> {
+        let all = Key::DeadLettersOf(self.consumer.clone());
+        Ok(has(self.shop.find(&all).await?, key))
     }
 
-    /// The letter that an entry asks this consumer to try again, with what it is about. Blocks.
+    /// As [`Self::parks`], for threads of their own: blocks.
+    ///
+    /// Errors: [`Fault`] when the store cannot be read.
+    pub fn parks_now(&self, key: &str) -> Result<bool, Fault> {
+        let all = Key::DeadLettersOf(self.consumer.clone());
+        Ok(has(self.shop.read_now(&all)?, key))
+    }
+
+    /// The letter that an entry asks this consumer to try again, with what it is about.
     ///
     /// Errors: [`Fault`] when the store cannot be read, or the letter.
-    pub fn asked_again(
-        &self,
-        seen: &Seen<'_>,
-    ) -> Result<Option<(Arc<DeadLetter>, proto::Entry)>, Fault> {
-        if seen.entry.r#type != events::REPLAYING {
-            return Ok(None);
+    pub async fn asked_again(&self, seen: &Seen<'_>) -> Result<Option<Again>, Fault> {
+        match asked(seen) {
+            Some(key) => self.again(self.shop.find(&key).await?),
+            None => Ok(None),
         }
-        let Some(key @ Key::DeadLetter(_)) = events::key_of(&seen.entry.stream) else {
-            return Ok(None);
-        };
-        let Some(Record::DeadLetter(letter)) = self.shop.read_now(&key)? else {
+    }
+
+    /// As [`Self::asked_again`], for threads of their own: blocks.
+    ///
+    /// Errors: [`Fault`] when the store cannot be read, or the letter.
+    pub fn asked_again_now(&self, seen: &Seen<'_>) -> Result<Option<Again>, Fault> {
+        match asked(seen) {
+            Some(key) => self.again(self.shop.read_now(&key)?),
+            None => Ok(None),
+        }
+    }
+
+    fn again(&self, found: Option<Record>) -> Result<Option<Again>, Fault> {
+        let Some(Record::DeadLetter(letter)) = found else {
             return Ok(None);
         };
         if letter.about.consumer != self.consumer || letter.state != State::Replaying {
@@ -174,4 +191,16 @@ impl DeadLetters {
         tasks::submit_now(&self.shop, self.actor, &correlation, command)?;
         Ok(())
     }
+}
+
+fn has(letters: Option<Record>, key: &str) -> bool {
+    matches!(letters, Some(Record::DeadLetters(all)) if all.iter().any(|it| it.key == key))
+}
+
+/// The letter that an entry asks somebody to try again.
+fn asked(seen: &Seen<'_>) -> Option<Key> {
+    if seen.entry.r#type != events::REPLAYING {
+        return None;
+    }
+    events::key_of(&seen.entry.stream).filter(|key| matches!(key, Key::DeadLetter(_)))
 }

@@ -133,7 +133,7 @@ impl Notifier {
             Err(Fault::Corrupt(why)) => return self.bury(seen, &why, 1),
             Err(fault) => return Err(fault),
         };
-        if self.dead_letters.parks(&seen.entry.stream)? {
+        if self.dead_letters.parks_now(&seen.entry.stream)? {
             return self.bury(seen, "it waits behind another dead letter", 0);
         }
         match self.send(&mail)? {
@@ -151,7 +151,7 @@ impl Notifier {
 
     /// Tries a dead letter again, if this entry asks for that.
     fn tell_again(&self, seen: &Seen<'_>) -> Result<(), Fault> {
-        let Some((letter, entry)) = self.dead_letters.asked_again(seen)? else {
+        let Some((letter, entry)) = self.dead_letters.asked_again_now(seen)? else {
             return Ok(());
         };
         let failure = match self.mail(&entry) {

@@ -4,6 +4,7 @@ use crate::ports::payment::{GatewayError, GatewayPayment, PaymentGateway, Paymen
 use cartwright_domain::Money;
 use cartwright_domain::order::{RefundPart, RefundState};
 use cartwright_domain::payment::Payment;
+use cartwright_domain::planted::{Bug, planted};
 use parking_lot::Mutex;
 
 /// One part of a refund, on its way to the provider of its payment.
@@ -43,7 +44,11 @@ impl Call<'_> {
         }
         let id = self.payment.provider_id.as_deref()?;
         let amount = Money::new(self.part.amount, self.payment.amount.currency);
-        match self.gateway.refund(id, amount, &self.key).await {
+        let mut key = self.key.clone();
+        if planted(Bug::RefundKeyOfTry) && self.is_retry {
+            key = format!("{key}:again");
+        }
+        match self.gateway.refund(id, amount, &key).await {
             // Its word alone is not enough: some say yes and do nothing.
             Ok(_) => match self.look().await {
                 Ok(Some(found)) if !self.shows(&found) => Some(RefundState::Unknown),

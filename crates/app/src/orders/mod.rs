@@ -30,8 +30,9 @@ use crate::shop::Decided;
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
 use cartwright_domain::entity::Entity;
-use cartwright_domain::order::{Event as OrderEvent, Order};
+use cartwright_domain::order::{Event as OrderEvent, Order, To};
 use cartwright_domain::{OrderId, Refusal, Time};
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Which order a command is about, and the version it must have.
@@ -64,6 +65,29 @@ impl Target {
 pub(crate) fn existing(work: &Work, id: OrderId) -> Result<&Arc<Order>, Stop> {
     let found = work.order(&id)?;
     Ok(found.ok_or_else(|| Refusal::not_found("order", id))?)
+}
+
+/// Whether the request with this key did its work before, by what is known of those who did: their key and what they asked for.
+///
+/// Refused: `KeyReused` when it asked for something else.
+pub(crate) fn is_repeated<'a>(
+    mut known: impl Iterator<Item = &'a (SmolStr, SmolStr)>,
+    key: &SmolStr,
+    body: &SmolStr,
+) -> Result<bool, Refusal> {
+    match known.find(|(known, _)| known == key) {
+        Some((_, asked)) if asked != body => Err(Refusal::KeyReused),
+        found => Ok(found.is_some()),
+    }
+}
+
+/// Refused: `Invalid` (`to`) when money of the order cannot go there.
+pub(crate) fn check_to(order: &Order, to: To) -> Result<(), Refusal> {
+    if to == To::Wallet && order.customer.is_none() {
+        let detail = "only an order with a customer_id can be paid back to a wallet";
+        return Err(Refusal::invalid("to", "customer_required", detail));
+    }
+    Ok(())
 }
 
 /// The order as it is after an event.

@@ -1,7 +1,7 @@
 //! Money goes back: what is asked for is recorded with its credit note, then what providers answer.
 
 use super::stock::Levels;
-use super::{Target, existing};
+use super::{Target, check_to, existing, is_repeated};
 use crate::nouns::{Event, Key, Series};
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
@@ -13,6 +13,7 @@ use cartwright_domain::order::{
     answered, parts, sum,
 };
 use cartwright_domain::payment::{Event as PaymentEvent, Method, Payment};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{Money, OrderId, PaymentId, RefundId, Refusal};
 use smol_str::{SmolStr, ToSmolStr};
 
@@ -46,23 +47,12 @@ impl Command for RefundOrder {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let order = existing(work, self.order.id)?;
-        let known = order
-            .refunds
-            .iter()
-            .filter_map(|it| it.asked.as_ref())
-            .find(|(key, _)| *key == self.key);
-        if let Some((_, body)) = known {
-            return if *body == self.body {
-                Ok(self.order.decided(Vec::new(), false))
-            } else {
-                Err(Refusal::KeyReused.into())
-            };
+        let known = order.refunds.iter().filter_map(|it| it.asked.as_ref());
+        if is_repeated(known, &self.key, &self.body)? {
+            return Ok(self.order.decided(Vec::new(), false));
         }
         check_version(self.order.expected_version, order.version)?;
-        if self.to == To::Wallet && order.customer.is_none() {
-            let detail = "only an order with a customer_id can be paid back to a wallet";
-            return Err(Refusal::invalid("to", "customer_required", detail).into());
-        }
+        check_to(order, self.to)?;
         let sum = sum(order, &self.ask)?;
         let mut levels = Levels::new(work, moment.now);
         let mut restocked = None;
@@ -133,7 +123,11 @@ pub(super) fn start_of(
         lines: sum.lines,
         to: why.to,
         reason: why.reason,
-        credit_note: last + 1,
+        credit_note: if planted(Bug::CreditNotePerOrder) {
+            order.refunds.len() as u64 + 1
+        } else {
+            last + 1
+        },
         asked: why.asked,
         cause: why.cause,
         by: why.by,
@@ -265,7 +259,9 @@ impl Command for HearRefund {
             let part = order
                 .refund(self.refund)
                 .and_then(|it| it.part(self.payment));
-            if let (RefundState::Succeeded, Some(part)) = (self.state, part) {
+            if let (RefundState::Succeeded, Some(part)) = (self.state, part)
+                && !planted(Bug::RefundNotBooked)
+            {
                 let payment = work.payment(&self.payment)?;
                 let payment = payment.ok_or_else(|| Refusal::not_found("payment", self.payment))?;
                 events.extend(returned(payment, part.amount));

@@ -52,6 +52,12 @@ pub trait Courier: Debug + Send + Sync {
     fn deliver<'a>(&'a self, message: &'a Message) -> Delivered<'a>;
 }
 
+/// The address that the host of a URL is by itself, an IPv6 one in brackets; `None` for a name. Such a one is never looked up.
+pub fn literal(host: &str) -> Option<IpAddr> {
+    let bare = host.strip_prefix('[').unwrap_or(host);
+    bare.strip_suffix(']').unwrap_or(bare).parse().ok()
+}
+
 /// Whether an address belongs to the public internet (IANA's special-purpose registries, RFC 6890 and its updates).
 pub fn is_public(address: IpAddr) -> bool {
     match address {
@@ -93,6 +99,23 @@ fn is_public_v6(address: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_name() {
+        let rows = [
+            ("127.0.0.1", Some("127.0.0.1")),
+            ("[::1]", Some("::1")),
+            ("[::ffff:10.0.0.1]", Some("::ffff:10.0.0.1")),
+            ("localhost", None),
+            ("127.0.0.1.example.com", None),
+            ("[]", None),
+            ("", None),
+        ];
+        for (host, address) in rows {
+            let expected = address.map(|text| text.parse().expect("an address"));
+            assert_eq!(literal(host), expected, "{host}");
+        }
+    }
 
     #[test]
     fn only_the_public_internet_is_public() {

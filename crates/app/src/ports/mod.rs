@@ -9,6 +9,7 @@ pub mod payment;
 mod random;
 pub mod search;
 mod store;
+mod stored;
 pub mod webhooks;
 
 pub use bus::Bus;
@@ -19,3 +20,4 @@ pub use store::{
     Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, DeliveryState, Keep, OrdersWanted,
     Page, ReadStore, StoreParts, WriteStore,
 };
+pub use stored::{is_movement, last_position, place, take_movements};

@@ -119,7 +119,7 @@ impl Sender {
     }
 
     async fn handle(&self, seen: &Seen<'_>, progress: &mut Progress) -> Result<(), Fault> {
-        if let Some((letter, entry)) = self.letters.asked_again(seen)? {
+        if let Some((letter, entry)) = self.letters.asked_again(seen).await? {
             let again = Seen {
                 position: letter.about.position,
                 time: letter.about.occurred_at,
@@ -134,8 +134,8 @@ impl Sender {
                 .submit(&letter.about.correlation, settlement)
                 .await;
         }
-        let messages = match told::of(&self.shop, seen) {
-            Ok(messages) => self.heard(messages),
+        let messages = match told::of(&self.shop, &self.endpoint, seen).await {
+            Ok(messages) => messages,
             // It never can be understood, and what comes after it can.
             Err(Fault::Corrupt(why)) => {
                 return self.bury(seen, &why, 1, self.now(), progress).await;
@@ -145,7 +145,7 @@ impl Sender {
         if messages.is_empty() {
             return Ok(());
         }
-        if self.letters.parks(&seen.entry.stream)? {
+        if self.letters.parks(&seen.entry.stream).await? {
             let why = "it waits behind another dead letter";
             return self.bury(seen, why, 0, self.now(), progress).await;
         }
@@ -157,11 +157,6 @@ impl Sender {
         Ok(())
     }
 
-    fn heard(&self, mut messages: Vec<Told>) -> Vec<Told> {
-        messages.retain(|it| self.endpoint.hears(it.name));
-        messages
-    }
-
     /// Sends a dead letter once more; why that was in vain.
     async fn replay(
         &self,
@@ -169,8 +164,8 @@ impl Sender {
         tried: u32,
         progress: &mut Progress,
     ) -> Result<Option<String>, Fault> {
-        let messages = match told::of(&self.shop, seen) {
-            Ok(messages) => self.heard(messages),
+        let messages = match told::of(&self.shop, &self.endpoint, seen).await {
+            Ok(messages) => messages,
             Err(Fault::Corrupt(why)) => return Ok(Some(why)),
             Err(fault) => return Err(fault),
         };
@@ -246,11 +241,9 @@ impl Sender {
     }
 
     /// Whether it was deleted since: who was told that hears of nothing more.
-    fn is_gone(&self) -> Result<bool, Fault> {
-        let found = self
-            .shop
-            .read_now(&Key::WebhookEndpoint(self.endpoint.id))?;
-        Ok(found.is_none())
+    async fn is_gone(&self) -> Result<bool, Fault> {
+        let key = Key::WebhookEndpoint(self.endpoint.id);
+        Ok(self.shop.find(&key).await?.is_none())
     }
 
     /// Sends a message once: the status that says that it arrived, or why it did not.
@@ -259,7 +252,7 @@ impl Sender {
         seen: &Seen<'_>,
         message: &Told,
     ) -> Result<Result<SmolStr, SmolStr>, Fault> {
-        if self.is_gone()? {
+        if self.is_gone().await? {
             return Err(Fault::NoLease);
         }
         let message = Message {

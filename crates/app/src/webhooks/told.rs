@@ -10,6 +10,7 @@ use crate::shop::Shop;
 use cartwright_domain::cart::LineId;
 use cartwright_domain::checkout::{Checkout, Event as CheckoutEvent, SagaEvent, State, Totals};
 use cartwright_domain::order::{Event as OrderEvent, Order};
+use cartwright_domain::webhook::WebhookEndpoint;
 use cartwright_domain::{CheckoutId, Currency, EventId, Money, OrderId};
 use cartwright_proto::events as proto;
 use prost::Message;
@@ -28,7 +29,7 @@ pub const NAMES: &[&str] = &[
     "checkout.needs_attention",
     "order.placed",
     "order.paid",
-    "order.completed",
+    COMPLETED,
     "order.cancelled",
     "fulfillment.created",
     "refund.created",
@@ -43,6 +44,9 @@ pub const NAMES: &[&str] = &[
     "stock.back",
     "stock.shortage",
 ];
+
+/// The last units of an order have left, which the entry of their fulfillment tells too.
+const COMPLETED: &str = "order.completed";
 
 /// Whether somebody can ask for this: `*`, a name, or a noun like `order.*`.
 pub fn is_filter(text: &str) -> bool {
@@ -76,10 +80,14 @@ fn is_of_interest(kind: &str) -> bool {
     NOUNS.iter().any(|noun| kind.starts_with(noun))
 }
 
-/// What an entry tells the world, in order. Blocks.
+/// What an entry tells an endpoint, in order. Nothing is read for what it does not hear of.
 ///
 /// Errors: [`Fault::Corrupt`] for an entry that cannot be understood, others when the store cannot be read.
-pub(super) fn of(shop: &Shop, seen: &Seen<'_>) -> Result<Vec<Told>, Fault> {
+pub(super) async fn of(
+    shop: &Shop,
+    endpoint: &WebhookEndpoint,
+    seen: &Seen<'_>,
+) -> Result<Vec<Told>, Fault> {
     let entry = seen.entry;
     if !is_of_interest(&entry.r#type) {
         return Ok(Vec::new());
@@ -92,28 +100,37 @@ pub(super) fn of(shop: &Shop, seen: &Seen<'_>) -> Result<Vec<Told>, Fault> {
         data,
     };
     if entry.r#type.starts_with("stock.") {
-        return Ok(vec![stock(entry, told)?]);
+        let told = stock(entry, told)?;
+        return Ok(match endpoint.hears(told.name) {
+            true => vec![told],
+            false => Vec::new(),
+        });
     }
     match events::decode(entry)? {
         Some(Event::Checkout(id, event)) => {
-            let Some(name) = checkout_name(&event) else {
+            let name = checkout_name(&event).filter(|name| endpoint.hears(name));
+            let Some(name) = name else {
                 return Ok(Vec::new());
             };
-            let checkout = checkout(shop, id)?;
+            let checkout = checkout(shop, id).await?;
             Ok(vec![told(name, checkout_data(&checkout, name))])
         }
         Some(Event::Order(of, event)) => {
-            let Some(name) = order_name(&event) else {
+            let may_complete =
+                matches!(event, OrderEvent::Fulfilled { .. }) && endpoint.hears(COMPLETED);
+            let name = order_name(&event).filter(|name| may_complete || endpoint.hears(name));
+            let Some(name) = name else {
                 return Ok(Vec::new());
             };
-            let order = order(shop, of)?;
+            let order = order(shop, of).await?;
             let mut all = vec![told(name, order_data(&order, &event))];
             if completes(&order, &event) {
-                let mut last = told("order.completed", order_data(&order, &event));
+                let mut last = told(COMPLETED, order_data(&order, &event));
                 last.id = format_smolstr!("{id}.completed");
                 last.data["state"] = json!("completed");
                 all.push(last);
             }
+            all.retain(|it| endpoint.hears(it.name));
             Ok(all)
         }
         _ => Ok(Vec::new()),
@@ -133,15 +150,15 @@ fn stock(entry: &proto::Entry, told: impl Fn(&'static str, Value) -> Told) -> Re
     Ok(told(name, data))
 }
 
-fn checkout(shop: &Shop, id: CheckoutId) -> Result<Arc<Checkout>, Fault> {
-    match shop.read_now(&Key::Checkout(id))? {
+async fn checkout(shop: &Shop, id: CheckoutId) -> Result<Arc<Checkout>, Fault> {
+    match shop.find(&Key::Checkout(id)).await? {
         Some(Record::Checkout(it)) => Ok(it),
         _ => Err(Fault::Corrupt(format!("there is no checkout {id}"))),
     }
 }
 
-fn order(shop: &Shop, id: OrderId) -> Result<Arc<Order>, Fault> {
-    match shop.read_now(&Key::Order(id))? {
+async fn order(shop: &Shop, id: OrderId) -> Result<Arc<Order>, Fault> {
+    match shop.find(&Key::Order(id)).await? {
         Some(Record::Order(it)) => Ok(it),
         _ => Err(Fault::Corrupt(format!("there is no order {id}"))),
     }

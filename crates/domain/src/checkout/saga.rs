@@ -6,6 +6,7 @@
 use super::{Attempt, Failure, FailureCode};
 use crate::Time;
 use crate::payment::{Decline, Method, Payment, Question, State};
+use crate::planted::{Bug, planted};
 
 /// What is next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,7 +48,7 @@ pub fn next(attempt: &Attempt, payments: &[&Payment], now: Time) -> Next {
 
 /// Why it goes no further, before there is an order.
 fn fails(attempt: &Attempt, payments: &[&Payment], now: Time) -> Option<Failure> {
-    if attempt.cancel {
+    if attempt.cancel && !planted(Bug::GiveUpIgnored) {
         return Some(Failure {
             code: FailureCode::Cancelled,
             reason: None,
@@ -63,6 +64,9 @@ fn fails(attempt: &Attempt, payments: &[&Payment], now: Time) -> Option<Failure>
     if let Some(refused) = refused {
         return Some(declined(refused.decline.unwrap_or(Decline::Unavailable)));
     }
+    if planted(Bug::DeadlineIgnored) {
+        return None;
+    }
     (now >= attempt.order_by).then(|| declined(Decline::Unavailable))
 }
 
@@ -74,6 +78,10 @@ fn hold(payments: &[&Payment], now: Time) -> Next {
                 return Next::Wait(place);
             }
             (None, State::Pending) => return Next::Ask(place, Question::Authorize),
+            (None, State::Authorized) if planted(Bug::CaptureBeforeOrder) => {
+                return Next::Ask(place, Question::Capture);
+            }
+            (None, _) if planted(Bug::OrderBeforeLastPart) => return Next::Order,
             (None, _) => {}
         }
     }
@@ -82,6 +90,7 @@ fn hold(payments: &[&Payment], now: Time) -> Next {
 
 fn take(payments: &[&Payment]) -> Next {
     let refused = payments.iter().any(|it| it.is_refused);
+    let refused = refused && !planted(Bug::RefusedCaptureRepeated);
     if refused || payments.iter().any(|it| it.state == State::Declined) {
         return Next::GoBack(Failure {
             code: FailureCode::CaptureRefused,
@@ -102,7 +111,11 @@ fn take(payments: &[&Payment]) -> Next {
 /// may hold what it denies.
 fn back(payments: &[&Payment]) -> Next {
     for (place, payment) in payments.iter().enumerate().rev() {
+        if planted(Bug::OnlyLastPartUndone) && place + 1 < payments.len() {
+            break;
+        }
         let wanted = match payment.state {
+            State::Declined if planted(Bug::DeclinedNotVoided) => continue,
             _ if payment.captured > payment.refunded => Question::Refund,
             _ if payment.captured > 0 => continue,
             State::Authorized if payment.method != Method::Card => Question::Void,

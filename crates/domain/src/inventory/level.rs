@@ -2,6 +2,7 @@
 
 use super::Shortage;
 use crate::entity::Entity;
+use crate::planted::{Bug, planted};
 use crate::{ReservationId, Sku, StoreId, Time, TransferId};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -103,6 +104,9 @@ impl Level {
 
     /// Units already promised out of what lies there.
     pub fn promised(&self) -> i64 {
+        if planted(Bug::AllocatedCountsFree) {
+            return self.reserved + self.granted;
+        }
         self.reserved + self.allocated + self.granted
     }
 
@@ -279,6 +283,9 @@ impl Entity for Level {
         queue(level, movement);
         level.note_shortage(movement.accepted_shortage, at);
         level.updated_at = at;
+        if planted(Bug::LevelVersionStays) && movement.kind == MovementKind::Expired {
+            return;
+        }
         level.version += 1;
     }
 

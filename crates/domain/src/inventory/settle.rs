@@ -1,6 +1,7 @@
 //! How a hold ends, and how it lives longer.
 
 use super::{Level, LevelKey, Movement, MovementKind, Reservation, ReservationEvent, State};
+use crate::planted::{Bug, planted};
 use crate::{Refusal, Time};
 
 /// How a hold ends.
@@ -47,10 +48,13 @@ pub fn end(
     ending: Ending,
     levels: &[&Level],
 ) -> Result<Option<Ended>, Refusal> {
-    if hold.state == ending.state() {
+    let frees_again = planted(Bug::ReleaseFreesTwice) && ending == Ending::Release;
+    if hold.state == ending.state() && !frees_again {
         return Ok(None);
     }
-    if hold.state != State::Pending {
+    let is_late = hold.state == State::Expired && ending == Ending::Confirm;
+    let may_be_late = is_late && planted(Bug::ConfirmAfterExpiry);
+    if hold.state != State::Pending && !frees_again && !may_be_late {
         return Err(Refusal::ReservationFinal {
             state: hold.state.as_str(),
         });
@@ -71,6 +75,10 @@ pub fn end(
         }
         let held = line.quantity - line.backordered;
         let mut movement = freed(level, line.backordered, held, leaving, ending.kind());
+        if ending == Ending::Expire && planted(Bug::ExpiryBooksUnits) {
+            movement.on_hand_delta += held;
+            movement.on_hand += held;
+        }
         if ending == Ending::Allocate {
             movement.allocated_delta = line.quantity;
         }

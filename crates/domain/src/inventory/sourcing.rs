@@ -3,6 +3,7 @@
 use super::Level;
 use crate::location::Store;
 use crate::place::Position;
+use crate::planted::{Bug, planted};
 use crate::{Country, StoreId};
 use std::cmp::Ordering;
 
@@ -29,7 +30,8 @@ pub struct Candidate<'a> {
 
 impl Candidate<'_> {
     fn stock(&self) -> i64 {
-        (self.level.available() - self.taken).max(0)
+        let spare = i64::from(planted(Bug::OffByOneStock));
+        (self.level.available() - self.taken + spare).max(0)
     }
 
     fn sellable(&self) -> i64 {

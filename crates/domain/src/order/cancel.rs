@@ -3,6 +3,7 @@
 use super::{Event, Order, State};
 use crate::Refusal;
 use crate::inventory::LevelKey;
+use crate::planted::{Bug, planted};
 
 /// What giving up comes to.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,9 +37,14 @@ pub fn cancel(order: &Order, by: &str) -> Result<Option<Cancelled>, Refusal> {
                 sku: line.sku.clone(),
                 store: source.store.clone(),
             };
+            let mut here = source.units;
+            if planted(Bug::CancelFreesShipped) {
+                let left = line.shipped.iter().filter(|it| it.store == source.store);
+                here += left.map(|it| it.units).sum::<i64>();
+            }
             match freed.iter_mut().find(|(known, _)| *known == level) {
-                Some((_, units)) => *units += source.units,
-                None => freed.push((level, source.units)),
+                Some((_, units)) => *units += here,
+                None => freed.push((level, here)),
             }
         }
     }

@@ -3,6 +3,7 @@
 use super::{Event, Order, State, Tracking};
 use crate::cart::LineId;
 use crate::inventory::LevelKey;
+use crate::planted::{Bug, planted};
 use crate::{FulfillmentId, Refusal, StoreId};
 use smol_str::SmolStr;
 
@@ -33,7 +34,8 @@ pub struct Shipped {
 /// Errors: [`Refusal::InvalidState`] for an order that was given up or is not paid; [`Refusal::NotFound`] (`line`);
 /// [`Refusal::ExceedsRemaining`] for more than has neither left nor been given up.
 pub fn fulfill(order: &Order, ship: &Ship) -> Result<Shipped, Refusal> {
-    if order.state == State::Cancelled || !order.is_paid {
+    let is_paid = order.is_paid || planted(Bug::LeavesUnpaid);
+    if order.state == State::Cancelled || !is_paid {
         let why = if order.is_paid {
             "cancelled"
         } else {
@@ -68,6 +70,11 @@ pub fn fulfill(order: &Order, ship: &Ship) -> Result<Shipped, Refusal> {
                 let level = LevelKey {
                     sku: line.sku.clone(),
                     store: source.store.clone(),
+                };
+                let units = if planted(Bug::ShipsWholeSource) {
+                    source.units
+                } else {
+                    units
                 };
                 match levels.iter_mut().find(|(known, _)| *known == level) {
                     Some((_, sum)) => *sum += units,

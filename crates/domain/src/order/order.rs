@@ -10,6 +10,7 @@ use super::{Cause, Happened};
 use crate::cart::LineId;
 use crate::checkout::Totals;
 use crate::entity::Entity;
+use crate::planted::{Bug, planted};
 use crate::{
     CartId, CheckoutId, ContactId, Country, Currency, FulfillmentId, OrderId, PaymentId, RefundId,
     ReservationId, ReturnId, StoreId, Time,
@@ -270,7 +271,7 @@ impl Order {
             line.sources.clear();
         }
         self.state = self.end();
-        self.owes = !self.is_paid && self.totals.total > 0;
+        self.owes = !self.is_paid && self.totals.total > 0 && !planted(Bug::OwedForgotten);
     }
 
     /// How it ends when nothing is left to do.
@@ -415,6 +416,9 @@ impl Order {
     pub fn money_left(&self) -> i64 {
         if !self.is_paid {
             return 0;
+        }
+        if planted(Bug::RefundsNotCounted) {
+            return self.totals.total;
         }
         let gone: i64 = self.refunds.iter().map(Refund::counted).sum();
         self.totals.total - gone - self.money_aside()

@@ -3,6 +3,7 @@
 use super::{Event, Order};
 use crate::cart::LineId;
 use crate::payment::Payment;
+use crate::planted::{Bug, planted};
 use crate::words::words;
 use crate::{ExchangeId, Money, PaymentId, RefundId, Refusal, ReturnId, Time};
 use serde::{Deserialize, Serialize};
@@ -353,7 +354,7 @@ pub fn parts(
             .refunds
             .iter()
             .filter_map(|refund| refund.part(payment.id))
-            .filter(|part| part.state != RefundState::Failed)
+            .filter(|part| part.state != RefundState::Failed && !planted(Bug::RefundsNotCounted))
             .map(|part| part.amount)
             .sum();
         let given = left.min(payment.captured - gone - order.taken_aside(payment.id));

@@ -1,9 +1,9 @@
 //! `cartwright checkout show`: how a checkout went, step by step, with the money and the stock that it holds.
 #![allow(clippy::print_stdout, reason = "a command prints its result")]
 
+use super::remote::Remote;
 use super::threads;
 use anyhow::{Context as _, ensure};
-use cartwright_server::http_client::Client;
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -31,15 +31,8 @@ the shop refuses.")]
 struct ShowArgs {
     /// Which checkout.
     id: String,
-    /// The running shop (http://host:port).
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// An API key of that shop.
-    #[arg(long, env = "CARTWRIGHT_ADMIN_KEY", hide_env_values = true)]
-    key: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    at: Remote,
 }
 
 pub(super) fn run(args: &CheckoutArgs) -> anyhow::Result<()> {
@@ -53,7 +46,7 @@ async fn show(args: &ShowArgs) -> anyhow::Result<()> {
         "{} is no checkout: expected chk_ and 26 letters",
         args.id
     );
-    let mut client = Client::new(&args.server, args.key.clone())?;
+    let mut client = args.at.client()?;
     let path = format!("/v1/checkouts/{}", args.id);
     let checkout = client.get(&path).await?.ok()?;
     let mut holds = Vec::new();
@@ -65,7 +58,7 @@ async fn show(args: &ShowArgs) -> anyhow::Result<()> {
         // Without the scope the rest is shown all the same.
         holds.extend(reply.ok().ok());
     }
-    if args.json {
+    if args.at.json {
         let all = json!({
             "checkout": checkout["id"], "state": checkout["state"], "cart_id": checkout["cart_id"],
             "order_id": checkout["order_id"], "totals": checkout["totals"], "attempts": checkout["attempts"],

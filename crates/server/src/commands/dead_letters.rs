@@ -1,9 +1,9 @@
 //! `cartwright dead-letters`: what consumers of the log could not bring about; to look at, to have tried again, to drop.
 #![allow(clippy::print_stdout, reason = "a command prints its result")]
 
+use super::remote::Remote;
 use super::threads;
 use anyhow::ensure;
-use cartwright_server::http_client::Client;
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
@@ -43,25 +43,12 @@ Who did it and why stands in the log. Exit codes: 0 dropped; 1 there is no such 
 }
 
 #[derive(Debug, Args)]
-struct Where {
-    /// The running shop (http://host:port).
-    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8080")]
-    server: String,
-    /// An API key of that shop.
-    #[arg(long, env = "CARTWRIGHT_ADMIN_KEY", hide_env_values = true)]
-    key: Option<String>,
-    /// Print JSON.
-    #[arg(long)]
-    json: bool,
-}
-
-#[derive(Debug, Args)]
 struct ListArgs {
     /// Only this consumer's: `mail`, `webhook:whe_...`.
     #[arg(long)]
     consumer: Option<String>,
     #[command(flatten)]
-    at: Where,
+    at: Remote,
 }
 
 #[derive(Debug, Args)]
@@ -69,7 +56,7 @@ struct ReplayArgs {
     /// Which letter.
     id: String,
     #[command(flatten)]
-    at: Where,
+    at: Remote,
 }
 
 #[derive(Debug, Args)]
@@ -80,7 +67,7 @@ struct DiscardArgs {
     #[arg(long)]
     reason: String,
     #[command(flatten)]
-    at: Where,
+    at: Remote,
 }
 
 pub(super) fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
@@ -94,7 +81,7 @@ pub(super) fn run(args: &DeadLettersArgs) -> anyhow::Result<()> {
 }
 
 async fn list(args: &ListArgs) -> anyhow::Result<()> {
-    let mut client = Client::new(&args.at.server, args.at.key.clone())?;
+    let mut client = args.at.client()?;
     let consumer = args.consumer.as_deref().map_or_else(String::new, |it| {
         let it = percent_encoding::utf8_percent_encode(it, percent_encoding::NON_ALPHANUMERIC);
         format!("&consumer={it}")
@@ -183,7 +170,7 @@ async fn discard(args: &DiscardArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn post(at: &Where, path: &str, body: &Value) -> anyhow::Result<Value> {
-    let mut client = Client::new(&at.server, at.key.clone())?;
+async fn post(at: &Remote, path: &str, body: &Value) -> anyhow::Result<Value> {
+    let mut client = at.client()?;
     client.post(path, &body.to_string()).await?.ok()
 }

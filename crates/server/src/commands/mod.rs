@@ -17,6 +17,7 @@ mod import;
 mod migrate;
 mod openapi;
 mod prove;
+mod remote;
 mod replay;
 mod serve;
 

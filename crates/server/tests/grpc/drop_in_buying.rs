@@ -4,10 +4,8 @@ use serde_json::{Value, json};
 use tonic::{Code, Response, Status};
 
 use crate::caller::{channel, metadata, refused, with};
+use crate::drop_in_buyer::VISA;
 use crate::support::{Paying, Request, fresh, paying, text, usd, uuid, whole};
-
-/// A card that both demos take.
-const VISA: &str = "4432-8015-6152-0454";
 
 /// The order as the shop shows it to its staff.
 fn order(paying: &Paying, id: &str) -> Value {
@@ -30,44 +28,17 @@ fn says<T: std::fmt::Debug>(
 
 /// What the rows need of one package's generated clients.
 macro_rules! package {
-    ($package:ident, $card_code:ident, $zip:expr) => {
+    ($package:ident, $card_code:ident) => {
         mod $package {
             use super::*;
+            use crate::drop_in_buyer::$package::{address, card, charge, money};
             use cartwright_proto::$package as proto;
             use proto::cart_service_client::CartServiceClient;
             use proto::checkout_service_client::CheckoutServiceClient;
-            use proto::payment_service_client::PaymentServiceClient;
             use proto::product_catalog_service_client::ProductCatalogServiceClient;
             use tonic::transport::Channel;
 
             const PACKAGE: &str = stringify!($package);
-
-            fn money(units: i64, nanos: i32, code: &str) -> proto::Money {
-                proto::Money {
-                    currency_code: code.into(),
-                    units,
-                    nanos,
-                }
-            }
-
-            fn card(number: &str) -> proto::CreditCardInfo {
-                proto::CreditCardInfo {
-                    credit_card_number: number.into(),
-                    credit_card_cvv: 672,
-                    credit_card_expiration_year: 2039,
-                    credit_card_expiration_month: 1,
-                }
-            }
-
-            fn address() -> proto::Address {
-                proto::Address {
-                    street_address: "1600 Amphitheatre Parkway".into(),
-                    city: "Mountain View".into(),
-                    state: "CA".into(),
-                    country: "United States".into(),
-                    zip_code: $zip,
-                }
-            }
 
             fn purchase(user: &str, currency: &str) -> proto::PlaceOrderRequest {
                 proto::PlaceOrderRequest {
@@ -131,13 +102,7 @@ macro_rules! package {
                     amount: proto::Money,
                     card: proto::CreditCardInfo,
                 ) -> Result<Response<proto::ChargeResponse>, Status> {
-                    let request = proto::ChargeRequest {
-                        amount: Some(amount),
-                        credit_card: Some(card),
-                    };
-                    PaymentServiceClient::new(self.channel.clone())
-                        .charge(request)
-                        .await
+                    charge(&self.channel, amount, card).await
                 }
             }
 
@@ -415,8 +380,8 @@ macro_rules! package {
     };
 }
 
-package!(oteldemo, Unknown, "94043".into());
-package!(hipstershop, InvalidArgument, 94_043);
+package!(oteldemo, Unknown);
+package!(hipstershop, InvalidArgument);
 
 /// A user of the other package with the same id tries to buy.
 async fn other(

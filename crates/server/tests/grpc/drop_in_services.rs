@@ -7,14 +7,14 @@ use serde_json::Value;
 use tonic::{Code, Response, Status};
 
 use crate::caller::{channel, refused, with};
+use crate::drop_in_buyer::VISA;
 use crate::support::{
     Gateway, Paying, Request, Setup, Shop, TempDir, eventually, fresh, paying, text, usd, uuid,
 };
 
 /// Longer than anything here takes on a busy machine.
 const SOON: Duration = Duration::from_secs(90);
-/// A card that both demos take.
-const VISA: &str = "4432-8015-6152-0454";
+/// Another one.
 const MASTERCARD: &str = "5555 5555 5555 4444";
 
 /// All that the provider did.
@@ -35,42 +35,16 @@ fn effects(gateway: &Gateway, reference: &str, op: &str) -> Vec<Value> {
 
 /// What the rows need of one package's generated clients.
 macro_rules! package {
-    ($package:ident, $zip:expr) => {
+    ($package:ident) => {
         mod $package {
             use super::*;
+            use crate::drop_in_buyer::$package::{address, card, charge, money};
             use cartwright_proto::$package as proto;
             use proto::currency_service_client::CurrencyServiceClient;
             use proto::email_service_client::EmailServiceClient;
             use proto::payment_service_client::PaymentServiceClient;
             use proto::shipping_service_client::ShippingServiceClient;
             use tonic::transport::Channel;
-
-            fn money(units: i64, nanos: i32, code: &str) -> proto::Money {
-                proto::Money {
-                    currency_code: code.into(),
-                    units,
-                    nanos,
-                }
-            }
-
-            fn card(number: &str) -> proto::CreditCardInfo {
-                proto::CreditCardInfo {
-                    credit_card_number: number.into(),
-                    credit_card_cvv: 672,
-                    credit_card_expiration_year: 2039,
-                    credit_card_expiration_month: 1,
-                }
-            }
-
-            fn address() -> proto::Address {
-                proto::Address {
-                    street_address: "1600 Amphitheatre Parkway".into(),
-                    city: "Mountain View".into(),
-                    state: "CA".into(),
-                    country: "United States".into(),
-                    zip_code: $zip,
-                }
-            }
 
             /// A client of this package's services.
             struct Client {
@@ -89,13 +63,7 @@ macro_rules! package {
                     amount: proto::Money,
                     card: proto::CreditCardInfo,
                 ) -> Result<Response<proto::ChargeResponse>, Status> {
-                    let request = proto::ChargeRequest {
-                        amount: Some(amount),
-                        credit_card: Some(card),
-                    };
-                    PaymentServiceClient::new(self.channel.clone())
-                        .charge(request)
-                        .await
+                    charge(&self.channel, amount, card).await
                 }
             }
 
@@ -269,5 +237,5 @@ macro_rules! package {
     };
 }
 
-package!(oteldemo, "94043".into());
-package!(hipstershop, 94_043);
+package!(oteldemo);
+package!(hipstershop);

@@ -16,6 +16,7 @@ mod buying;
 mod carts;
 mod catalog;
 mod drop_in;
+mod drop_in_buyer;
 mod drop_in_buying;
 mod drop_in_services;
 mod lookup;

@@ -1,8 +1,11 @@
 //! Around the shop: health, metrics, documentation, the central model.
 
+use std::sync::Arc;
+
+use rusqlite::Connection;
 use serde_json::json;
 
-use crate::support::{check, instant, shop};
+use crate::support::{Setup, Shop, TempDir, check, instant, shop};
 
 #[test]
 fn is_alive_and_ready() {
@@ -40,6 +43,32 @@ fn counts_in_two_forms() {
         .send()
         .ok();
     assert!(counters.is_object(), "{counters}");
+}
+
+#[test]
+fn counts_while_the_store_does_not_answer() {
+    let dir = Arc::new(TempDir::new("metrics"));
+    let shop = Shop::of(Setup::new(&dir).start(), Arc::clone(&dir));
+    let database = Connection::open(dir.data().join("cartwright.db")).expect("opens");
+    let run = |sql: &str| database.execute_batch(sql).expect(sql);
+    let metrics = || shop.get("/metrics").admin().send().is(200).text();
+    let lag = "cartwright_consumer_lag{consumer=\"somebody\"} ";
+    run("INSERT INTO cursors (consumer, position) VALUES ('somebody', 0)");
+    assert!(metrics().contains(lag));
+
+    run("ALTER TABLE dead_letters RENAME TO lost_letters");
+    let listed = shop.get("/v1/dead-letters").admin().send();
+    listed.refused(503, "dependency_unavailable");
+    let page = metrics();
+    assert!(page.contains(lag), "{page}");
+    assert!(page.contains("\ncartwright_dead_letters 0\n"), "{page}");
+    let json = shop.get("/metrics").admin();
+    let json = json.header("Accept", "application/json").send().ok();
+    assert_eq!(json["deadLetters"], 0);
+
+    run("ALTER TABLE lost_letters RENAME TO dead_letters");
+    run("DELETE FROM cursors WHERE consumer = 'somebody'");
+    assert!(!metrics().contains(lag), "it is looked at again");
 }
 
 #[test]

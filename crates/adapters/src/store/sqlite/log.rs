@@ -5,6 +5,7 @@ use super::packed::{Packer, unpack};
 use cartwright_app::Fault;
 use cartwright_app::events;
 use cartwright_app::nouns::Key;
+use cartwright_app::ports::{is_movement, last_position, take_movements};
 use cartwright_domain::inventory::LevelKey;
 use cartwright_domain::{Sku, StoreId, Time};
 use cartwright_proto::events as proto;
@@ -73,18 +74,8 @@ fn insert_movements(connection: &Connection, batch: &proto::Batch) -> Result<(),
     Ok(())
 }
 
-/// Notices stand in a level's stream too, and move nothing.
-fn is_movement(entry: &proto::Entry) -> bool {
-    entry.r#type.starts_with("level.")
-}
-
 fn level_of(stream: &str) -> Option<(&str, &str)> {
     stream.strip_prefix("level:")?.split_once('@')
-}
-
-/// Position of a batch's last entry.
-pub(in crate::store) fn last_position(batch: &proto::Batch) -> u64 {
-    (batch.first_position + batch.entries.len() as u64).saturating_sub(1)
 }
 
 /// Position and time of the last entry; zeros when there is none.
@@ -196,27 +187,6 @@ pub(super) fn movements(
         take_movements(batch(row)?, &stream, after, limit, &mut found);
     }
     Ok(found)
-}
-
-/// Takes from a batch what is wanted of one level.
-pub(in crate::store) fn take_movements(
-    batch: proto::Batch,
-    stream: &str,
-    after: u64,
-    limit: usize,
-    found: &mut Vec<(u64, Time, proto::Entry)>,
-) {
-    let time = Time(batch.time_ms);
-    let entries = (batch.first_position..).zip(batch.entries);
-    let wanted = entries.filter(|(_, entry)| {
-        entry.stream_version > after && entry.stream == stream && is_movement(entry)
-    });
-    let room = limit.saturating_sub(found.len());
-    found.extend(
-        wanted
-            .take(room)
-            .map(|(position, entry)| (position, time, entry)),
-    );
 }
 
 /// Drops whole batches up to a position, but never the last one: the log's head stays known. Some at a time; whether there

@@ -21,7 +21,5 @@ mod wallets;
 mod webhooks;
 mod write;
 
-pub(in crate::store) use log::{last_position, take_movements};
 pub use migrations::{Direction, MigrateError, SchemaStatus, migrate, status};
 pub use open::{DATABASE_FILE, LOCK_FILE, OpenError, SqliteOptions, open};
-pub(in crate::store) use read::place;

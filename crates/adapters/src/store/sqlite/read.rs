@@ -7,7 +7,9 @@ use super::{checkouts, holds, log, orders, puts, rows, wallets, webhooks};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
-use cartwright_app::ports::{CheckoutsWanted, Cursor, Delivery, OrdersWanted, Page, ReadStore};
+use cartwright_app::ports::{
+    CheckoutsWanted, Cursor, Delivery, OrdersWanted, Page, ReadStore, place,
+};
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, DeadLetterId, Money, OrderId, PaymentId, ReturnId, Sku, StoreId,
@@ -167,39 +169,6 @@ impl Reader {
                 .map_err(fault)?;
             carts.collect::<Result<_, _>>().map_err(fault)
         })
-    }
-}
-
-/// What a list goes on after.
-pub(in crate::store) fn place(record: &Record) -> String {
-    match record {
-        Record::Product(it) => it.id.to_string(),
-        Record::Store(it) => it.id.to_string(),
-        Record::Level(it) => it.key.sku.to_string(),
-        Record::Cart(it) => it.id.to_string(),
-        Record::Checkout(it) => it.id.to_string(),
-        Record::Payment(it) => it.id.to_string(),
-        Record::Order(it) => it.id.to_string(),
-        Record::Wallet(it) => it.customer.to_string(),
-        Record::WalletEntry(it) => it.id.to_string(),
-        Record::ApiKey(it) => it.id.to_string(),
-        Record::WebhookEndpoint(it) => it.id.to_string(),
-        Record::DeadLetter(it) => it.id.to_string(),
-        Record::Reservation(it) => it.id.to_string(),
-        Record::Transfer(it) => it.id.to_string(),
-        Record::ProductId(_)
-        | Record::ReservationId(_)
-        | Record::Stores(_)
-        | Record::ApiKeyId(_)
-        | Record::CartId(_)
-        | Record::CheckoutId(_)
-        | Record::Contact(_)
-        | Record::Instrument(_)
-        | Record::OrderId(_)
-        | Record::WalletEntryId(_)
-        | Record::Amount(_)
-        | Record::DeadLetters(_)
-        | Record::Count(_) => String::new(),
     }
 }
 

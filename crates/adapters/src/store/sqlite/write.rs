@@ -9,7 +9,7 @@ use super::{kept, log, puts, rows};
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Lease, Swap, WriteStore};
+use cartwright_app::ports::{Batch, Lease, Swap, WriteStore, last_position};
 use cartwright_domain::{ReservationId, Time};
 use parking_lot::Mutex;
 use rusqlite::{Connection, params};
@@ -178,7 +178,7 @@ impl WriteStore for Writer {
             return Err(error);
         }
         if !batch.log.entries.is_empty() {
-            self.head = (log::last_position(batch.log), Time(batch.log.time_ms));
+            self.head = (last_position(batch.log), Time(batch.log.time_ms));
         }
         self.next_place += u64::from(!batch.kept.is_empty());
         if self.checkpointer.committed() {

@@ -7,6 +7,7 @@ use crate::ports::payment::{
 use cartwright_domain::payment::{
     Answer, Card, Decline, Method, Payment, Question, Sighting, State,
 };
+use cartwright_domain::planted::{Bug, planted};
 use parking_lot::Mutex;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
@@ -142,6 +143,11 @@ impl Providers {
         provider.heard(&answer, now_ns);
         let may_go =
             question == Question::Authorize && payment.state == State::Pending && !payment.is_fixed;
+        let answer = if planted(Bug::UnknownIsUnsent) && may_go && answer == Answer::Unclear {
+            Answer::Unsent
+        } else {
+            answer
+        };
         match (answer, self.other(name, now_ns)) {
             (Answer::Unsent, Some(other)) if may_go => Told {
                 answer: Answer::Elsewhere(other),
@@ -234,7 +240,10 @@ impl Call<'_> {
             checkout_id: self.payment.checkout.to_string(),
             cart_id: self.cart.to_owned(),
         };
-        let key = self.payment.key(Question::Authorize);
+        let mut key = self.payment.key(Question::Authorize);
+        if planted(Bug::AuthorizeKeyOfTry) {
+            key = format!("{key}:{}", self.payment.tries);
+        }
         match self.gateway.authorize(&request, &key, LONG).await {
             Ok(payment) => seen(&payment),
             Err(GatewayError::Declined { code }) => {
@@ -318,14 +327,18 @@ impl Call<'_> {
         {
             return seen(&found);
         }
-        let known = match (&self.payment.provider_id, self.look().await) {
-            (Some(id), _) => Some(id.to_string()),
-            (None, Ok(found)) => found.map(|it| it.id),
-            (None, Err(())) => return Answer::Unclear,
-        };
-        let Some(id) = known else {
+        let Ok(Some(found)) = self.look().await else {
             return Answer::Unclear;
         };
+        if found.state != PaymentState::Captured && !planted(Bug::RefundOfClaim) {
+            // It had only claimed to have taken it. Asked now it would refuse, and by this key for ever: it takes it first.
+            let key = self.payment.key(Question::Capture);
+            if let Err(error) = self.gateway.capture(&found.id, &key).await {
+                tracing::debug!(payment = %self.payment.id, %error, "a capture that was claimed is not made yet");
+            }
+            return Answer::Unclear;
+        }
+        let id = found.id;
         let mut amount = self.payment.amount;
         amount.minor = self.payment.captured - self.payment.refunded;
         match self.gateway.refund(&id, amount, &self.key).await {

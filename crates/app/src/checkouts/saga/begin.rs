@@ -14,6 +14,7 @@ use cartwright_domain::inventory::{Asked, Reserve, State as HoldState, extend};
 use cartwright_domain::payment::{
     Event as PaymentEvent, Instrument, InstrumentEvent, Method, Origin, Started,
 };
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{Money, PaymentId, QuoteId, Refusal, ReservationId, cart};
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -72,7 +73,7 @@ impl Pay {
         let sum = amounts
             .iter()
             .try_fold(0_i64, |sum, (_, amount)| sum.checked_add(amount.minor));
-        if sum != Some(total.minor) {
+        if sum != Some(total.minor) && !planted(Bug::PartsNotSummed) {
             let detail = format!("the amounts must add up to {what} of {}", total.minor);
             return Err(Refusal::invalid("payment.parts", "wrong_sum", detail));
         }
@@ -109,7 +110,9 @@ impl Command for Complete {
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         // Who was answered before is answered again, whatever version it expected then.
         let checkout = self.checkout.of_any_version().find(work)?;
-        if let Some(known) = checkout.attempt_of(&self.key) {
+        if let Some(known) = checkout.attempt_of(&self.key)
+            && !(planted(Bug::KeyStartsTwice) && known.state == AttemptState::Undone)
+        {
             return if known.body == self.body {
                 Ok(self.checkout.decided(Vec::new()))
             } else {
@@ -175,7 +178,12 @@ impl Complete {
         };
         let quote = *accept(checkout, cart, self.quote, against)?;
         cart.require_tries(self.setting.rules.attempts_per_hour, moment.now)?;
-        let amounts = self.amounts(checkout)?;
+        let mut amounts = self.amounts(checkout)?;
+        if planted(Bug::PartChargedWhole)
+            && let Some((_, last)) = amounts.last_mut()
+        {
+            last.minor = checkout.terms.totals.total;
+        }
         if cart.customer_id.is_none() {
             require_no_wallet(&amounts)?;
         }
@@ -219,6 +227,9 @@ impl Complete {
             && hold.state == HoldState::Pending
             && hold.expires_at > moment.now
         {
+            if planted(Bug::HoldNotPinned) {
+                return Ok((id, Vec::new()));
+            }
             let pinned = extend(hold, PINNED)?.map(|event| Event::Reservation(id, event));
             return Ok((id, pinned.into_iter().collect()));
         }

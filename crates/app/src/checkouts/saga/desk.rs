@@ -16,6 +16,7 @@ use cartwright_domain::order::{self, Line, Placed, Source};
 use cartwright_domain::payment::{
     Decline, Event as PaymentEvent, InstrumentEvent, Method, Payment, Question,
 };
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::refusal::Short;
 use cartwright_domain::{Money, OrderId, PaymentId, Refusal, Time, cart};
 use smol_str::{SmolStr, ToSmolStr};
@@ -304,7 +305,9 @@ impl<'a> Desk<'a> {
         let id = OrderId(moment.ids.fresh(moment.now));
         let placed = order::Event::Placed(Box::new(placed));
         self.events.push(Event::Order(id, placed));
-        self.events.push(Event::Cart(cart_id, cart::Event::Ordered));
+        if !planted(Bug::CartNotClosed) {
+            self.events.push(Event::Cart(cart_id, cart::Event::Ordered));
+        }
         self.tell(SagaEvent::Ordered(id));
         Ok(())
     }
@@ -312,7 +315,13 @@ impl<'a> Desk<'a> {
     fn succeed(&mut self, moment: &mut Moment<'_>) -> Result<(), Stop> {
         let attempt = self.attempt()?;
         let (order, exchange_of) = (attempt.order, attempt.exchange_of);
-        let invoice = self.work.last(&Series::Invoice)?.copied().unwrap_or(0) + 1;
+        let mut invoice = self.work.last(&Series::Invoice)?.copied().unwrap_or(0) + 1;
+        if planted(Bug::InvoiceOfOrderNumber)
+            && let Some(order) = order
+            && let Some(order) = self.work.order(&order)?
+        {
+            invoice = order.number;
+        }
         if let Some(order) = order {
             let made_now = |it: &Event| matches!(it, Event::Order(id, _) if *id == order);
             if !self.events.iter().any(made_now) {
@@ -346,13 +355,16 @@ impl<'a> Desk<'a> {
         };
         match order {
             Some(id) => self.cancel_order(id)?,
+            None if planted(Bug::HoldNotReleased) => {}
             None => {
                 let released = exchange(self.work, Some(reservation), None, self.now)?;
                 self.events.extend(released);
             }
         }
         let id = self.checkout.cart_id;
-        if let Some(cart) = self.work.cart(&id)? {
+        if let Some(cart) = self.work.cart(&id)?
+            && !planted(Bug::CartStaysLocked)
+        {
             let expires_at = cart.expires_at.max(self.now.plus_seconds(REOPENED_SECONDS));
             // Nobody but the shop knows the cart of an exchange.
             let free = match exchange_of {
@@ -395,6 +407,9 @@ impl<'a> Desk<'a> {
         };
         let mut levels = Levels::new(self.work, self.now);
         levels.go(&cancelled.freed, |level, units| Ok(give_up(level, units)))?;
+        if planted(Bug::CompensatedTwice) {
+            levels.go(&cancelled.freed, |level, units| Ok(give_up(level, units)))?;
+        }
         self.events.extend(levels.into_events());
         self.events.push(Event::Order(id, cancelled.event));
         Ok(())
@@ -402,6 +417,9 @@ impl<'a> Desk<'a> {
 
     /// Nobody will be charged any more.
     fn erase(&mut self) {
+        if planted(Bug::TokenNotErased) {
+            return;
+        }
         let cards = self.payments.iter().filter(|it| it.method == Method::Card);
         let erased = cards.map(|it| Event::Instrument(it.id, InstrumentEvent::Erased));
         self.events.extend(erased);

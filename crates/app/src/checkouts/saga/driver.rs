@@ -14,6 +14,7 @@ use crate::shop::{Command, Shop};
 use crate::tasks::{self, Ended, Tasks};
 use cartwright_domain::checkout::{AttemptState, Checkout, Next, State, next};
 use cartwright_domain::payment::{Answer, Payment, Question, State as PaymentState};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{CheckoutId, EventId, PaymentId, Time};
 use hashbrown::{HashMap, HashSet};
 use parking_lot::Mutex;
@@ -117,6 +118,9 @@ impl Driver {
     /// Looks for unfinished checkouts for ever, as long as this process writes. Meant to be spawned.
     pub async fn watch(self) {
         loop {
+            if planted(Bug::WatchEndsAtReader) && self.0.shop.health().is_reader() {
+                return;
+            }
             if !self.0.shop.health().is_reader()
                 && let Err(fault) = self.look().await
             {
@@ -128,6 +132,9 @@ impl Driver {
 
     async fn look(&self) -> Result<(), Fault> {
         for state in [State::Processing, State::NeedsAttention] {
+            if planted(Bug::AttentionNotDriven) && state == State::NeedsAttention {
+                return Ok(());
+            }
             let wanted = CheckoutsWanted {
                 state: Some(state),
                 cart: None,
@@ -215,6 +222,9 @@ impl Inner {
                 Ok(true) => pause = FIRST_PAUSE,
                 Ok(false) => return,
                 Err(Fault::NoLease) => {
+                    if planted(Bug::SpinsWithoutLease) {
+                        return;
+                    }
                     // Whoever waits here wakes a driver again at once; it must not spin.
                     tokio::time::sleep(FIRST_PAUSE).await;
                     return;
@@ -302,7 +312,10 @@ impl Inner {
         let told = if first && !self.is_alone(payment.id, task, known) {
             // Whoever recorded it may have sent it, and died before the answer: then it must not be asked elsewhere.
             Told::plain(Answer::Unclear)
-        } else if question == Question::Void && known.unreached.contains(&payment.id) {
+        } else if question == Question::Void
+            && (known.unreached.contains(&payment.id)
+                || planted(Bug::NothingWithoutId) && payment.provider_id.is_none())
+        {
             Told::plain(Answer::Nothing)
         } else {
             self.ask(checkout, payment, question).await?
@@ -341,7 +354,7 @@ impl Inner {
         let tenure = self.tenure();
         let here = task.about.tenure.load(Ordering::SeqCst) == tenure + 1
             || known.unasked.get(&payment) == Some(&tenure);
-        here && !known.lost && !self.shop.health().is_reader()
+        planted(Bug::AnybodyIsAlone) || here && !known.lost && !self.shop.health().is_reader()
     }
 
     async fn ask(

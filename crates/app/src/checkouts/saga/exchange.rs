@@ -10,7 +10,7 @@ use crate::carts::{Loaded, Stock, require_products};
 use crate::checkouts::{Setting, reference};
 use crate::inventory::exchange;
 use crate::nouns::{Event, Key};
-use crate::orders::{Target, existing, payments};
+use crate::orders::{Target, check_to, existing, is_repeated, payments};
 use crate::shop::{Command, Decided, Moment};
 use crate::stores::check_version;
 use crate::work::{Stop, Work};
@@ -79,19 +79,12 @@ impl Command for Exchange {
 
     fn decide(&self, work: &Work, moment: &mut Moment<'_>) -> Result<Decided, Stop> {
         let order = existing(work, self.order.id)?;
-        let mut begun = order.exchanges.iter().map(|it| &it.started.asked);
-        if let Some((_, body)) = begun.find(|(key, _)| *key == self.key) {
-            return if *body == self.body {
-                Ok(self.decided(Vec::new(), false))
-            } else {
-                Err(Refusal::KeyReused.into())
-            };
+        let begun = order.exchanges.iter().map(|it| &it.started.asked);
+        if is_repeated(begun, &self.key, &self.body)? {
+            return Ok(self.decided(Vec::new(), false));
         }
         check_version(self.order.expected_version, order.version)?;
-        if self.to == To::Wallet && order.customer.is_none() {
-            let detail = "only an order with a customer_id can be paid back to a wallet";
-            return Err(Refusal::invalid("to", "customer_required", detail).into());
-        }
+        check_to(order, self.to)?;
         let back = self.send_back();
         request_return(order, &back)?;
         let (made, cart) = self.cart(work, order, moment.now)?;

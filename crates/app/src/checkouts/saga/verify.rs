@@ -8,6 +8,7 @@ use crate::ports::payment::{CORRELATION, GatewayPayment, PaymentGateway, Payment
 use crate::shop::{Command, Decided, Moment};
 use crate::work::{Stop, Work};
 use cartwright_domain::payment::{Event as PaymentEvent, Payment, Question, State};
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{Money, PaymentId, Time};
 use hashbrown::HashMap;
 use smol_str::SmolStr;
@@ -243,6 +244,9 @@ impl Driver {
     /// Whether the provider shows what is recorded here. If not, it is asked to make it so; whether that helped is seen in the
     /// next round.
     async fn agrees(&self, payment: &Arc<Payment>) -> Result<bool, Unanswered> {
+        if planted(Bug::VerifiedUnseen) {
+            return Ok(true);
+        }
         let gateway = self.providers().gateway(payment).ok_or(Unanswered)?;
         let found = gateway.find_all(&payment.id.to_string()).await;
         let found = found.map_err(|_| Unanswered)?;

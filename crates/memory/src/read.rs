@@ -1,10 +1,10 @@
 //! The read side: scans of the maps.
 
-use super::{Memory, documents, least, webhooks};
-use crate::store::sqlite::{last_position, take_movements};
+use crate::{Memory, documents, least, webhooks};
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{CheckoutsWanted, Cursor, Delivery, OrdersWanted, Page, ReadStore};
+use cartwright_app::ports::{last_position, take_movements};
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::State as CheckoutState;

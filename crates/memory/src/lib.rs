@@ -1,14 +1,15 @@
-//! The reference: maps behind one lock. Durable only as long as it lives.
+//! The store in memory, the reference for the others: maps behind one lock. Durable only as long as it lives.
 
 mod documents;
 mod read;
 mod webhooks;
 
-use super::sqlite::{last_position, place};
 use cartwright_app::Fault;
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_app::ports::{Batch, Cursor, Keep, Page, Random, StoreParts, WriteStore};
+use cartwright_app::ports::{
+    Batch, Cursor, Keep, Page, Random, StoreParts, WriteStore, last_position, place,
+};
 use cartwright_app::webhooks::consumer_of;
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::inventory::State;
