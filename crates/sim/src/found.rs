@@ -59,7 +59,7 @@ mod tests {
         for file in std::fs::read_dir(sources).expect("sources") {
             let path = file.expect("a file").path();
             let text = std::fs::read_to_string(path).unwrap_or_default();
-            for call in text.split(".must(").skip(1) {
+            for call in text.split(concat!(".must", "(")).skip(1) {
                 let Some(name) = call.trim_start().strip_prefix('"') else {
                     continue;
                 };
