@@ -24,6 +24,9 @@ use std::time::{Duration, Instant};
 /// How much longer than its trials a run takes at most, before somebody else may clean up after it.
 const GRACE: Duration = Duration::from_secs(180);
 
+/// How much longer than its share a trial may take at most, beside the patience with the shop.
+const OVERTIME: Duration = Duration::from_secs(120);
+
 /// What all trials of a run share.
 struct Run<'a> {
     args: &'a ProveArgs,
@@ -309,7 +312,9 @@ impl<'a> Run<'a> {
         work: impl Future<Output = anyhow::Result<()>>,
     ) -> bool {
         let begun = Instant::now();
-        let result = work.await;
+        let limit = stage.until.saturating_duration_since(begun) + self.args.patience + OVERTIME;
+        let result = tokio::time::timeout(limit, work).await;
+        let result = result.unwrap_or_else(|_| Err(anyhow::anyhow!("it did not end in {limit:?}")));
         let broken_off = result.err().map(|error| format!("{error:#}"));
         let is_finished = broken_off.is_none();
         let counts = stage.counts.lock().unwrap_or_else(|it| it.into_inner());

@@ -7,11 +7,17 @@ use super::super::goods::{Goods, Status, text};
 use super::super::plan::Random;
 use super::super::stage::{Stage, whole};
 use cartwright_domain::invariants::{
-    ACKNOWLEDGED_IS_DURABLE, NO_UPDATE_IS_LOST, REFUSALS_ARE_DOCUMENTED, VERSIONS_HAVE_NO_GAPS,
+    ACKNOWLEDGED_IS_DURABLE, NO_UPDATE_IS_LOST, READS_ARE_FRESH, REFUSALS_ARE_DOCUMENTED,
+    VERSIONS_HAVE_NO_GAPS,
 };
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+/// How far behind a read may be.
+const FRESH_WITHIN: Duration = Duration::from_secs(3);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// A change that a client is to make.
 enum Change {
@@ -128,14 +134,32 @@ async fn client(
         });
         anyhow::ensure!(fits, "a change of {path} was answered {}", reply.story());
         told.conflicts += 1;
-        let newer = whole(&reply.body["current_version"]) > version;
-        stage.must(REFUSALS_ARE_DOCUMENTED, newer, || {
+        let current = whole(&reply.body["current_version"]);
+        stage.must(REFUSALS_ARE_DOCUMENTED, current > version, || {
             let seen = reply.body["current_version"].to_string();
             instead(format!("a current_version after {version}"), seen).at([path])
         });
-        shown = stage.shop.read(path).await?;
+        shown = read_at_least(stage, path, current).await?;
     }
     Ok(told)
+}
+
+/// The cart as of this version or a later one: another process of the shop may be a moment behind, but not for long.
+async fn read_at_least(stage: &Stage<'_>, path: &str, version: i64) -> anyhow::Result<Value> {
+    let begun = Instant::now();
+    loop {
+        let shown = stage.shop.read(path).await?;
+        let is_fresh = whole(&shown["version"]) >= version;
+        if is_fresh || begun.elapsed() > FRESH_WITHIN {
+            stage.must(READS_ARE_FRESH, is_fresh, || {
+                let expected = format!("version {version} or later within {FRESH_WITHIN:?}");
+                instead(expected, shown["version"].to_string()).at([path])
+            });
+            anyhow::ensure!(is_fresh, "reads of {path} stay behind");
+            return Ok(shown);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }
 
 fn quantity(cart: &Value, which: impl Fn(&Value) -> bool) -> i64 {
