@@ -13,6 +13,9 @@ use serde_json::{Value, json};
 /// What one unit costs, in minor units.
 const PRICE: i64 = 1_000;
 
+/// How long a hold lasts that nobody ends: longer than a round, and gone soon after a run that died.
+pub(super) const TTL_SECONDS: u32 = 600;
+
 /// Whether carts may have it.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Status {
@@ -111,7 +114,6 @@ impl Goods {
 
     /// A hold of so many for a while, by the level's own route or by the common one.
     pub(super) fn hold(&self, quantity: i64, reference: &str, by_level: bool) -> Ask {
-        const TTL_SECONDS: u32 = 600;
         let mut body = json!({"reference": reference, "ttl_seconds": TTL_SECONDS});
         if by_level {
             body["quantity"] = json!(quantity);

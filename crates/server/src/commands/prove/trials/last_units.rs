@@ -1,19 +1,21 @@
 //! More buyers than units: exactly as many succeed as there are units, the others are told why, and the levels add up.
 
 use super::super::caller::{Ask, Reply};
-use super::super::found::instead;
-use super::super::goods::{Goods, Level, Status, text};
+use super::super::found::{Looks, instead};
+use super::super::goods::{Goods, Level, Status, TTL_SECONDS, text};
 use super::super::plan::Random;
 use super::super::stage::Stage;
 use cartwright_domain::invariants::{
-    EVERY_HOLD_ENDS, NEVER_OVERSOLD, REFUSALS_ARE_DOCUMENTED, UNITS_ARE_CONSERVED,
-    WHAT_IS_RESERVED_IS_HELD, WHAT_IS_THERE_CAN_BE_HAD,
+    EVERY_HOLD_ENDS, NEVER_OVERSOLD, NO_HOLD_ENDS_EARLY, REFUSALS_ARE_DOCUMENTED,
+    UNITS_ARE_CONSERVED, WHAT_IS_RESERVED_IS_HELD, WHAT_IS_THERE_CAN_BE_HAD,
 };
 use futures_util::future::join_all;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+/// How long a hold lasts that is left to expire.
+const SHORT_TTL_SECONDS: u32 = 1;
 /// How often the level is looked at during the race.
 const LOOK_EVERY: Duration = Duration::from_millis(2);
 
@@ -22,7 +24,59 @@ pub(super) async fn run(stage: &Stage<'_>) -> anyhow::Result<()> {
     while let Some(mut random) = stage.next_round().await {
         round(stage, &goods, &mut random).await?;
     }
+    expire(stage, &goods).await?;
     goods.adds_up(stage).await?;
+    Ok(())
+}
+
+/// Two short holds: one is extended and stays, the other one expires, gives its unit back, and cannot be confirmed any more.
+async fn expire(stage: &Stage<'_>, goods: &Goods) -> anyhow::Result<()> {
+    let before = goods.receive(stage, 2).await?;
+    let mut holds = Vec::new();
+    for _ in 0..2 {
+        let mut ask = goods.hold(1, &stage.name("hold"), false);
+        if let Some(body) = &mut ask.body {
+            body["ttl_seconds"] = json!(SHORT_TTL_SECONDS);
+        }
+        holds.push(text(&stage.write(ask).await?.ok()?["id"]));
+    }
+    let path = |hold: &str, verb: &str| format!("/v1/reservations/{hold}{verb}");
+    let longer = json!({"ttl_seconds": TTL_SECONDS});
+    let longer = Ask::post(path(&holds[1], "/extend"), longer);
+    stage.write(longer).await?.ok()?;
+    stage.count("holds that were left to expire", 1);
+    let (expired, state) = (path(&holds[0], ""), "expired");
+    stage
+        .must_become(async |looks: &mut Looks| {
+            let shown = stage.shop.read(&expired).await?;
+            looks.must(EVERY_HOLD_ENDS, shown["state"] == state, || {
+                instead(state, shown["state"].to_string()).at([&holds[0]])
+            });
+            Ok(())
+        })
+        .await?;
+    let late = Ask::post(path(&holds[0], "/confirm"), json!({}));
+    let late = stage.write(late).await?;
+    stage.must(EVERY_HOLD_ENDS, late.status == 409, || {
+        instead("409 for a confirmation after the end", late.story()).at([&holds[0]])
+    });
+    let kept = stage.shop.read(&path(&holds[1], "")).await?;
+    stage.must(NO_HOLD_ENDS_EARLY, kept["state"] == "pending", || {
+        instead("pending, as it was extended", kept["state"].to_string()).at([&holds[1]])
+    });
+    stage
+        .write(Ask::post(path(&holds[1], "/release"), json!({})))
+        .await?;
+    let level = goods.level(stage.shop).await?;
+    // Two holds, an expiry and a release.
+    let expected = Level {
+        version: before.version + 4,
+        ..before
+    };
+    stage.must(UNITS_ARE_CONSERVED, level == expected, || {
+        instead(format!("{expected:?}"), format!("{level:?}")).at([&goods.sku])
+    });
+    goods.clear(stage).await?;
     Ok(())
 }
 

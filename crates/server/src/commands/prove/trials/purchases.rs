@@ -102,7 +102,15 @@ async fn round(
             Ok(())
         })
         .await?;
-    goods.level(stage.shop).await?.is_sane(stage, &goods.sku);
+    let level = goods.level(stage.shop).await?;
+    level.is_sane(stage, &goods.sku);
+    let too_much = goods.adjust(-(level.available + 1), "prove: more than is free");
+    let refused = stage.write(too_much).await?;
+    let fits = refused.refuses(409, "insufficient_stock");
+    stage.must(NEVER_OVERSOLD, fits, || {
+        let expected = "what orders have cannot be taken away: 409 insufficient_stock";
+        instead(expected, refused.story()).at([&goods.sku])
+    });
     goods.clear(stage).await?;
     Ok(standing)
 }
