@@ -3,14 +3,14 @@
 
 use super::super::buying::{self, Purchase};
 use super::super::caller::{Ask, Reply};
-use super::super::found::instead;
+use super::super::found::{Looks, instead};
 use super::super::goods::{Goods, Status, text};
 use super::super::own::Own;
 use super::super::plan::Random;
 use super::super::stage::{Stage, whole};
 use anyhow::Context as _;
 use cartwright_domain::invariants::{
-    ACKNOWLEDGED_IS_DURABLE, REFUSALS_ARE_DOCUMENTED, THE_SAME_KEY_IS_ONE_EFFECT,
+    ACKNOWLEDGED_IS_DURABLE, EVERY_HOLD_ENDS, REFUSALS_ARE_DOCUMENTED, THE_SAME_KEY_IS_ONE_EFFECT,
     THE_SAME_KEY_IS_ONE_REPLY, THE_STORE_CAN_BE_READ, WHAT_IS_ALLOCATED_IS_ORDERED,
     WHAT_IS_RESERVED_IS_HELD,
 };
@@ -84,6 +84,10 @@ async fn round(
 ) -> anyhow::Result<Duration> {
     let goods = stage.goods("kills", Status::Active).await?;
     goods.receive(stage, UNITS).await?;
+    let short = match random.one_in(3) {
+        true => Some(short_hold(stage, &goods).await?),
+        false => None,
+    };
     let carts = try_join_all((0..WRITERS).map(|_| buying::cart(stage, None))).await?;
     let purchases = random.within(2, 6);
     let purchases = (0..purchases).map(|_| Purchase::open(stage, &goods.sku, 1));
@@ -136,6 +140,9 @@ async fn round(
         instead("it starts again", why.unwrap_or_default())
     });
     let took = restarted?;
+    if let Some(hold) = short {
+        expires(stage, &hold).await?;
+    }
     let held = account(stage, &goods, &writers).await?;
     let ends = purchases.iter().enumerate().map(|(index, it)| {
         let told = paid[index].as_ref().ok();
@@ -153,6 +160,30 @@ async fn round(
         || instead(format!("{sold} allocated"), format!("{level:?}")).at([&goods.sku]),
     );
     Ok(took)
+}
+
+/// A hold whose time is over soon, wherever the shop is by then.
+async fn short_hold(stage: &Stage<'_>, goods: &Goods) -> anyhow::Result<String> {
+    let mut ask = goods.hold(1, &stage.name("hold"), false);
+    if let Some(body) = &mut ask.body {
+        body["ttl_seconds"] = json!(1);
+    }
+    Ok(text(&stage.write(ask).await?.ok()?["id"]))
+}
+
+/// A shop that was started again still knows which holds it must end.
+async fn expires(stage: &Stage<'_>, hold: &str) -> anyhow::Result<()> {
+    stage.count("holds that expired after the restart", 1);
+    let path = format!("/v1/reservations/{hold}");
+    stage
+        .must_become(async |looks: &mut Looks| {
+            let shown = stage.shop.read(&path).await?;
+            looks.must(EVERY_HOLD_ENDS, shown["state"] == "expired", || {
+                instead("expired", shown["state"].to_string()).at([hold])
+            });
+            Ok(())
+        })
+        .await
 }
 
 /// Writes until the shop is gone.
