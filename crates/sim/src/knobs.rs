@@ -77,6 +77,8 @@ pub struct Knobs {
     pub wrong_sums: f64,
     /// Buyers with a wallet.
     pub wallets: f64,
+    /// Attempts at paying for one cart that may come to nothing within an hour.
+    pub tries: usize,
 }
 
 impl Knobs {
@@ -118,7 +120,8 @@ impl Knobs {
             hurries: 0.0,
             reused_keys: 0.0,
             wrong_sums: 0.0,
-            wallets: 0.0,
+            wallets: 0.3,
+            tries: 10,
         }
     }
 
@@ -153,7 +156,8 @@ impl Knobs {
             hurries: rate(0.5),
             reused_keys: rate(0.3),
             wrong_sums: rate(0.2),
-            wallets: 0.0,
+            wallets: dice.between(0, 60) as f64 / 100.0,
+            tries: count(1, 6),
             nodes: count(1, 3),
             providers: count(1, 2),
             stores: count(1, 8),
@@ -199,6 +203,8 @@ impl Knobs {
             bars_references: self.bars_references,
             skew_ms: self.skew_ms,
             quote_ttl_seconds: self.quote_ttl_seconds,
+            wallets: self.wallets,
+            tries: self.tries,
             deadline_seconds: self.deadline_seconds,
             give_up_seconds: self.give_up_seconds,
             declines: 0.0,

@@ -62,7 +62,7 @@ fn setting(desk: &Desk) -> Setting {
             rates: Arc::new(Rates::parse("standard=USD:599").expect("rates")),
             quote_ttl_seconds: desk.knobs.quote_ttl_seconds,
             ttl_seconds: 21_600,
-            attempts_per_hour: 10,
+            attempts_per_hour: desk.knobs.tries,
         },
         sourcing: Sourcing::Single,
     }

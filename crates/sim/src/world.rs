@@ -387,6 +387,7 @@ impl World {
         check(&Evidence {
             found: &self.found,
             now_ms: self.now.ms(),
+            tries: knobs.tries,
             units: self
                 .levels
                 .iter()
