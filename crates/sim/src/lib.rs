@@ -26,4 +26,4 @@ pub mod worlds;
 
 pub use found::Violation;
 pub use knobs::Knobs;
-pub use world::{Report, run};
+pub use world::{Report, log, run};

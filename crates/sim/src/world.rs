@@ -21,6 +21,7 @@ use cartwright_domain::catalog::{Event as ProductEvent, Limits, ProductData, Sta
 use cartwright_domain::inventory::{Level, LevelKey, MovementKind};
 use cartwright_domain::location::{Details, Event as StoreEvent, Kind, ShipsTo};
 use cartwright_domain::{ProductId, Sku, Slug, StoreId};
+use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -66,6 +67,25 @@ pub struct Report {
 
 /// Runs one world for so many seconds of faults, and then until it rests.
 pub fn run(seed: u64, knobs: Option<Knobs>, seconds: u64) -> Report {
+    let (world, knobs) = live(seed, knobs, seconds);
+    world.report(seed, knobs)
+}
+
+/// What the shop of one world has written, in order.
+pub fn log(seed: u64, seconds: u64) -> Vec<proto::Entry> {
+    let (world, _) = live(seed, None, seconds);
+    let mut entries = Vec::new();
+    loop {
+        let batches = world.disk.read.log(entries.len() as u64, 10_000);
+        let batches = batches.expect("the disk is whole again");
+        if batches.is_empty() {
+            return entries;
+        }
+        entries.extend(batches.into_iter().flat_map(|batch| batch.entries));
+    }
+}
+
+fn live(seed: u64, knobs: Option<Knobs>, seconds: u64) -> (World, Knobs) {
     let dice = Dice::new(seed);
     let knobs = knobs.unwrap_or_else(|| Knobs::draw(&dice.fork()));
     let mut world = World::new(&dice, knobs.clone(), seconds * 1_000_000);
@@ -83,7 +103,7 @@ pub fn run(seed: u64, knobs: Option<Knobs>, seconds: u64) -> Report {
             break;
         }
     }
-    world.report(seed, knobs)
+    (world, knobs)
 }
 
 struct World {
