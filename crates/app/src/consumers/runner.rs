@@ -1,6 +1,7 @@
 //! Runs a consumer: reads the bus from its cursor, wakes with the head, tries again after a fault.
 
 use super::{Consumer, Place, Seen};
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::ports::Bus;
 use crate::shop::Shop;
@@ -210,9 +211,12 @@ impl Runner {
         let Some(last) = seen.last().map(|last| last.position) else {
             return Ok(None);
         };
+        failpoint(Point::ConsumerHandling);
         self.consumer.handle(&seen)?;
+        failpoint(Point::ConsumerHandled);
         if self.is_shared {
             self.bus.keep_place(self.consumer.name(), last)?;
+            failpoint(Point::ConsumerKept);
         }
         Ok(Some(last))
     }
