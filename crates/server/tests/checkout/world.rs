@@ -80,6 +80,16 @@ impl World {
         self.moved(Shop::of(self.setup.start(), Arc::clone(&self.dir)));
     }
 
+    /// How it is started.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The SKU of the one thing.
+    pub(crate) fn sku(&self) -> &str {
+        &self.sku
+    }
+
     /// The stock of the one thing.
     pub(crate) fn level(&self) -> Level {
         self.shop().level(&self.store, &self.sku, 0)
