@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -194,32 +194,40 @@ impl Site {
                 "what-happened-is-told by one id: {order} {ids:?}"
             );
         }
-        let numbers: Vec<_> = orders
+        let mut missing: BTreeSet<String> = orders
             .iter()
             .map(|id| self.read(&format!("/v1/orders/{id}"))["number"].to_string())
             .collect();
-        eventually(LONG, "what-happened-is-told: mail", || {
-            let letters = self.mailbox.letters();
-            let mut ids: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-            for letter in &letters {
-                ids.entry(&letter.subject)
-                    .or_default()
-                    .insert(&letter.message_id);
+        let until = Instant::now() + LONG;
+        while !missing.is_empty() {
+            assert!(
+                Instant::now() < until,
+                "what-happened-is-told: no letter about {missing:?}, dead letters {:#}",
+                self.read("/v1/dead-letters")
+            );
+            std::thread::sleep(Duration::from_millis(50));
+            for (number, ids) in self.confirmations() {
+                assert_eq!(
+                    ids.len(),
+                    1,
+                    "what-happened-is-told by one id: {number} {ids:?}"
+                );
+                missing.remove(&number);
             }
-            let is_told = |number: &String| {
-                let subject = format!("Your order {number} at ");
-                let found = ids.iter().find(|(known, _)| known.starts_with(&subject));
-                found.is_some_and(|(_, ids)| {
-                    assert_eq!(
-                        ids.len(),
-                        1,
-                        "what-happened-is-told by one id: {number} {ids:?}"
-                    );
-                    true
-                })
-            };
-            numbers.iter().all(is_told).then_some(())
-        });
+        }
+    }
+
+    /// Which orders were confirmed by mail, by their number, and under which ids.
+    fn confirmations(&self) -> BTreeMap<String, BTreeSet<String>> {
+        let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for letter in self.mailbox.letters() {
+            let about = letter.subject.strip_prefix("Your order ");
+            if let Some((number, _)) = about.and_then(|it| it.split_once(" at ")) {
+                let ids = all.entry(number.to_owned()).or_default();
+                ids.insert(letter.message_id);
+            }
+        }
+        all
     }
 
     /// `the-log-makes-the-state`: the shop is stopped in good order, and its log read from the beginning.
