@@ -194,6 +194,12 @@ impl Consumer for Notifier {
         Ok(())
     }
 
+    /// What may become a letter.
+    fn shows(&self, seen: &Seen<'_>) -> bool {
+        let kind = seen.entry.r#type.as_str();
+        kind == events::REPLAYING || kind.starts_with("order.")
+    }
+
     fn linger(&self) -> Duration {
         LINGER
     }

@@ -15,7 +15,7 @@ use crate::tills::{self, Counter, Deed};
 
 /// Clients of each kind.
 const TILLS: usize = 3;
-const BUYERS: usize = 4;
+const BUYERS: usize = 3;
 /// Between two imports of one client.
 const IMPORT_PAUSE: Duration = Duration::from_millis(400);
 

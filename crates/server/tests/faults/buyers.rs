@@ -13,6 +13,9 @@ use crate::world::{World, card};
 /// Longer than a completion waits.
 const PATIENCE: Duration = Duration::from_secs(8);
 
+/// Between two purchases of one buyer.
+const THINKS: Duration = Duration::from_millis(60);
+
 /// What buyers choose from.
 #[derive(Clone, Debug)]
 pub(crate) struct Goods {
@@ -45,6 +48,7 @@ pub(crate) fn buy(load: &Load, goods: &Goods, seed: u64) -> Vec<Bought> {
             bought.after = afterwards(load, goods, &mut random, &mut client, &order);
         }
         all.push(bought);
+        std::thread::sleep(THINKS);
     }
     all
 }

@@ -47,7 +47,16 @@ fn time(point: Point, random: &mut Random) -> u64 {
         | Point::BatchPublished
         | Point::BatchAnswered => 5 + random.below(150),
         Point::ImportRow | Point::ConsumerHandling | Point::ConsumerHandled => 1 + random.below(12),
-        Point::LeaseTaking | Point::LeaseTaken | Point::StoreReopening | Point::StoreReopened => 1,
+        Point::LeaseTaking
+        | Point::LeaseTaken
+        | Point::StoreReopening
+        | Point::StoreReopened
+        | Point::SagaMoving
+        | Point::SagaMoved
+        | Point::FileSynced
+        | Point::SnapshotTaken
+        | Point::ArchiveWritten
+        | Point::ArchiveDone => 1,
         _ => 1 + random.below(2),
     }
 }
@@ -103,7 +112,7 @@ fn prepare(site: &Site, point: Point) {
 fn provoke(site: &Site, point: Point, since: Instant) {
     match point {
         Point::SagaMoving | Point::SagaMoved => {
-            let is_closed = since.elapsed().as_millis() % 2000 < 1000;
+            let is_closed = since.elapsed().as_millis() % 800 < 500;
             site.back.weather(if is_closed {
                 Weather::Closed
             } else {
