@@ -20,6 +20,8 @@ pub(crate) struct Counts {
     pub(crate) full_disks: AtomicU64,
     pub(crate) provider_faults: AtomicU64,
     pub(crate) takeovers: AtomicU64,
+    /// Ended by SIGTERM under load, and followed by another one.
+    pub(crate) relieved: AtomicU64,
     pub(crate) acknowledged: AtomicU64,
     pub(crate) refused: AtomicU64,
     /// Requests that were sent again because no answer, or no final one, came.
@@ -77,6 +79,7 @@ impl Counts {
             "full_disks": read(&self.full_disks),
             "provider_faults": read(&self.provider_faults),
             "takeovers": read(&self.takeovers),
+            "relieved": read(&self.relieved),
             "acknowledged": read(&self.acknowledged),
             "refused": read(&self.refused),
             "retries": read(&self.retries),

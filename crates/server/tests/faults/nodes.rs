@@ -1,4 +1,4 @@
-//! Two processes of one shop: the one that writes is killed, dies by itself or is stopped, and the other takes over under load.
+//! Two processes of one shop: the one that writes is killed, dies by itself, is stopped or asked to end, and the other takes over under load.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,9 +24,10 @@ const DEATHS: [Point; 6] = [
 pub(crate) fn changes(site: &Site, rounds: u64, random: &mut Random) {
     for node in 0..rounds {
         std::thread::sleep(Duration::from_millis(300 + random.below(1_000)));
-        match random.below(3) {
+        match random.below(4) {
             0 => killed(site, node),
             1 => stopped(site, node, random),
+            2 => relieved(site, node),
             _ => dies(site, node, random),
         }
         one(&site.counts.rounds);
@@ -69,6 +70,19 @@ fn killed(site: &Site, node: u64) {
     site.kill();
     one(&site.counts.random_kills);
     taken_over(site, other);
+}
+
+/// Asked to end, as when a new version is rolled out: it answers what it took, gives the lease back and exits with 0.
+fn relieved(site: &Site, node: u64) {
+    let (old, other) = (
+        site.world.shop(),
+        another(site, node, "").expect("a start succeeds"),
+    );
+    old.process.terminate();
+    taken_over(site, other);
+    let status = eventually(LONG, "it ends after SIGTERM", || old.process.exit_status());
+    assert_eq!(status.code(), Some(0), "drains: {}", old.process.said());
+    one(&site.counts.relieved);
 }
 
 /// Stopped for longer than its lease lasts; when it goes on, another one writes.
