@@ -57,11 +57,18 @@ use bout::{Scene, bout};
 use counts::Counts;
 use random::Random;
 use site::{Ground, Site};
+use storm::Lives;
+use support::{Setup, TempDir};
 
 /// Rounds between two looks at everything that was acknowledged.
 const BOUT: u64 = 8;
 /// Bouts on one data directory, before its log is read from the beginning and compared.
 const BOUTS: u64 = 4;
+/// Up to so many rounds, lives are short.
+const SHORT: u64 = 50;
+const SHORT_LIVES: Lives = Lives(500, 1_500);
+/// Long enough that 1,000 of them see 1,000,000 acknowledged writes in an hour.
+const LONG_LIVES: Lives = Lives(1_000, 4_500);
 /// Grounds, one after the other.
 const GROUNDS: [Ground; 3] = [Ground::Plain, Ground::Shared, Ground::Small];
 
@@ -80,6 +87,7 @@ fn what_is_acknowledged_survives_whatever_strikes() {
     let (counts, since) = (Arc::new(Counts::default()), Instant::now());
     at_every_failpoint(&counts, &mut random);
     let (all, mut done) = (rounds(), 0);
+    let lives = if all > SHORT { LONG_LIVES } else { SHORT_LIVES };
     for ground in GROUNDS.iter().cycle() {
         // A short run sees every ground.
         let most = (BOUT * BOUTS).min(all.div_ceil(GROUNDS.len() as u64));
@@ -90,7 +98,7 @@ fn what_is_acknowledged_survives_whatever_strikes() {
             let left = BOUT.min(enough - done);
             bout(&site, &scene, &mut random, |_, random| match ground {
                 Ground::Shared => nodes::changes(&site, left, random),
-                Ground::Plain | Ground::Small => storm::storm(&site, left, random),
+                Ground::Plain | Ground::Small => storm::storm(&site, left, lives, random),
             });
             done += left;
             storm::progress(&site, done, all, since);
@@ -105,6 +113,18 @@ fn what_is_acknowledged_survives_whatever_strikes() {
     report["seed"] = seed.into();
     // Past the capture of the test's output: a run is known by this line.
     writeln!(std::io::stdout(), "{report}").expect("standard output");
+}
+
+#[test]
+fn a_failpoint_that_there_is_not_ends_the_start() {
+    let dir = TempDir::new("unknown");
+    let refusal = Setup::new(&dir)
+        .with("FAILPOINTS", "commit.befor=kill")
+        .refusal();
+    assert_eq!(refusal.status.code(), Some(2), "{}", refusal.said);
+    let says = refusal.said.contains("`commit.befor`") && refusal.said.contains("commit.before");
+    assert!(says, "{}", refusal.said);
+    assert!(!dir.data().exists(), "nothing is made before that");
 }
 
 /// Once through all failpoints; each must be reached.

@@ -15,26 +15,28 @@ use crate::support::eventually;
 use crate::walk::OF_CHARGES;
 
 /// How long a shop lives in a round, in milliseconds: at least, and so much more at most.
-const LIVES_MS: (u64, u64) = (800, 2_800);
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lives(pub(crate) u64, pub(crate) u64);
+
 /// How long bad weather lasts at most, in milliseconds.
 const WEATHER_MS: u64 = 700;
 
 /// So many rounds, one after the other; the shop runs well in the end.
-pub(crate) fn storm(site: &Site, rounds: u64, random: &mut Random) {
+pub(crate) fn storm(site: &Site, rounds: u64, lives: Lives, random: &mut Random) {
     site.kill();
     for _ in 0..rounds {
-        round(site, random);
+        round(site, lives, random);
         one(&site.counts.rounds);
     }
     site.heal();
     site.restart();
 }
 
-fn round(site: &Site, random: &mut Random) {
+fn round(site: &Site, Lives(least, more): Lives, random: &mut Random) {
     let since = Instant::now();
     let point = failpoint(random);
     let said = said(point, random);
-    let lives = Duration::from_millis(LIVES_MS.0 + random.below(LIVES_MS.1));
+    let lives = Duration::from_millis(least + random.below(more));
     if !site.start(&said) {
         // It died before it was ready.
         return site.counts.killed_at(point.expect("it was to die").name());

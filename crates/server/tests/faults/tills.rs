@@ -11,7 +11,7 @@ use crate::random::Random;
 use crate::support::{Level, Request, Response, Shop, eventually, fresh, text, whole};
 
 /// Requests of one till on their way at once.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 24;
 /// How long holds last that nobody ends.
 const TTL_SECONDS: u64 = 2;
 /// One acknowledged write in so many is asked for once more.
