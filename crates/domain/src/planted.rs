@@ -95,6 +95,15 @@ bugs! {
     SpinsWithoutLease, "spins-without-lease", "Who waits for a purchase where the lease was lost wakes its driver again and again, without a pause.";
     KnownByLength, "known-by-length", "After a fault a batch counts as written when the log ends where it would have ended.";
     RefundOfClaim, "refund-of-claim", "An undone purchase asks for a refund before the provider shows that it took the money.";
+    WalletSpentTwice, "wallet-spent-twice", "What a wallet holds for one purchase can be spent by another.";
+    WalletHoldStays, "wallet-hold-stays", "A failed purchase leaves its hold on the wallet.";
+    WalletEntryMissing, "wallet-entry-missing", "A wallet's balance changes without an entry.";
+    WalletNotCredited, "wallet-not-credited", "A refund into a wallet is booked on its payment and never reaches the wallet.";
+    ReturnTakenTwice, "return-taken-twice", "A return that is received again is booked again.";
+    AsideForgotten, "aside-forgotten", "Units that an exchange waits for can be sent back once more.";
+    ExchangeNotUndone, "exchange-not-undone", "An exchange whose difference is not paid stays open.";
+    ExchangeNotCredited, "exchange-not-credited", "What pays for the new order of an exchange is not taken from the old one.";
+    OneTryTooMany, "one-try-too-many", "The limit of failed attempts lets one more through.";
     VerifiedUnseen, "verified-unseen", "A payment counts as compared with its provider without being compared.";
 }
 

@@ -68,17 +68,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         self.now.us() < self.until_us
     }
 
-    async fn rest(&self, longest_ms: u64) {
+    pub(crate) async fn rest(&self, longest_ms: u64) {
         let ms = self.dice.between(1, longest_ms);
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
     /// Asks until there is an answer; `None` when there was none, or none that says what became of it.
-    async fn ask(&self, op: Op) -> Option<Said> {
+    pub(crate) async fn ask(&self, op: Op) -> Option<Said> {
         self.ask_by(self.fresh_key(), op).await
     }
 
@@ -167,6 +167,12 @@ impl Client {
         let dice = &self.dice;
         let cart = CartId(dice.number());
         let has_wallet = dice.chance(self.knobs.wallets);
+        // Some share a wallet, and buy at the same time.
+        let customer = if dice.chance(0.5) {
+            &SmolStr::new_static("household")
+        } else {
+            customer
+        };
         let owner = has_wallet.then(|| customer.clone());
         self.done(Op::CreateCart {
             id: cart,
@@ -183,8 +189,8 @@ impl Client {
             })
             .await?;
         }
-        if has_wallet {
-            self.credit(customer, 1_000).await;
+        if has_wallet && dice.chance(0.6) {
+            self.credit(customer, 600).await;
         }
         let hold = dice.chance(0.3);
         let number = dice.number();
@@ -232,11 +238,11 @@ impl Client {
                 (Method::Card, "tok_visa".to_owned(), Some(300)),
                 (Method::Card, "tok_visa".to_owned(), Some(total - 300)),
             ],
-            0..2 if has_wallet => vec![
+            0..5 if has_wallet => vec![
                 (Method::Wallet, String::new(), Some(500)),
                 (Method::Card, token(dice), Some(total - 500)),
             ],
-            2..6 => vec![
+            ..6 => vec![
                 (Method::Card, token(dice), Some(300)),
                 (Method::Card, token(dice), Some(total - 300)),
             ],
@@ -388,6 +394,19 @@ impl Client {
                     to,
                 })
                 .await?;
+                if dice.chance(0.5) {
+                    // The same units, once more.
+                    let id = ReturnId(dice.number());
+                    self.ask(Op::SendBack {
+                        order,
+                        id,
+                        line,
+                        quantity,
+                    })
+                    .await;
+                    let refund = dice.chance(0.7);
+                    self.ask(Op::Receive { order, id, refund }).await;
+                }
             }
             _ => return Some(()),
         }

@@ -1,19 +1,20 @@
 //! What must be true once everything has ended (PRF-2): of the shop's tables, its log, the providers' books, and what clients were told.
 
+mod money;
+
 use crate::client::Acknowledged;
 use crate::found::Found;
 use crate::provider::Books;
 use cartwright_app::inventory::CHECKOUT;
 use cartwright_app::nouns::{Event, Key, Record};
 use cartwright_app::ports::ReadStore;
-use cartwright_app::ports::payment::{GatewayPayment, PaymentState};
 use cartwright_app::replay::Replay;
 use cartwright_app::{Fault, events};
 use cartwright_domain::cart::State as CartState;
 use cartwright_domain::checkout::{AttemptState, Checkout, State as CheckoutState};
 use cartwright_domain::inventory::{Ending, LevelKey, MovementKind, State as HoldState};
 use cartwright_domain::order::{Order, RefundState, State as OrderState};
-use cartwright_domain::payment::{Method, Payment, State as PaymentIs};
+use cartwright_domain::payment::Payment;
 use cartwright_domain::{CartId, PaymentId, Sku};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -28,6 +29,8 @@ const PINNED_MS: i64 = 366 * 86_400_000;
 pub(crate) struct Evidence<'a> {
     pub(crate) found: &'a Found,
     pub(crate) now_ms: i64,
+    /// Failed attempts that one cart may have within an hour; no world lasts that long.
+    pub(crate) tries: usize,
     /// What every level began with.
     pub(crate) units: BTreeMap<LevelKey, i64>,
     pub(crate) store: &'a dyn ReadStore,
@@ -85,10 +88,12 @@ fn all(evidence: &Evidence<'_>, found: &Found) -> Result<(), Fault> {
     units(evidence, &tables, found);
     holds(evidence, &tables, found);
     checkouts(&tables, found);
+    carts(&tables, evidence.tries, found);
     orders(&tables, found);
-    money(evidence, &tables, found);
-    moved(&tables, found);
-    wallets(&tables, found);
+    money::returns(&tables, found);
+    money::money(evidence, &tables, found);
+    money::moved(&tables, found);
+    money::wallets(&tables, found);
     documents(&tables, found);
     acknowledged(evidence, &tables, found)
 }
@@ -258,11 +263,19 @@ fn checkouts(tables: &Tables, found: &Found) {
             format!("{made} attempts succeeded: {it:?}")
         });
     }
+}
+
+/// No cart is locked for ever, and none was paid for in vain too often.
+fn carts(tables: &Tables, tries: usize, found: &Found) {
     for record in tables.all.values() {
         if let Record::Cart(cart) = record {
             let rests = cart.state != CartState::CheckingOut;
             found.must("carts-are-free-again", rests, || {
                 format!("a cart is still checking out: {cart:?}")
+            });
+            let tried = cart.tried_in_vain.len();
+            found.must("limits-hold", tried <= tries, || {
+                format!("{tried} attempts of {tries}: {cart:?}")
             });
         }
     }
@@ -322,115 +335,6 @@ fn orders(tables: &Tables, found: &Found) {
         found.must("one-order-for-each-cart", count <= 1, || {
             format!("{count} orders of cart {cart}")
         });
-    }
-}
-
-/// The providers' books are ours: what they took, and gave back, and nothing held.
-fn money(evidence: &Evidence<'_>, tables: &Tables, found: &Found) {
-    let mut theirs: BTreeMap<(&str, &str), Vec<&GatewayPayment>> = BTreeMap::new();
-    for (name, books) in &evidence.providers {
-        for it in &books.payments {
-            theirs.entry((name, &it.reference)).or_default().push(it);
-        }
-    }
-    for ((provider, reference), payments) in &theirs {
-        let known = reference
-            .parse::<PaymentId>()
-            .ok()
-            .and_then(|id| tables.payments.get(&id));
-        let Some(ours) = known else {
-            let what = || format!("{provider} knows {reference} and we do not");
-            found.must("their-ledger-is-ours", false, what);
-            continue;
-        };
-        let taken: i64 = payments
-            .iter()
-            .map(|it| it.captured.minor - it.refunded.minor)
-            .sum();
-        let is_his = ours.provider.as_deref() == Some(*provider);
-        let expected = if is_his {
-            ours.captured - ours.refunded
-        } else {
-            0
-        };
-        found.must("their-ledger-is-ours", taken == expected, || {
-            format!("{provider} keeps {taken} and we say {expected}: {ours:?} {payments:?}")
-        });
-        let held = payments
-            .iter()
-            .any(|it| it.state == PaymentState::Authorized);
-        found.must("nothing-held-after-the-end", !held, || {
-            format!("{provider} still holds money: {payments:?}")
-        });
-    }
-    for it in tables.payments.values() {
-        found.must("every-payment-ends", !it.is_open(), || {
-            format!("a payment is open: {it:?}")
-        });
-        if it.method == Method::Card && it.state == PaymentIs::Captured {
-            let provider = it.provider.as_deref().unwrap_or_default();
-            let reference = it.id.to_string();
-            let is_known = theirs.contains_key(&(provider, reference.as_str()));
-            found.must("their-ledger-is-ours", is_known, || {
-                format!("taken, and {provider} knows nothing: {it:?}")
-            });
-        }
-        let token = evidence.store.load(&Key::Instrument(it.id));
-        found.must("tokens-are-erased", matches!(token, Ok(None)), || {
-            format!("a card's token is still kept: {}", it.id)
-        });
-    }
-}
-
-/// What a payment gave to other orders is what their payments have of it.
-fn moved(tables: &Tables, found: &Found) {
-    let mut has: BTreeMap<PaymentId, i64> = BTreeMap::new();
-    for it in tables.payments.values() {
-        if let Some(origin) = it.origin {
-            *has.entry(origin.payment).or_default() += it.captured - it.refunded - it.moved;
-        }
-    }
-    for it in tables.payments.values().filter(|it| it.origin.is_none()) {
-        let told = has.remove(&it.id).unwrap_or_default();
-        found.must("exchanged-money-adds-up", it.moved == told, || {
-            format!("{told} of it pays elsewhere: {it:?}")
-        });
-    }
-    found.must("exchanged-money-adds-up", has.is_empty(), || {
-        format!("of no payment: {has:?}")
-    });
-}
-
-/// A balance is the sum of its entries, never below 0, and nothing is held after the end.
-fn wallets(tables: &Tables, found: &Found) {
-    let mut sums: BTreeMap<SmolStr, i64> = BTreeMap::new();
-    for record in tables.all.values() {
-        if let Record::WalletEntry(entry) = record {
-            let data = &entry.data;
-            let sign = if data.kind.is_in() { 1 } else { -1 };
-            *sums.entry(data.customer.clone()).or_default() += sign * data.amount.minor;
-            let posted: i64 = data.postings.iter().map(|it| it.amount).sum();
-            found.must("a-wallet-is-its-entries", posted == 0, || {
-                format!("postings sum to {posted}: {data:?}")
-            });
-        }
-    }
-    for record in tables.all.values() {
-        let Record::Wallet(wallet) = record else {
-            continue;
-        };
-        let balance: i64 = wallet.balances.iter().map(|it| it.balance).sum();
-        let sum = sums.remove(&wallet.customer).unwrap_or_default();
-        found.must(
-            "a-wallet-is-its-entries",
-            balance == sum && balance >= 0,
-            || format!("entries make {sum}: {wallet:?}"),
-        );
-        found.must(
-            "nothing-held-after-the-end",
-            wallet.holds.is_empty(),
-            || format!("still held: {wallet:?}"),
-        );
     }
 }
 

@@ -19,6 +19,8 @@ pub struct Knobs {
     pub buyers: usize,
     /// Clients that hold, sell and count at a till.
     pub tills: usize,
+    /// Clerks, who work at a level of their own and write down what they do.
+    pub clerks: usize,
     /// How long a step lasts, in milliseconds.
     pub tick_ms: u64,
     /// How long a message is on its way at most, in microseconds.
@@ -77,6 +79,8 @@ pub struct Knobs {
     pub wrong_sums: f64,
     /// Buyers with a wallet.
     pub wallets: f64,
+    /// Attempts at paying for one cart that may come to nothing within an hour.
+    pub tries: usize,
 }
 
 impl Knobs {
@@ -90,6 +94,7 @@ impl Knobs {
             units: 5,
             buyers: 4,
             tills: 2,
+            clerks: 3,
             tick_ms: 10,
             delay_us: 5_000,
             loss: 0.0,
@@ -118,7 +123,8 @@ impl Knobs {
             hurries: 0.0,
             reused_keys: 0.0,
             wrong_sums: 0.0,
-            wallets: 0.0,
+            wallets: 0.3,
+            tries: 10,
         }
     }
 
@@ -153,7 +159,8 @@ impl Knobs {
             hurries: rate(0.5),
             reused_keys: rate(0.3),
             wrong_sums: rate(0.2),
-            wallets: 0.0,
+            wallets: dice.between(0, 60) as f64 / 100.0,
+            tries: count(1, 6),
             nodes: count(1, 3),
             providers: count(1, 2),
             stores: count(1, 8),
@@ -161,6 +168,7 @@ impl Knobs {
             units: dice.between(1, 12) as i64,
             buyers: count(1, 12),
             tills: count(0, 4),
+            clerks: count(0, 3),
             tick_ms: dice.between(2, 20),
             delay_us: dice.between(1_000, 400_000),
             loss: rate(0.3),
@@ -194,11 +202,14 @@ impl Knobs {
             units: self.units,
             buyers: self.buyers,
             tills: self.tills,
+            clerks: self.clerks,
             tick_ms: self.tick_ms,
             delay_us: self.delay_us,
             bars_references: self.bars_references,
             skew_ms: self.skew_ms,
             quote_ttl_seconds: self.quote_ttl_seconds,
+            wallets: self.wallets,
+            tries: self.tries,
             deadline_seconds: self.deadline_seconds,
             give_up_seconds: self.give_up_seconds,
             declines: 0.0,

@@ -7,9 +7,11 @@
 
 #[cfg(feature = "planted-bugs")]
 pub mod bugs;
+mod clerk;
 mod client;
 mod disk;
 mod found;
+pub mod history;
 pub mod invariants;
 mod knobs;
 mod node;

@@ -10,13 +10,14 @@ use cartwright_domain::checkout::{AttemptState, Checkout};
 use cartwright_domain::inventory::{Level, Reservation, State as HoldState};
 use cartwright_domain::order::{Order, Refund};
 use cartwright_domain::payment::State as PaymentIs;
+use cartwright_domain::wallet::Wallet;
 use cartwright_domain::{CheckoutId, Time};
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// So long after a commit every node must show it, in microseconds: readers may be 100 ms behind.
-const SHOWN_AFTER_US: u64 = 400_000;
+pub(crate) const SHOWN_AFTER_US: u64 = 400_000;
 /// Versions of one thing that are remembered.
 const REMEMBERED: usize = 32;
 
@@ -70,6 +71,7 @@ impl Watch {
                 Record::Order(it) => self.order(it, before == 0),
                 Record::Checkout(it) => self.checkout(&mut seen, it),
                 Record::Reservation(it) => self.hold(it, batch.now),
+                Record::Wallet(it) => self.wallet(it),
                 _ => {}
             }
         }
@@ -128,6 +130,17 @@ impl Watch {
                 .is_some_and(|it| it.state == AttemptState::Running && it.reservation == hold.id);
             self.found
                 .must("a-purchase-keeps-its-hold", !needs, || format!("{hold:?}"));
+        }
+    }
+
+    /// What is held is there.
+    fn wallet(&self, wallet: &Wallet) {
+        for it in &wallet.balances {
+            let held = wallet.held(it.currency);
+            self.found
+                .must("what-is-held-is-covered", held <= it.balance, || {
+                    format!("{held} is held of {wallet:?}")
+                });
         }
     }
 

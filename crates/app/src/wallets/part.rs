@@ -4,6 +4,7 @@ use crate::nouns::Event;
 use crate::shop::Moment;
 use crate::work::{Stop, Work};
 use cartwright_domain::entity::Entity;
+use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::wallet::{
     self, Booked, Booking, Capture, EntryEvent, Event as WalletEvent, Wallet,
 };
@@ -104,7 +105,11 @@ impl Purse {
 
     fn booked(&mut self, booked: Booked) -> Vec<Event> {
         Wallet::apply(&mut self.wallet, &self.customer, &booked.wallet, self.now);
-        events(&self.customer, booked).into()
+        let [wallet, entry] = events(&self.customer, booked);
+        if planted(Bug::WalletEntryMissing) {
+            return vec![wallet];
+        }
+        vec![wallet, entry]
     }
 
     fn happens(&mut self, event: WalletEvent) -> Event {

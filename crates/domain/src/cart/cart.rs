@@ -3,6 +3,7 @@
 use super::stored;
 use super::{Line, LineId, Metadata, Rules};
 use crate::entity::Entity;
+use crate::planted::{Bug, planted};
 use crate::{CartId, Country, Currency, Refusal, Time};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -144,7 +145,7 @@ impl Cart {
     pub fn require_tries(&self, limit: usize, now: Time) -> Result<(), Refusal> {
         let since = now.0 - TRIES_WITHIN_MS;
         let recent = self.tried_in_vain.iter().filter(|at| at.0 > since).count();
-        if recent < limit {
+        if recent < limit || planted(Bug::OneTryTooMany) && recent == limit {
             return Ok(());
         }
         let freeing = self.tried_in_vain.len() - limit.min(self.tried_in_vain.len());

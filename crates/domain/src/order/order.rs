@@ -409,6 +409,9 @@ impl Order {
             .filter(|(line, _)| *line == id)
             .map(|(_, units)| units)
             .sum();
+        if planted(Bug::AsideForgotten) {
+            return asked;
+        }
         asked + self.units_aside(id)
     }
 

@@ -1,6 +1,7 @@
 //! Booking: money into a wallet and out of it.
 
 use super::{Entry, EntryData, Event, Kind, Wallet};
+use crate::planted::{Bug, planted};
 use crate::{Money, OrderId, Refusal, WalletEntryId};
 use smol_str::SmolStr;
 
@@ -72,7 +73,12 @@ pub fn is_repeat(known: Option<&Entry>, kind: Kind, booking: &Booking) -> Result
 }
 
 pub(super) fn require_available(wallet: Option<&Wallet>, amount: Money) -> Result<(), Refusal> {
-    let available = wallet.map_or(0, |wallet| wallet.available(amount.currency));
+    let available = wallet.map_or(0, |wallet| {
+        if planted(Bug::WalletSpentTwice) {
+            return wallet.balance(amount.currency);
+        }
+        wallet.available(amount.currency)
+    });
     if amount.minor > available {
         return Err(Refusal::InsufficientFunds {
             requested: amount.minor,

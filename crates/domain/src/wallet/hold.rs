@@ -2,6 +2,7 @@
 
 use super::book::{Booked, Booking, book, require_available};
 use super::{Event, Kind, Wallet};
+use crate::planted::{Bug, planted};
 use crate::{Money, OrderId, PaymentId, Refusal, WalletEntryId};
 use smol_str::ToSmolStr;
 
@@ -14,6 +15,9 @@ pub fn hold(wallet: Option<&Wallet>, payment: PaymentId, amount: Money) -> Resul
 /// Sets free what a payment holds; `None`: it holds nothing any more.
 pub fn release(wallet: &Wallet, payment: PaymentId) -> Option<Event> {
     let hold = wallet.hold_of(payment)?;
+    if planted(Bug::WalletHoldStays) {
+        return None;
+    }
     Some(Event::Released {
         payment: hold.payment,
     })

@@ -1,19 +1,24 @@
 //! After a restart: the state against everything that clients were told.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::deeds::{Deed, Kind, Outcome};
 use crate::load::Scene;
-use crate::support::{Level, Shop, text, whole};
+use crate::support::{Level, Shop, eventually, text, whole};
 
 /// Sends every keyed write without an answer again, as a client would, until it has one; then once more, which
 /// must be a replay. Acknowledged ones are replayed too.
 pub(crate) fn retry(shop: &Shop, deeds: &mut [Deed]) {
     for deed in deeds.iter_mut().filter(|deed| deed.key.is_some()) {
         if deed.unknown() {
-            let answer = deed.request(shop.address()).send();
+            // On a busy machine a writer may lose its lease for a moment; it says "try again".
+            let answer = eventually(Duration::from_secs(20), "a write is taken", || {
+                let answer = deed.request(shop.address()).send();
+                (answer.status != 503).then_some(answer)
+            });
             assert!(answer.status < 500, "{}", answer.story());
             deed.outcome = Outcome::of(Ok(answer));
         }

@@ -373,7 +373,9 @@ impl<'a> Desk<'a> {
             };
             self.events.push(Event::Cart(id, free));
         }
-        if let Some(ExchangeOf { order, exchange }) = exchange_of {
+        if let Some(ExchangeOf { order, exchange }) = exchange_of
+            && !planted(Bug::ExchangeNotUndone)
+        {
             self.work.order(&order)?;
             let undone = order::Event::ExchangeUndone { id: exchange };
             self.events.push(Event::Order(order, undone));
