@@ -20,6 +20,8 @@ use crate::world::World;
 
 /// Longer than anything takes that is well.
 pub(crate) const LONG: Duration = Duration::from_secs(60);
+/// Longer than all letters of a bout take, one after the other: each waits for the mail server, some 40 ms.
+const ALL_LETTERS: Duration = Duration::from_secs(150);
 /// The signal with which a failpoint ends its process.
 const ABORTED: i32 = 6;
 
@@ -198,7 +200,7 @@ impl Site {
             .iter()
             .map(|id| self.read(&format!("/v1/orders/{id}"))["number"].to_string())
             .collect();
-        let until = Instant::now() + LONG;
+        let until = Instant::now() + ALL_LETTERS;
         while !missing.is_empty() {
             assert!(
                 Instant::now() < until,
