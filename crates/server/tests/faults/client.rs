@@ -70,56 +70,63 @@ impl Client {
     /// All at once, and again whatever has no final answer, until everything has; in the order of the requests.
     #[track_caller]
     pub(crate) fn insist_on(&mut self, requests: &[Request]) -> Vec<Response> {
+        let answers = self.answers_to(requests);
+        for answer in &answers {
+            let is_taken = answer.status < 300 && answer.status != 202;
+            let counts = &self.load.counts;
+            one(if is_taken {
+                &counts.acknowledged
+            } else {
+                &counts.refused
+            });
+        }
+        answers
+    }
+
+    #[track_caller]
+    pub(crate) fn insist(&mut self, request: Request) -> Response {
+        self.insist_on(&[request]).remove(0)
+    }
+
+    /// What was answered already, once more: it counts as a replay.
+    #[track_caller]
+    pub(crate) fn again(&mut self, request: &Request) -> Response {
+        one(&self.load.counts.replays);
+        self.answers_to(std::slice::from_ref(request)).remove(0)
+    }
+
+    #[track_caller]
+    fn answers_to(&mut self, requests: &[Request]) -> Vec<Response> {
         let since = Instant::now();
         let mut answers: Vec<Option<Response>> = vec![None; requests.len()];
         loop {
             let open: Vec<usize> = (0..requests.len())
                 .filter(|index| answers[*index].is_none())
                 .collect();
-            if open.is_empty() {
-                break;
-            }
+            let Some(first) = open.first() else {
+                return answers.into_iter().flatten().collect();
+            };
+            let waits_for = requests[*first].describe();
             let sent: Vec<&Request> = open.iter().map(|index| &requests[*index]).collect();
             let came = self.exchange(&sent);
-            for (index, answer) in open.iter().zip(came) {
+            let mut left = open.len() as u64;
+            for (index, answer) in open.into_iter().zip(came) {
                 if is_final(&answer) {
-                    let counts = &self.load.counts;
-                    let is_taken = answer.status < 300 && answer.status != 202;
-                    one(if is_taken {
-                        &counts.acknowledged
-                    } else {
-                        &counts.refused
-                    });
-                    answers[*index] = Some(answer);
-                } else {
-                    assert!(
-                        since.elapsed() < GIVES_UP,
-                        "nothing-waits-for-ever: no final answer within {GIVES_UP:?}: {}",
-                        answer.story()
-                    );
+                    left -= 1;
+                    answers[index] = Some(answer);
                 }
             }
+            let is_lost = self.load.lost.load(Ordering::SeqCst);
+            assert!(!is_lost, "somebody else has failed");
             assert!(
-                !self.load.lost.load(Ordering::SeqCst),
-                "somebody else has failed"
+                left == 0 || since.elapsed() < GIVES_UP,
+                "nothing-waits-for-ever: {left} without a final answer within {GIVES_UP:?}: {waits_for}"
             );
-            let left = answers.iter().filter(|it| it.is_none()).count() as u64;
             if left > 0 {
-                assert!(
-                    since.elapsed() < GIVES_UP,
-                    "nothing-waits-for-ever: {left} requests without an answer within {GIVES_UP:?}: {}",
-                    requests[open[0]].describe()
-                );
                 self.load.counts.retries.fetch_add(left, Ordering::Relaxed);
                 std::thread::sleep(PAUSE);
             }
         }
-        answers.into_iter().flatten().collect()
-    }
-
-    #[track_caller]
-    pub(crate) fn insist(&mut self, request: Request) -> Response {
-        self.insist_on(&[request]).remove(0)
     }
 
     /// Sends all and reads the answers as far as they come.
