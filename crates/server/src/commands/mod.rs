@@ -23,6 +23,7 @@ mod serve;
 
 use data_dir::DataDir;
 
+use cartwright_app::failpoint;
 use cartwright_server::CannotStart;
 use cartwright_server::config::Flags;
 use clap::{Parser, Subcommand};
@@ -77,6 +78,11 @@ enum Command {
 
 /// Runs what the command line says; errors are one sentence on standard error.
 pub(crate) fn run(cli: Cli) -> ExitCode {
+    let armed = std::env::var("FAILPOINTS").map_or(Ok(()), |said| failpoint::arm(&said));
+    if let Err(why) = armed {
+        eprintln!("cartwright: {why}");
+        return ExitCode::from(2);
+    }
     let result = match cli.command {
         None => serve::run(Flags {
             file: None,
