@@ -171,7 +171,7 @@ impl Client {
         let cart = CartId(dice.number());
         let has_wallet = dice.chance(self.knobs.wallets);
         // Some share a wallet, and buy at the same time.
-        let customer = if dice.chance(0.5) {
+        let customer = if dice.chance(0.8) {
             &SmolStr::new_static("household")
         } else {
             customer

@@ -159,7 +159,7 @@ impl Knobs {
             hurries: rate(0.5),
             reused_keys: rate(0.3),
             wrong_sums: rate(0.2),
-            wallets: dice.between(0, 60) as f64 / 100.0,
+            wallets: dice.between(0, 90) as f64 / 100.0,
             tries: count(1, 6),
             nodes: count(1, 3),
             providers: count(1, 2),

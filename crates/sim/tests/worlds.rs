@@ -16,7 +16,7 @@ fn threads() -> usize {
 
 #[test]
 fn the_same_seed_is_the_same_world() {
-    for seed in [3, 5, 14, 33, 1_000_003] {
+    for seed in (1..40).chain([1_000_003]) {
         let (once, twice) = (run(seed, None, SECONDS), run(seed, None, SECONDS));
         assert_eq!(once.trace, twice.trace, "seed {seed}");
         assert_eq!(once.faults, twice.faults, "seed {seed}");
