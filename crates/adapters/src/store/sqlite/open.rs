@@ -9,7 +9,7 @@ use cartwright_app::ports::{Random, StoreParts};
 use parking_lot::Mutex;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -280,11 +280,38 @@ fn check_file(dir: &Path, file: &Path) -> Result<(), OpenError> {
         .take(16)
         .read_to_end(&mut header)
         .map_err(|error| corrupt(error.to_string()))?;
-    if header.is_empty() || header == b"SQLite format 3\0" {
+    if header.is_empty() {
+        sync_names(dir).map_err(|source| OpenError::NotWritable {
+            dir: dir.to_owned(),
+            source,
+        })
+    } else if header == b"SQLite format 3\0" {
         Ok(())
     } else {
         Err(corrupt("it is no SQLite file".into()))
     }
+}
+
+/// Before anything is kept in a new database: its name is on the disk, and that of its directory and of all above, which may be new,
+/// too. SQLite syncs the directory of its files, and nobody those above; a power cut would take them away with all that is in them.
+fn sync_names(dir: &Path) -> std::io::Result<()> {
+    for directory in dir.ancestors() {
+        let is_here = directory.as_os_str().is_empty();
+        let directory = if is_here { Path::new(".") } else { directory };
+        match File::open(directory).and_then(|directory| directory.sync_all()) {
+            // Others' directories may be closed to us, and some file systems sync no directories.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied
+                        | ErrorKind::InvalidInput
+                        | ErrorKind::Unsupported
+                        | ErrorKind::ReadOnlyFilesystem
+                ) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {

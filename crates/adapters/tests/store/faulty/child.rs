@@ -1,0 +1,568 @@
+//! The process whose disk fails: it does what the write loop does, on SQLite, and compares each step with the store in memory.
+
+use super::control::{Control, Fault, KINDS, Kind, on};
+use super::steps::{CONSUMERS, Dice, Step, id_of, now, step};
+use crate::desk::Desk;
+use crate::looped::Sequence;
+use cartwright_adapters::store::memory;
+use cartwright_adapters::store::sqlite::{DATABASE_FILE, OpenError, SqliteOptions, open};
+use cartwright_adapters::system::SystemRandom;
+use cartwright_app::ports::{Batch, Keep, Lease, ReadStore, StoreParts, Swap};
+use cartwright_app::{Key, Record};
+use cartwright_proto::events as proto;
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
+
+/// What the parent tells its children, each in an environment variable.
+#[derive(Debug, Clone)]
+pub(super) struct Orders {
+    /// The directory that the disk watches; the data directory is made in it.
+    pub(super) root: PathBuf,
+    pub(super) control: PathBuf,
+    pub(super) seed: u64,
+    /// Which process of the round it is.
+    pub(super) life: u64,
+    /// Steps to do.
+    pub(super) steps: u64,
+    /// What became of the steps before: `T`aken, `N`ot, or `O`pen, the last one alone.
+    pub(super) history: String,
+    /// The secret of the shop, once it was read.
+    pub(super) secret: String,
+    /// Beats of the lease as it may stand: the last one acknowledged, and those tried since.
+    pub(super) leases: String,
+}
+
+const PREFIX: &str = "CARTWRIGHT_FAULTY_";
+
+impl Orders {
+    pub(super) fn environment(&self) -> [(String, String); 8] {
+        let path = |path: &Path| path.to_str().expect("a path of letters").to_owned();
+        [
+            ("ROOT", path(&self.root)),
+            ("CONTROL", path(&self.control)),
+            ("SEED", self.seed.to_string()),
+            ("LIFE", self.life.to_string()),
+            ("STEPS", self.steps.to_string()),
+            ("HISTORY", self.history.clone()),
+            ("SECRET", self.secret.clone()),
+            ("LEASES", self.leases.clone()),
+        ]
+        .map(|(name, value)| (format!("{PREFIX}{name}"), value))
+    }
+
+    /// `None` where nobody gave any: in the process of all tests.
+    pub(super) fn read() -> Option<Self> {
+        let text = |name: &str| std::env::var(format!("{PREFIX}{name}")).ok();
+        let number = |name: &str| text(name)?.parse().ok();
+        Some(Self {
+            root: text("ROOT")?.into(),
+            control: text("CONTROL")?.into(),
+            seed: number("SEED")?,
+            life: number("LIFE")?,
+            steps: number("STEPS")?,
+            history: text("HISTORY")?,
+            secret: text("SECRET")?,
+            leases: text("LEASES")?,
+        })
+    }
+}
+
+/// Tells the parent something. It reads it from a pipe, so what was said before a cut was heard.
+fn say(line: std::fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    // The harness leaves a line of its own open.
+    let said = writeln!(out, "\nfaulty {line}").and_then(|()| out.flush());
+    said.expect("the parent listens");
+}
+
+struct Child {
+    orders: Orders,
+    control: Control,
+    dice: Dice,
+    memory: Desk,
+    sqlite: StoreParts,
+    history: Vec<u8>,
+    is_shared: bool,
+    lease: Option<Lease>,
+}
+
+/// The test's own end of [`super::child`].
+pub(super) fn run(orders: Orders) {
+    let control = Control::open(&orders.control);
+    let mut dice = Dice::new(orders.seed, 1_000_000 + orders.life);
+    let is_shared = Dice::new(orders.seed, 3).one_in(4);
+    let sqlite = opened(&orders, &control, &mut dice, is_shared);
+    let mut child = Child {
+        history: orders.history.clone().into_bytes(),
+        memory: Desk::new(memory::open(&Sequence(AtomicU64::new(0)))),
+        orders,
+        control,
+        dice,
+        sqlite,
+        is_shared,
+        lease: None,
+    };
+    child.remember();
+    child.steps();
+    let Child {
+        control, sqlite, ..
+    } = child;
+    drop(sqlite);
+    control.off();
+}
+
+/// Sizes that make the WAL start afresh often, sometimes, or only after faults: then one thread alone writes, and a seed repeats exactly.
+fn options(seed: u64, is_shared: bool) -> SqliteOptions {
+    let (checkpoint_mib, wal_limit_mib) =
+        Dice::new(seed, 2).of(&[(0, 0), (0, 1), (0, 1 << 20), (1 << 20, 1 << 20)]);
+    SqliteOptions {
+        cache_mib: 1,
+        readers: 2,
+        reader_cache_mib: 1,
+        checkpoint_mib,
+        wal_limit_mib,
+        is_shared,
+    }
+}
+
+/// Opens the store, perhaps with a fault on the way: then it is refused with a reason, and opens when the fault is over.
+fn opened(orders: &Orders, control: &Control, dice: &mut Dice, is_shared: bool) -> StoreParts {
+    let directory = orders.root.join("data");
+    let faults = |control: &Control| control.fired().iter().sum::<u64>();
+    let before = faults(control);
+    if dice.one_in(2) {
+        control.plan(fault(dice, 60));
+    }
+    let again = || open(&directory, options(orders.seed, is_shared), &SystemRandom);
+    let opened = again();
+    control.off();
+    opened.unwrap_or_else(|error| {
+        assert!(faults(control) > before, "no fault, yet: {error}");
+        let is_wrong = matches!(
+            error,
+            OpenError::Corrupt { .. } | OpenError::Foreign { .. } | OpenError::Newer { .. }
+        );
+        assert!(!is_wrong, "a fault that passes is told as damage: {error}");
+        again().unwrap_or_else(|error| panic!("the fault is over, and it does not open: {error}"))
+    })
+}
+
+/// Any fault: now or after some calls.
+fn fault(dice: &mut Dice, within: u64) -> Fault {
+    let kinds = KINDS.map(|(kind, _)| kind);
+    let files = match dice.below(4) {
+        0 => on::DATABASE,
+        1 => on::WAL,
+        _ => on::ALL,
+    };
+    Fault {
+        kind: dice.of(&kinds),
+        after: dice.below(within) as u32,
+        times: 1 + dice.below(4) as u32,
+        files,
+        seed: dice.next() as u32,
+    }
+}
+
+impl Child {
+    /// Brings memory to where the processes before came, and finds out what became of the step that a cut interrupted.
+    fn remember(&mut self) {
+        let history = std::mem::take(&mut self.history);
+        for (number, outcome) in (0..).zip(history) {
+            let step = step(self.orders.seed, number, &self.memory.state);
+            let is_taken = match (outcome, &step) {
+                (b'O', Step::Batch { id, .. }) => {
+                    let last = self.sqlite.write.last_batch().expect("the last batch");
+                    let is_taken = last.as_deref() == Some(&id[..]);
+                    say(format_args!("resolved {}", letter(is_taken)));
+                    is_taken
+                }
+                (b'O', _) => {
+                    say(format_args!("resolved {}", letter(false)));
+                    false
+                }
+                (outcome, _) => outcome == b'T',
+            };
+            if let (true, Step::Batch { .. }) = (is_taken, &step) {
+                self.take(number, &step);
+            }
+            self.history.push(letter(is_taken) as u8);
+        }
+        self.places_are_right();
+        let secret = self.sqlite.read.secret();
+        let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
+        say(format_args!("secret {secret}"));
+        assert!(
+            self.orders.secret.is_empty() || self.orders.secret == secret,
+            "the secret of the shop is another one"
+        );
+        self.is_sound();
+        self.agrees(self.history.len() as u64);
+        self.take_lease();
+        say(format_args!("opened"));
+    }
+
+    /// Consumers beside the loop may stand where they stood before, but never before what a later transaction made durable.
+    fn places_are_right(&mut self) {
+        let (mut steps, mut durable) = (Vec::new(), 0);
+        for (number, outcome) in (0..).zip(&self.history) {
+            // Which kind of step it is follows from seed and number alone.
+            match step(self.orders.seed, number, &BTreeMap::new()) {
+                Step::Place { consumer, at } => steps.push((consumer, at)),
+                Step::Batch { .. } if *outcome == b'T' => durable = number,
+                // Dropping nothing writes nothing, so it makes nothing durable.
+                Step::Batch { .. } | Step::Drop => {}
+            }
+        }
+        for consumer in CONSUMERS {
+            let found = self.sqlite.read.cursor(consumer).expect("a cursor");
+            let was_set = |at| steps.contains(&(consumer, at));
+            let least = steps
+                .iter()
+                .filter(|(name, at)| {
+                    *name == consumer
+                        && *at <= durable
+                        && self.history[*at as usize - 1] == b'T'
+                })
+                .map(|(_, at)| *at)
+                .max();
+            assert!(
+                found.is_none_or(was_set) && found >= least,
+                "{consumer} stands at {found:?}, and stood at {least:?} when step {durable} was acknowledged"
+            );
+            if let Some(at) = found {
+                let remembered = self.memory.parts.read.set_cursor(consumer, at);
+                remembered.expect("memory takes it");
+            }
+        }
+    }
+
+    fn steps(&mut self) {
+        let first = self.history.len() as u64;
+        let cut = (!self.dice.one_in(4)).then(|| first + self.dice.below(self.orders.steps));
+        for number in first..first + self.orders.steps {
+            self.plan(cut == Some(number));
+            if self.is_shared && self.dice.one_in(5) {
+                self.renew();
+            }
+            say(format_args!("begin {number}"));
+            let (is_taken, how) = self.does(number);
+            self.history.push(letter(is_taken) as u8);
+            say(format_args!("end {} {how}", letter(is_taken)));
+            eprintln!("step {number}: {how}, {}", letter(is_taken));
+            self.control.off_but_in_database_writes();
+            self.agrees(number);
+        }
+        self.control.off();
+        self.is_sound();
+        if self.dice.one_in(2) {
+            self.control.plan(fault(&mut self.dice, 20));
+        }
+    }
+
+    fn plan(&mut self, is_cut: bool) {
+        if is_cut {
+            let fault = fault(&mut self.dice, 30);
+            self.control.plan(Fault {
+                kind: Kind::PowerCut,
+                ..fault
+            });
+        } else if self.dice.one_in(3) {
+            let fault = fault(&mut self.dice, 12);
+            if fault.kind != Kind::PowerCut {
+                self.control.plan(fault);
+            }
+        }
+    }
+
+    /// A step on both. Whether it was taken, and how that was learned.
+    fn does(&mut self, number: u64) -> (bool, &'static str) {
+        self.memory.now = now(number);
+        let step = step(self.orders.seed, number, &self.memory.state);
+        match &step {
+            Step::Batch { .. } => self.commits(number, &step),
+            Step::Place { consumer, at } => {
+                let set = self.sqlite.read.set_cursor(consumer, *at);
+                self.control.off();
+                let found = self.sqlite.read.cursor(consumer).expect("a cursor");
+                let is_taken = found == Some(*at);
+                assert!(set.is_err() || is_taken, "{consumer} does not stand at {at}");
+                if is_taken {
+                    let remembered = self.memory.parts.read.set_cursor(consumer, *at);
+                    remembered.expect("memory takes it");
+                }
+                (is_taken, if set.is_ok() { "ok" } else { "found" })
+            }
+            Step::Drop => {
+                let dropped = self.sqlite.write.drop_kept(now(number)).is_ok();
+                let in_memory = self.memory.parts.write.drop_kept(now(number));
+                in_memory.expect("memory drops it");
+                (dropped, if dropped { "ok" } else { "failed" })
+            }
+        }
+    }
+
+    /// As the write loop does: what fails is looked up when the store works again.
+    fn commits(&mut self, number: u64, step: &Step) -> (bool, &'static str) {
+        let (log, changed, kept) = self.written(step);
+        let batch = Batch {
+            log: &log,
+            changed: &changed,
+            kept,
+            now: now(number),
+        };
+        let refused = match self.sqlite.write.commit(&batch) {
+            Ok(()) => {
+                self.take(number, step);
+                return (true, "ok");
+            }
+            Err(cartwright_app::Fault::Rejected(_)) => {
+                let in_memory = self.memory.parts.write.commit(&batch);
+                assert!(
+                    matches!(in_memory, Err(cartwright_app::Fault::Rejected(_))),
+                    "SQLite refuses what memory does not: {in_memory:?}"
+                );
+                return (false, "refused");
+            }
+            Err(fault) => fault,
+        };
+        let mut tries = 0;
+        while let Err(fault) = self.sqlite.write.recover() {
+            tries += 1;
+            assert!(tries < 20, "it does not come back from {refused}: {fault}");
+            if tries > 3 {
+                self.control.off();
+            }
+        }
+        let is_taken = self.last_is(number);
+        if is_taken {
+            self.take(number, step);
+        }
+        (is_taken, "recovered")
+    }
+
+    fn last_is(&mut self, number: u64) -> bool {
+        self.control.off();
+        let last = self.sqlite.write.last_batch().expect("the last batch");
+        last.as_deref() == Some(&id_of(number)[..])
+    }
+
+    #[allow(clippy::type_complexity, reason = "the parts of a batch")]
+    fn written<'a>(
+        &self,
+        step: &'a Step,
+    ) -> (proto::Batch, Vec<(Key, Option<Record>)>, &'a [Keep]) {
+        let Step::Batch {
+            id,
+            events,
+            kept,
+            relay,
+        } = step
+        else {
+            panic!("it is no batch: {step:?}");
+        };
+        let prepared = self.memory.prepared(events, *id);
+        let place = relay.map(|at| (Key::Cursor("relay".into()), Some(Record::Count(at))));
+        let mut changed = prepared.changed;
+        changed.extend(place);
+        (prepared.log, changed, kept)
+    }
+
+    /// Memory takes a batch that SQLite has.
+    fn take(&mut self, number: u64, step: &Step) {
+        self.memory.now = now(number);
+        let (log, changed, kept) = self.written(step);
+        let batch = Batch {
+            log: &log,
+            changed: &changed,
+            kept,
+            now: now(number),
+        };
+        let taken = self.memory.parts.write.commit(&batch);
+        taken.expect("SQLite took it, so memory does");
+        let Step::Batch { id, events, .. } = step else {
+            return;
+        };
+        let prepared = self.memory.prepared(events, *id);
+        self.memory.take(prepared);
+    }
+
+    fn take_lease(&mut self) {
+        if !self.is_shared {
+            return;
+        }
+        let found = self.sqlite.write.lease().expect("the lease");
+        let beat = found.as_ref().map(|it| it.beat.to_string());
+        let may_be = self.orders.leases.split_whitespace();
+        assert!(
+            self.orders.leases.is_empty()
+                || beat.is_some_and(|beat| may_be.into_iter().any(|it| it == beat)),
+            "the lease is {found:?}, and its beat was one of {}",
+            self.orders.leases
+        );
+        let taken = Lease {
+            holder: format!("life {}", self.orders.life),
+            node: "test".into(),
+            pid: 1,
+            epoch: found.as_ref().map_or(1, |it| it.epoch + 1),
+            beat: found.as_ref().map_or(1, |it| it.beat + 1),
+            ttl_ms: 10_000,
+        };
+        self.lease = found;
+        self.swap(taken);
+        assert!(self.lease.is_some(), "no lease without a fault");
+    }
+
+    fn renew(&mut self) {
+        if let Some(lease) = &self.lease {
+            let beat = lease.beat + 1;
+            let next = Lease {
+                beat,
+                ..lease.clone()
+            };
+            self.swap(next);
+        }
+    }
+
+    fn swap(&mut self, to: Lease) {
+        say(format_args!("lease try {}", to.beat));
+        let swapped = self.sqlite.write.swap_lease(self.lease.as_ref(), &to);
+        if let Ok(swapped) = &swapped {
+            assert!(matches!(swapped, Swap::Done), "the lease is another's");
+            say(format_args!("lease done {}", to.beat));
+            self.lease = Some(to);
+            return;
+        }
+        self.control.off();
+        // The loop comes by again later; whoever looks now sees one or the other.
+        let mut found = self.sqlite.write.lease();
+        if found.is_err() {
+            let recovered = self.sqlite.write.recover();
+            recovered.expect("nothing fails any more");
+            found = self.sqlite.write.lease();
+        }
+        let found = found.expect("the lease");
+        assert!(
+            found == self.lease || found.as_ref() == Some(&to),
+            "{found:?}"
+        );
+        self.lease = found;
+    }
+
+    /// SQLite finds nothing wrong with its file.
+    fn is_sound(&self) {
+        let file = self.orders.root.join("data").join(DATABASE_FILE);
+        let connection = rusqlite::Connection::open(file).expect("the database");
+        let found: String = connection
+            .query_row("PRAGMA integrity_check", [], |row| row.get(0))
+            .expect("a check");
+        assert_eq!(found, "ok", "the database is damaged");
+    }
+
+    /// All that can be read is the same on both, and the log has no gap.
+    fn agrees(&mut self, number: u64) {
+        self.memory.now = now(number);
+        if !self.repaired() {
+            return;
+        }
+        let (ours, theirs) = (seen(&mut self.sqlite), seen(&mut self.memory.parts));
+        assert!(
+            ours.nouns == theirs.nouns,
+            "after step {number}: {}",
+            difference(&ours.nouns, &theirs.nouns)
+        );
+        assert_eq!(ours.position, theirs.position, "after step {number}");
+        assert_eq!(ours.places, theirs.places, "after step {number}");
+        assert_eq!(ours.log, theirs.log, "after step {number}: the log");
+        let mut next = 1;
+        for batch in &ours.log {
+            assert_eq!(batch.first_position, next, "a gap in the log");
+            next += batch.entries.len() as u64;
+        }
+        assert_eq!(next, ours.position + 1, "the log ends where the state does");
+        let now = now(number);
+        let of_writer = |parts: &mut StoreParts| {
+            let head = parts.write.head().expect("the head");
+            let last = parts.write.last_batch().expect("the last batch");
+            let mut holds = parts.write.pending_holds().expect("pending holds");
+            holds.sort_unstable();
+            let index = parts.write.kept_index(now).expect("kept replies");
+            let mut kept = BTreeMap::new();
+            for (hash, place, until) in index {
+                let reply = parts.write.kept(place, &hash).expect("a kept reply");
+                kept.insert(hash, (until, format!("{reply:?}")));
+            }
+            (head, last, holds, kept)
+        };
+        assert_eq!(
+            of_writer(&mut self.sqlite),
+            of_writer(&mut self.memory.parts),
+            "after step {number}"
+        );
+        let keys: Vec<_> = self.memory.state.keys().cloned().collect();
+        let loaded = self.sqlite.write.load(&keys).expect("what is there");
+        for (key, loaded) in keys.iter().zip(loaded) {
+            assert_eq!(
+                loaded.as_ref(),
+                self.memory.state.get(key),
+                "after step {number}: {key:?}"
+            );
+        }
+    }
+
+    /// What a fault left closed is opened again before it is compared, as the loop does before it decides anything.
+    fn repaired(&mut self) -> bool {
+        if self.sqlite.write.head().is_ok() {
+            return true;
+        }
+        self.control.off();
+        let recovered = self.sqlite.write.recover();
+        recovered.expect("nothing fails any more");
+        true
+    }
+}
+
+fn letter(is_taken: bool) -> char {
+    if is_taken { 'T' } else { 'N' }
+}
+
+/// All that the read side shows.
+struct Seen {
+    nouns: BTreeMap<Key, Record>,
+    position: u64,
+    log: Vec<proto::Batch>,
+    places: Vec<(smol_str::SmolStr, u64)>,
+}
+
+fn seen(parts: &mut StoreParts) -> Seen {
+    let read: &dyn ReadStore = &*parts.read;
+    let mut nouns = BTreeMap::new();
+    let position = read.visit_all(&mut |key, record| {
+        nouns.insert(key, record);
+        Ok(())
+    });
+    let mut places = read.cursors().expect("cursors");
+    places.sort_unstable();
+    Seen {
+        nouns,
+        position: position.expect("all nouns"),
+        log: read.log(0, usize::MAX).expect("the log"),
+        places,
+    }
+}
+
+fn difference(ours: &BTreeMap<Key, Record>, theirs: &BTreeMap<Key, Record>) -> String {
+    let keys = ours.keys().chain(theirs.keys());
+    let differs = keys
+        .into_iter()
+        .find(|key| ours.get(key) != theirs.get(key));
+    differs.map_or_else(String::new, |key| {
+        format!(
+            "{key:?} is {:?} in SQLite and {:?} in memory",
+            ours.get(key),
+            theirs.get(key)
+        )
+    })
+}
