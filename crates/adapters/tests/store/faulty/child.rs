@@ -88,6 +88,13 @@ struct Child {
     lease: Option<Lease>,
 }
 
+/// A commit that failed, which says nothing of whether it was written.
+struct Failed {
+    number: u64,
+    step: Step,
+    fault: cartwright_app::Fault,
+}
+
 /// The test's own end of [`super::child`].
 pub(super) fn run(orders: Orders) {
     let control = Control::open(&orders.control);
@@ -149,17 +156,22 @@ fn opened(orders: &Orders, control: &Control, dice: &mut Dice, is_shared: bool) 
     })
 }
 
-/// Any fault: now or after some calls.
+/// Any fault: now or after some calls. There are many writes to a sync, so faults of syncs come sooner.
 fn fault(dice: &mut Dice, within: u64) -> Fault {
-    let kinds = KINDS.map(|(kind, _)| kind);
+    let kind = dice.of(&KINDS.map(|(kind, _)| kind));
+    let is_of_writes = matches!(
+        kind,
+        Kind::WriteError | Kind::DiskFull | Kind::ShortWrite | Kind::FullInTheMiddle | Kind::PowerCut
+    );
     let files = match dice.below(4) {
+        0 | 1 if !is_of_writes => on::DATABASE,
         0 => on::DATABASE,
         1 => on::WAL,
         _ => on::ALL,
     };
     Fault {
-        kind: dice.of(&kinds),
-        after: dice.below(within) as u32,
+        kind,
+        after: dice.below(if is_of_writes { within } else { 3 }) as u32,
         times: 1 + dice.below(4) as u32,
         files,
         seed: dice.next() as u32,
@@ -241,25 +253,61 @@ impl Child {
 
     fn steps(&mut self) {
         let first = self.history.len() as u64;
+        let end = first + self.orders.steps;
         let cut = (!self.dice.one_in(4)).then(|| first + self.dice.below(self.orders.steps));
-        for number in first..first + self.orders.steps {
-            self.plan(cut == Some(number));
-            if self.is_shared && self.dice.one_in(5) {
-                self.renew();
+        while (self.history.len() as u64) < end {
+            if self.dice.one_in(8) {
+                self.steps_under_a_read(cut, end);
+            } else if let Err(failed) = self.one(cut) {
+                self.looked_up(failed);
             }
-            say(format_args!("begin {number}"));
-            let (is_taken, how) = self.does(number);
-            self.history.push(letter(is_taken) as u8);
-            say(format_args!("end {} {how}", letter(is_taken)));
-            eprintln!("step {number}: {how}, {}", letter(is_taken));
-            self.control.off_but_in_database_writes();
-            self.agrees(number);
         }
         self.control.off();
         self.is_sound();
         if self.dice.one_in(2) {
             self.control.plan(fault(&mut self.dice, 20));
         }
+    }
+
+    /// Some steps while somebody reads what was before them: until he ends, the WAL can be copied only in part.
+    fn steps_under_a_read(&mut self, cut: Option<u64>, end: u64) {
+        let (read, many) = (self.sqlite.read.clone(), 1 + self.dice.below(5));
+        let (mut done, mut failed) = (false, None);
+        let visited = read.visit_all(&mut |_, _| {
+            for _ in 0..if done { 0 } else { many } {
+                if failed.is_none() && (self.history.len() as u64) < end {
+                    failed = self.one(cut).err();
+                }
+            }
+            done = true;
+            Ok(())
+        });
+        // A fault may have ended the reading.
+        drop(visited);
+        if let Some(failed) = failed {
+            self.looked_up(failed);
+        }
+    }
+
+    /// A step and what follows. The error is a commit that failed: what became of it is to be looked up.
+    fn one(&mut self, cut: Option<u64>) -> Result<(), Failed> {
+        let number = self.history.len() as u64;
+        self.plan(cut == Some(number));
+        if self.is_shared && self.dice.one_in(5) {
+            self.renew();
+        }
+        say(format_args!("begin {number}"));
+        let (is_taken, how) = self.does(number)?;
+        self.ended(number, is_taken, how);
+        Ok(())
+    }
+
+    fn ended(&mut self, number: u64, is_taken: bool, how: &str) {
+        self.history.push(letter(is_taken) as u8);
+        say(format_args!("end {} {how}", letter(is_taken)));
+        eprintln!("step {number}: {how}, {}", letter(is_taken));
+        self.control.off_but_in_database_writes();
+        self.agrees(number);
     }
 
     fn plan(&mut self, is_cut: bool) {
@@ -278,11 +326,11 @@ impl Child {
     }
 
     /// A step on both. Whether it was taken, and how that was learned.
-    fn does(&mut self, number: u64) -> (bool, &'static str) {
+    fn does(&mut self, number: u64) -> Result<(bool, &'static str), Failed> {
         self.memory.now = now(number);
         let step = step(self.orders.seed, number, &self.memory.state);
         match &step {
-            Step::Batch { .. } => self.commits(number, &step),
+            Step::Batch { .. } => self.commits(number, step),
             Step::Place { consumer, at } => {
                 let set = self.sqlite.read.set_cursor(consumer, *at);
                 self.control.off();
@@ -293,30 +341,29 @@ impl Child {
                     let remembered = self.memory.parts.read.set_cursor(consumer, *at);
                     remembered.expect("memory takes it");
                 }
-                (is_taken, if set.is_ok() { "ok" } else { "found" })
+                Ok((is_taken, if set.is_ok() { "ok" } else { "found" }))
             }
             Step::Drop => {
                 let dropped = self.sqlite.write.drop_kept(now(number)).is_ok();
                 let in_memory = self.memory.parts.write.drop_kept(now(number));
                 in_memory.expect("memory drops it");
-                (dropped, if dropped { "ok" } else { "failed" })
+                Ok((dropped, if dropped { "ok" } else { "failed" }))
             }
         }
     }
 
-    /// As the write loop does: what fails is looked up when the store works again.
-    fn commits(&mut self, number: u64, step: &Step) -> (bool, &'static str) {
-        let (log, changed, kept) = self.written(step);
+    fn commits(&mut self, number: u64, step: Step) -> Result<(bool, &'static str), Failed> {
+        let (log, changed, kept) = self.written(&step);
         let batch = Batch {
             log: &log,
             changed: &changed,
             kept,
             now: now(number),
         };
-        let refused = match self.sqlite.write.commit(&batch) {
+        match self.sqlite.write.commit(&batch) {
             Ok(()) => {
-                self.take(number, step);
-                return (true, "ok");
+                self.take(number, &step);
+                Ok((true, "ok"))
             }
             Err(cartwright_app::Fault::Rejected(_)) => {
                 let in_memory = self.memory.parts.write.commit(&batch);
@@ -324,23 +371,37 @@ impl Child {
                     matches!(in_memory, Err(cartwright_app::Fault::Rejected(_))),
                     "SQLite refuses what memory does not: {in_memory:?}"
                 );
-                return (false, "refused");
+                Ok((false, "refused"))
             }
-            Err(fault) => fault,
-        };
+            Err(fault) => Err(Failed {
+                number,
+                step,
+                fault,
+            }),
+        }
+    }
+
+    /// As the write loop does: once the store works again it is looked whether the batch is its last one.
+    fn looked_up(&mut self, failed: Failed) {
+        let Failed {
+            number,
+            step,
+            fault,
+        } = failed;
         let mut tries = 0;
-        while let Err(fault) = self.sqlite.write.recover() {
+        while let Err(again) = self.sqlite.write.recover() {
+            eprintln!("step {number}: {fault}; not repaired: {again}");
             tries += 1;
-            assert!(tries < 20, "it does not come back from {refused}: {fault}");
+            assert!(tries < 20, "it does not come back from {fault}: {again}");
             if tries > 3 {
                 self.control.off();
             }
         }
         let is_taken = self.last_is(number);
         if is_taken {
-            self.take(number, step);
+            self.take(number, &step);
         }
-        (is_taken, "recovered")
+        self.ended(number, is_taken, "recovered");
     }
 
     fn last_is(&mut self, number: u64) -> bool {
