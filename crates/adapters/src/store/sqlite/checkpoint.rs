@@ -4,6 +4,7 @@
 //! writes never pause it cannot finish, so the WAL grows; beyond a limit the loop itself copies the little that is left.
 
 use super::open::{OpenError, SqliteOptions, connect_more};
+use super::pool::Doubt;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::Connection;
 use std::path::Path;
@@ -49,7 +50,11 @@ pub(super) fn checkpoint(connection: &Connection, kind: &str) -> rusqlite::Resul
 }
 
 impl Checkpointer {
-    pub(super) fn start(file: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        file: &Path,
+        options: &SqliteOptions,
+        doubt: Arc<Doubt>,
+    ) -> Result<Self, OpenError> {
         let connection = connect_more(file, 1)?;
         let page_bytes: u64 = connection
             .pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?
@@ -62,6 +67,7 @@ impl Checkpointer {
             page_bytes,
             begin: u64::from(options.checkpoint_mib) * MIB,
             wal_bytes: wal_bytes.clone(),
+            doubt,
         };
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
@@ -110,13 +116,16 @@ struct Task {
     page_bytes: u64,
     begin: u64,
     wal_bytes: Arc<AtomicU64>,
+    doubt: Arc<Doubt>,
 }
 
 impl Task {
     fn run(self, woken: &Receiver<()>, closing: &Receiver<()>) {
         while woken.recv().is_ok() {
             if let Err(error) = self.look() {
-                tracing::warn!(%error, "the WAL could not be copied into the database; trying again after the next commit");
+                // What was copied before this may have been lost with it, and SQLite would not copy it again.
+                self.doubt.raise();
+                tracing::warn!(%error, "the WAL could not be copied into the database; the next commit repairs the store first");
             }
             if closing.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected) {
                 return;

@@ -86,6 +86,10 @@ struct Child {
     history: Vec<u8>,
     is_shared: bool,
     lease: Option<Lease>,
+    /// Where those stand who remember their places beside the loop.
+    places: BTreeMap<&'static str, u64>,
+    /// Syncs that failed and lost writes, when last seen.
+    lossy: u64,
 }
 
 /// A commit that failed, which says nothing of whether it was written.
@@ -110,6 +114,8 @@ pub(super) fn run(orders: Orders) {
         sqlite,
         is_shared,
         lease: None,
+        places: BTreeMap::new(),
+        lossy: 0,
     };
     child.remember();
     child.steps();
@@ -161,7 +167,11 @@ fn fault(dice: &mut Dice, within: u64) -> Fault {
     let kind = dice.of(&KINDS.map(|(kind, _)| kind));
     let is_of_writes = matches!(
         kind,
-        Kind::WriteError | Kind::DiskFull | Kind::ShortWrite | Kind::FullInTheMiddle | Kind::PowerCut
+        Kind::WriteError
+            | Kind::DiskFull
+            | Kind::ShortWrite
+            | Kind::FullInTheMiddle
+            | Kind::PowerCut
     );
     let files = match dice.below(4) {
         0 | 1 if !is_of_writes => on::DATABASE,
@@ -234,9 +244,7 @@ impl Child {
             let least = steps
                 .iter()
                 .filter(|(name, at)| {
-                    *name == consumer
-                        && *at <= durable
-                        && self.history[*at as usize - 1] == b'T'
+                    *name == consumer && *at <= durable && self.history[*at as usize - 1] == b'T'
                 })
                 .map(|(_, at)| *at)
                 .max();
@@ -244,9 +252,16 @@ impl Child {
                 found.is_none_or(was_set) && found >= least,
                 "{consumer} stands at {found:?}, and stood at {least:?} when step {durable} was acknowledged"
             );
-            if let Some(at) = found {
-                let remembered = self.memory.parts.read.set_cursor(consumer, at);
-                remembered.expect("memory takes it");
+            match found {
+                Some(at) => self.places.insert(consumer, at),
+                None => self.places.remove(consumer),
+            };
+            for (_, at) in steps
+                .iter()
+                .filter(|(name, at)| *name == consumer && found < Some(*at))
+            {
+                say(format_args!("lost {}", at - 1));
+                self.history[*at as usize - 1] = b'N';
             }
         }
     }
@@ -336,10 +351,12 @@ impl Child {
                 self.control.off();
                 let found = self.sqlite.read.cursor(consumer).expect("a cursor");
                 let is_taken = found == Some(*at);
-                assert!(set.is_err() || is_taken, "{consumer} does not stand at {at}");
+                assert!(
+                    set.is_err() || is_taken,
+                    "{consumer} does not stand at {at}"
+                );
                 if is_taken {
-                    let remembered = self.memory.parts.read.set_cursor(consumer, *at);
-                    remembered.expect("memory takes it");
+                    self.places.insert(consumer, *at);
                 }
                 Ok((is_taken, if set.is_ok() { "ok" } else { "found" }))
             }
@@ -512,8 +529,16 @@ impl Child {
         self.lease = found;
     }
 
-    /// SQLite finds nothing wrong with its file.
+    /// The log is whole and without a gap, and SQLite finds nothing wrong with its file.
     fn is_sound(&self) {
+        let log = self.sqlite.read.log(0, usize::MAX).expect("the log");
+        let mut next = 1;
+        for batch in &log {
+            assert_eq!(batch.first_position, next, "a gap in the log");
+            next += batch.entries.len() as u64;
+        }
+        let known = self.memory.parts.read.log(0, usize::MAX);
+        assert_eq!(log, known.expect("the log"), "the log is another one");
         let file = self.orders.root.join("data").join(DATABASE_FILE);
         let connection = rusqlite::Connection::open(file).expect("the database");
         let found: String = connection
@@ -522,13 +547,28 @@ impl Child {
         assert_eq!(found, "ok", "the database is damaged");
     }
 
-    /// All that can be read is the same on both, and the log has no gap.
+    /// All that can be read is the same on both; of the log its end.
     fn agrees(&mut self, number: u64) {
         self.memory.now = now(number);
         if !self.repaired() {
             return;
         }
-        let (ours, theirs) = (seen(&mut self.sqlite), seen(&mut self.memory.parts));
+        let lossy = self.control.lossy();
+        if lossy > self.lossy {
+            // What did not wait for the disk may be gone, as after a cut.
+            self.lossy = lossy;
+            self.places_are_right();
+        }
+        let from = self.memory.position.saturating_sub(100);
+        let (ours, mut theirs) = (
+            seen(&*self.sqlite.read, from),
+            seen(&*self.memory.parts.read, from),
+        );
+        let beside = self.places.iter();
+        theirs
+            .places
+            .extend(beside.map(|(consumer, at)| ((*consumer).into(), *at)));
+        theirs.places.sort_unstable();
         assert!(
             ours.nouns == theirs.nouns,
             "after step {number}: {}",
@@ -537,12 +577,6 @@ impl Child {
         assert_eq!(ours.position, theirs.position, "after step {number}");
         assert_eq!(ours.places, theirs.places, "after step {number}");
         assert_eq!(ours.log, theirs.log, "after step {number}: the log");
-        let mut next = 1;
-        for batch in &ours.log {
-            assert_eq!(batch.first_position, next, "a gap in the log");
-            next += batch.entries.len() as u64;
-        }
-        assert_eq!(next, ours.position + 1, "the log ends where the state does");
         let now = now(number);
         let of_writer = |parts: &mut StoreParts| {
             let head = parts.write.head().expect("the head");
@@ -593,12 +627,12 @@ fn letter(is_taken: bool) -> char {
 struct Seen {
     nouns: BTreeMap<Key, Record>,
     position: u64,
+    /// The end of it.
     log: Vec<proto::Batch>,
     places: Vec<(smol_str::SmolStr, u64)>,
 }
 
-fn seen(parts: &mut StoreParts) -> Seen {
-    let read: &dyn ReadStore = &*parts.read;
+fn seen(read: &dyn ReadStore, log_from: u64) -> Seen {
     let mut nouns = BTreeMap::new();
     let position = read.visit_all(&mut |key, record| {
         nouns.insert(key, record);
@@ -609,7 +643,7 @@ fn seen(parts: &mut StoreParts) -> Seen {
     Seen {
         nouns,
         position: position.expect("all nouns"),
-        log: read.log(0, usize::MAX).expect("the log"),
+        log: read.log(log_from, usize::MAX).expect("the log"),
         places,
     }
 }

@@ -145,6 +145,11 @@ impl Control {
         KINDS.map(|(kind, _)| self.get(FIRED + kind as usize))
     }
 
+    /// Syncs that failed and gave up what was to be synced.
+    pub(super) fn lossy(&self) -> u64 {
+        self.get(FIRED + Kind::SyncLoses as usize) + self.get(FIRED + Kind::SyncReverts as usize)
+    }
+
     /// Writes that cuts and syncs lost, tore, and let through; names that cuts took back.
     pub(super) fn scattered(&self) -> [u64; 4] {
         std::array::from_fn(|word| self.get(LOST + word))

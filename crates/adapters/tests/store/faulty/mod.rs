@@ -37,7 +37,9 @@ fn sqlite_agrees_with_memory_on_a_disk_that_fails() {
     let mut totals = Totals::default();
     for seed in first..first + number("CARTWRIGHT_FAULTY_ROUNDS", ROUNDS) {
         if let Err(failure) = round(shim, seed, 0, &mut totals) {
-            panic!("{failure}\nrepeat it with CARTWRIGHT_FAULTY_SEED={seed} CARTWRIGHT_FAULTY_ROUNDS=1");
+            panic!(
+                "{failure}\nrepeat it with CARTWRIGHT_FAULTY_SEED={seed} CARTWRIGHT_FAULTY_ROUNDS=1"
+            );
         }
     }
     // Past the harness, which shows nothing of what passes.

@@ -59,12 +59,7 @@ impl fmt::Display for Totals {
 }
 
 /// One round. The error says what a process found wrong.
-pub(super) fn round(
-    shim: &Path,
-    seed: u64,
-    lies: u32,
-    totals: &mut Totals,
-) -> Result<(), String> {
+pub(super) fn round(shim: &Path, seed: u64, lies: u32, totals: &mut Totals) -> Result<(), String> {
     let directory = tempfile::tempdir().expect("a directory");
     let base = directory.path().canonicalize().expect("its real path");
     let root = base.join("disk");
@@ -115,7 +110,12 @@ fn rubbish(orders: &Orders) {
 /// A process from its start to its end or to the cut of its power.
 fn live(shim: &Path, orders: &mut Orders, totals: &mut Totals) -> Result<(), String> {
     let mut process = Command::new(std::env::current_exe().expect("this test's own program"))
-        .args(["--exact", "faulty::child", "--nocapture", "--test-threads=1"])
+        .args([
+            "--exact",
+            "faulty::child",
+            "--nocapture",
+            "--test-threads=1",
+        ])
         .env("LD_PRELOAD", shim)
         .env("RUST_BACKTRACE", "0")
         .envs(orders.environment())
@@ -149,6 +149,10 @@ fn live(shim: &Path, orders: &mut Orders, totals: &mut Totals) -> Result<(), Str
             ["resolved", outcome] => {
                 orders.history.pop();
                 orders.history.push_str(outcome);
+            }
+            ["lost", number] => {
+                let number: usize = number.parse().expect("the number of a step");
+                orders.history.replace_range(number..=number, "N");
             }
             ["secret", secret] => secret.clone_into(&mut orders.secret),
             ["lease", "try", beat] => {
