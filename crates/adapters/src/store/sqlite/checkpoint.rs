@@ -3,6 +3,7 @@
 //! The loop wakes the thread after commits; the thread looks at most fifty times a second how much there is to copy. While
 //! writes never pause it cannot finish, so the WAL grows; beyond a limit the loop itself copies the little that is left.
 
+use super::fault::fault;
 use super::open::{OpenError, SqliteOptions, connect_more};
 use super::pool::Doubt;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
@@ -124,8 +125,8 @@ impl Task {
         while woken.recv().is_ok() {
             if let Err(error) = self.look() {
                 // What was copied before this may have been lost with it, and SQLite would not copy it again.
-                self.doubt.raise();
-                tracing::warn!(%error, "the WAL could not be copied into the database; the next commit repairs the store first");
+                let error = self.doubt.of::<()>(Err(fault(error))).unwrap_err();
+                tracing::warn!(%error, "the WAL could not be copied into the database; the loop repairs the store");
             }
             if closing.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected) {
                 return;

@@ -1,7 +1,7 @@
 //! The connections beside the write connection: a few for reading, opened when first needed, and one for the small writes that do not
 //! wait for the disk. All of them can be closed, for a repair that must be the only user of the files.
 
-use super::fault::fault;
+use super::fault::{Harm, fault, harm};
 use super::lease::Fence;
 use super::open::{BUSY, SqliteOptions, connect_more};
 use cartwright_app::Fault;
@@ -18,25 +18,46 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// was to be written or what was there before (Rebello et al., "Can Applications Recover from fsync Failures?", USENIX ATC 2020). So
 /// whoever meets it, nothing may be acknowledged before all that is not surely on the disk was written once more.
 #[derive(Debug, Default)]
-pub(super) struct Doubt(AtomicBool);
+pub(super) struct Doubt {
+    is_raised: AtomicBool,
+    /// Whether reads may show what is not so.
+    reads_too: AtomicBool,
+}
 
 impl Doubt {
-    pub(super) fn raise(&self) {
-        self.0.store(true, Ordering::Release);
+    /// Until it is cleared nothing is written. Reads go on when it is only that the disk is full: nothing is lost by that.
+    pub(super) fn raise(&self, reads_too: bool) {
+        if reads_too {
+            self.reads_too.store(true, Ordering::Release);
+        }
+        self.is_raised.store(true, Ordering::Release);
     }
 
     pub(super) fn clear(&self) {
-        self.0.store(false, Ordering::Release);
+        self.is_raised.store(false, Ordering::Release);
+        self.reads_too.store(false, Ordering::Release);
     }
 
     pub(super) fn is_raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+        self.is_raised.load(Ordering::Acquire)
+    }
+
+    /// Whether what is read can be believed.
+    fn readable(&self) -> Result<(), Fault> {
+        if self.reads_too.load(Ordering::Acquire) {
+            return Err(Fault::Unavailable(
+                "the store is being repaired: a write or a sync failed".into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Raises it for an error of the store, and passes the result on.
     pub(super) fn of<T>(&self, result: Result<T, Fault>) -> Result<T, Fault> {
-        if matches!(result, Err(Fault::Unavailable(_) | Fault::Corrupt(_))) {
-            self.raise();
+        match result.as_ref().map_err(harm) {
+            Err(Harm::Lost) => self.raise(true),
+            Err(Harm::Full) => self.raise(false),
+            Err(Harm::None) | Ok(_) => {}
         }
         result
     }
@@ -124,6 +145,7 @@ impl Pool {
         &self,
         read: impl FnOnce(&Connection) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
+        self.doubt.readable()?;
         let connection = self.take()?;
         let result = read(&connection);
         let mut state = self.state.lock();
@@ -146,6 +168,7 @@ impl Pool {
         while state.is_closed {
             self.freed.wait(&mut state);
         }
+        self.doubt.readable()?;
         state.long += 1;
         drop(state);
         let mut long = Long {

@@ -92,6 +92,15 @@ impl Writer {
             .ok_or_else(|| Fault::Unavailable("the database is closed after a failure".into()))
     }
 
+    fn trusted(&self) -> Result<(), Fault> {
+        if self.doubt.is_raised() {
+            return Err(Fault::Unavailable(
+                "the store is to be repaired: a write or a sync failed".into(),
+            ));
+        }
+        Ok(())
+    }
+
     /// Everything of a batch, inside a transaction.
     fn write(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
         let connection = self.connection.as_ref().ok_or(Fault::ReadOnly)?;
@@ -178,7 +187,7 @@ impl Writer {
                 tracing::debug!(?copied, "the WAL begins afresh, unless somebody reads it")
             }
             Err(fault) => {
-                tracing::warn!(%fault, "the WAL could not be copied into the database; the next commit repairs the store first")
+                tracing::warn!(%fault, "the WAL could not be copied into the database; the loop repairs the store")
             }
         }
         if let Some(checkpointer) = &self.checkpointer {
@@ -215,6 +224,7 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
 
 impl WriteStore for Writer {
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        self.trusted()?;
         let connection = self.connection()?;
         // One read transaction for all: SQLite locks and unlocks a file once, not once a statement.
         let reads = connection.unchecked_transaction().map_err(fault)?;
@@ -224,9 +234,8 @@ impl WriteStore for Writer {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
-        if self.doubt.is_raised() {
-            self.recover()?;
-        }
+        // What this batch was decided on may be wrong, too.
+        self.trusted()?;
         let writing = self.writing.clone();
         let guard = writing.lock();
         run(self.connection()?, "BEGIN IMMEDIATE")?;
@@ -260,7 +269,7 @@ impl WriteStore for Writer {
     }
 
     fn recover(&mut self) -> Result<u64, Fault> {
-        self.doubt.raise();
+        self.doubt.raise(false);
         // Nobody else has the files: so SQLite forgets what it believes of the WAL, reads from the file which transactions are whole, and
         // copies all of them, also those that were copied before and perhaps lost with a sync that failed. Where processes share the
         // directory, others keep that belief alive.
@@ -284,6 +293,10 @@ impl WriteStore for Writer {
         self.doubt.clear();
         drop((guard, closed));
         probed.map(|()| self.head.0)
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.doubt.is_raised()
     }
 
     fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {

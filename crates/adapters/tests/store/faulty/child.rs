@@ -1,14 +1,16 @@
 //! The process whose disk fails: it does what the write loop does, on SQLite, and compares each step with the store in memory.
 
+use super::compare::all;
 use super::control::{Control, Fault, KINDS, Kind, on};
-use super::steps::{CONSUMERS, Dice, Step, id_of, now, step};
+use super::steps::{CONSUMERS, Dice, Step, now, step};
 use crate::desk::Desk;
 use crate::looped::Sequence;
 use cartwright_adapters::store::memory;
 use cartwright_adapters::store::sqlite::{DATABASE_FILE, OpenError, SqliteOptions, open};
 use cartwright_adapters::system::SystemRandom;
-use cartwright_app::ports::{Batch, Keep, Lease, ReadStore, StoreParts, Swap};
+use cartwright_app::ports::{Batch, Keep, Lease, StoreParts, Swap};
 use cartwright_app::{Key, Record};
+use cartwright_domain::Time;
 use cartwright_proto::events as proto;
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -90,6 +92,10 @@ struct Child {
     places: BTreeMap<&'static str, u64>,
     /// Syncs that failed and lost writes, when last seen.
     lossy: u64,
+    /// Whether nobody knows where they stand.
+    is_place_open: bool,
+    /// Whether somebody takes long to read.
+    is_reading: bool,
 }
 
 /// A commit that failed, which says nothing of whether it was written.
@@ -116,6 +122,8 @@ pub(super) fn run(orders: Orders) {
         lease: None,
         places: BTreeMap::new(),
         lossy: 0,
+        is_place_open: false,
+        is_reading: false,
     };
     child.remember();
     child.steps();
@@ -195,9 +203,8 @@ impl Child {
         for (number, outcome) in (0..).zip(history) {
             let step = step(self.orders.seed, number, &self.memory.state);
             let is_taken = match (outcome, &step) {
-                (b'O', Step::Batch { id, .. }) => {
-                    let last = self.sqlite.write.last_batch().expect("the last batch");
-                    let is_taken = last.as_deref() == Some(&id[..]);
+                (b'O', Step::Batch { .. }) => {
+                    let is_taken = self.was_written(&step);
                     say(format_args!("resolved {}", letter(is_taken)));
                     is_taken
                 }
@@ -212,7 +219,7 @@ impl Child {
             }
             self.history.push(letter(is_taken) as u8);
         }
-        self.places_are_right();
+        self.places_are_right().expect("nothing fails just now");
         let secret = self.sqlite.read.secret();
         let secret: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         say(format_args!("secret {secret}"));
@@ -227,7 +234,7 @@ impl Child {
     }
 
     /// Consumers beside the loop may stand where they stood before, but never before what a later transaction made durable.
-    fn places_are_right(&mut self) {
+    fn places_are_right(&mut self) -> Result<(), cartwright_app::Fault> {
         let (mut steps, mut durable) = (Vec::new(), 0);
         for (number, outcome) in (0..).zip(&self.history) {
             // Which kind of step it is follows from seed and number alone.
@@ -239,7 +246,7 @@ impl Child {
             }
         }
         for consumer in CONSUMERS {
-            let found = self.sqlite.read.cursor(consumer).expect("a cursor");
+            let found = self.sqlite.read.cursor(consumer)?;
             let was_set = |at| steps.contains(&(consumer, at));
             let least = steps
                 .iter()
@@ -264,6 +271,7 @@ impl Child {
                 self.history[*at as usize - 1] = b'N';
             }
         }
+        Ok(())
     }
 
     fn steps(&mut self) {
@@ -288,6 +296,7 @@ impl Child {
     fn steps_under_a_read(&mut self, cut: Option<u64>, end: u64) {
         let (read, many) = (self.sqlite.read.clone(), 1 + self.dice.below(5));
         let (mut done, mut failed) = (false, None);
+        self.is_reading = true;
         let visited = read.visit_all(&mut |_, _| {
             for _ in 0..if done { 0 } else { many } {
                 if failed.is_none() && (self.history.len() as u64) < end {
@@ -299,8 +308,10 @@ impl Child {
         });
         // A fault may have ended the reading.
         drop(visited);
-        if let Some(failed) = failed {
-            self.looked_up(failed);
+        self.is_reading = false;
+        match failed {
+            Some(failed) => self.looked_up(failed),
+            None => self.agrees((self.history.len() as u64).saturating_sub(1)),
         }
     }
 
@@ -349,16 +360,21 @@ impl Child {
             Step::Place { consumer, at } => {
                 let set = self.sqlite.read.set_cursor(consumer, *at);
                 self.control.off();
-                let found = self.sqlite.read.cursor(consumer).expect("a cursor");
-                let is_taken = found == Some(*at);
-                assert!(
-                    set.is_err() || is_taken,
-                    "{consumer} does not stand at {at}"
-                );
-                if is_taken {
-                    self.places.insert(consumer, *at);
+                match self.sqlite.read.cursor(consumer) {
+                    Ok(found) if found == Some(*at) => {
+                        self.places.insert(consumer, *at);
+                        Ok((true, if set.is_ok() { "ok" } else { "found" }))
+                    }
+                    Ok(found) => {
+                        assert!(set.is_err(), "{consumer} stands at {found:?}, not at {at}");
+                        Ok((false, "failed"))
+                    }
+                    Err(_) => {
+                        // It is looked at when the store is repaired.
+                        self.is_place_open = true;
+                        Ok((set.is_ok(), "unknown"))
+                    }
                 }
-                Ok((is_taken, if set.is_ok() { "ok" } else { "found" }))
             }
             Step::Drop => {
                 let dropped = self.sqlite.write.drop_kept(now(number)).is_ok();
@@ -414,17 +430,29 @@ impl Child {
                 self.control.off();
             }
         }
-        let is_taken = self.last_is(number);
+        self.control.off();
+        let is_taken = self.was_written(&step);
         if is_taken {
             self.take(number, &step);
         }
         self.ended(number, is_taken, "recovered");
     }
 
-    fn last_is(&mut self, number: u64) -> bool {
-        self.control.off();
+    /// Whether a batch is what the log ends with; one without events is known by its replies, as a client's retry finds them.
+    fn was_written(&mut self, step: &Step) -> bool {
+        let Step::Batch {
+            id, events, kept, ..
+        } = step
+        else {
+            return false;
+        };
+        if events.is_empty() {
+            let index = self.sqlite.write.kept_index(Time(0));
+            let index = index.expect("kept replies");
+            return index.iter().any(|(hash, ..)| *hash == kept[0].hash);
+        }
         let last = self.sqlite.write.last_batch().expect("the last batch");
-        last.as_deref() == Some(&id_of(number)[..])
+        last.as_deref() == Some(&id[..])
     }
 
     #[allow(clippy::type_complexity, reason = "the parts of a batch")]
@@ -508,7 +536,12 @@ impl Child {
         say(format_args!("lease try {}", to.beat));
         let swapped = self.sqlite.write.swap_lease(self.lease.as_ref(), &to);
         if let Ok(swapped) = &swapped {
-            assert!(matches!(swapped, Swap::Done), "the lease is another's");
+            assert!(
+                matches!(swapped, Swap::Done),
+                "{swapped:?} although the lease was {:?}: {:?}",
+                self.lease,
+                self.sqlite.write.lease()
+            );
             say(format_args!("lease done {}", to.beat));
             self.lease = Some(to);
             return;
@@ -549,115 +582,53 @@ impl Child {
 
     /// All that can be read is the same on both; of the log its end.
     fn agrees(&mut self, number: u64) {
-        self.memory.now = now(number);
-        if !self.repaired() {
+        let Err(found) = self.compared(number) else {
+            return;
+        };
+        // A fault beside the loop: nobody believes the store until it is repaired, and that waits for long reads to end.
+        assert!(
+            self.sqlite.write.is_in_doubt() || self.sqlite.write.head().is_err(),
+            "after step {number}: {found}"
+        );
+        if self.is_reading {
             return;
         }
-        let lossy = self.control.lossy();
-        if lossy > self.lossy {
-            // What did not wait for the disk may be gone, as after a cut.
-            self.lossy = lossy;
-            self.places_are_right();
+        self.repaired(&found);
+        let told = self.compared(number);
+        told.unwrap_or_else(|found| panic!("after step {number} and a repair: {found}"));
+    }
+
+    fn compared(&mut self, number: u64) -> Result<(), String> {
+        if self.sqlite.write.is_in_doubt() {
+            return Err("in doubt".into());
         }
+        let lossy = self.control.lossy();
+        if lossy > self.lossy || self.is_place_open {
+            // What did not wait for the disk may be gone, as after a cut.
+            self.places_are_right().map_err(|fault| fault.to_string())?;
+            (self.lossy, self.is_place_open) = (lossy, false);
+        }
+        let keys: Vec<_> = self.memory.state.keys().cloned().collect();
         let from = self.memory.position.saturating_sub(100);
-        let (ours, mut theirs) = (
-            seen(&*self.sqlite.read, from),
-            seen(&*self.memory.parts.read, from),
-        );
+        let ours = all(&mut self.sqlite, &keys, from, now(number));
+        let ours = ours.map_err(|fault| fault.to_string())?;
+        let theirs = all(&mut self.memory.parts, &keys, from, now(number));
+        let mut theirs = theirs.expect("memory never fails");
         let beside = self.places.iter();
         theirs
             .places
             .extend(beside.map(|(consumer, at)| ((*consumer).into(), *at)));
-        theirs.places.sort_unstable();
-        assert!(
-            ours.nouns == theirs.nouns,
-            "after step {number}: {}",
-            difference(&ours.nouns, &theirs.nouns)
-        );
-        assert_eq!(ours.position, theirs.position, "after step {number}");
-        assert_eq!(ours.places, theirs.places, "after step {number}");
-        assert_eq!(ours.log, theirs.log, "after step {number}: the log");
-        let now = now(number);
-        let of_writer = |parts: &mut StoreParts| {
-            let head = parts.write.head().expect("the head");
-            let last = parts.write.last_batch().expect("the last batch");
-            let mut holds = parts.write.pending_holds().expect("pending holds");
-            holds.sort_unstable();
-            let index = parts.write.kept_index(now).expect("kept replies");
-            let mut kept = BTreeMap::new();
-            for (hash, place, until) in index {
-                let reply = parts.write.kept(place, &hash).expect("a kept reply");
-                kept.insert(hash, (until, format!("{reply:?}")));
-            }
-            (head, last, holds, kept)
-        };
-        assert_eq!(
-            of_writer(&mut self.sqlite),
-            of_writer(&mut self.memory.parts),
-            "after step {number}"
-        );
-        let keys: Vec<_> = self.memory.state.keys().cloned().collect();
-        let loaded = self.sqlite.write.load(&keys).expect("what is there");
-        for (key, loaded) in keys.iter().zip(loaded) {
-            assert_eq!(
-                loaded.as_ref(),
-                self.memory.state.get(key),
-                "after step {number}: {key:?}"
-            );
-        }
+        ours.differs(&theirs).map_or(Ok(()), Err)
     }
 
-    /// What a fault left closed is opened again before it is compared, as the loop does before it decides anything.
-    fn repaired(&mut self) -> bool {
-        if self.sqlite.write.head().is_ok() {
-            return true;
-        }
+    /// What a fault left in doubt, or closed, is repaired before anything is decided, as the loop does.
+    fn repaired(&mut self, after: &str) {
         self.control.off();
         let recovered = self.sqlite.write.recover();
-        recovered.expect("nothing fails any more");
-        true
+        recovered.unwrap_or_else(|fault| panic!("not repaired after {after}: {fault}"));
     }
 }
 
 fn letter(is_taken: bool) -> char {
     if is_taken { 'T' } else { 'N' }
-}
-
-/// All that the read side shows.
-struct Seen {
-    nouns: BTreeMap<Key, Record>,
-    position: u64,
-    /// The end of it.
-    log: Vec<proto::Batch>,
-    places: Vec<(smol_str::SmolStr, u64)>,
-}
-
-fn seen(read: &dyn ReadStore, log_from: u64) -> Seen {
-    let mut nouns = BTreeMap::new();
-    let position = read.visit_all(&mut |key, record| {
-        nouns.insert(key, record);
-        Ok(())
-    });
-    let mut places = read.cursors().expect("cursors");
-    places.sort_unstable();
-    Seen {
-        nouns,
-        position: position.expect("all nouns"),
-        log: read.log(log_from, usize::MAX).expect("the log"),
-        places,
-    }
-}
-
-fn difference(ours: &BTreeMap<Key, Record>, theirs: &BTreeMap<Key, Record>) -> String {
-    let keys = ours.keys().chain(theirs.keys());
-    let differs = keys
-        .into_iter()
-        .find(|key| ours.get(key) != theirs.get(key));
-    differs.map_or_else(String::new, |key| {
-        format!(
-            "{key:?} is {:?} in SQLite and {:?} in memory",
-            ours.get(key),
-            theirs.get(key)
-        )
-    })
 }

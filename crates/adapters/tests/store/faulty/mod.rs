@@ -5,6 +5,7 @@
 //! acknowledged without asking the disk. `CARTWRIGHT_FAULTY_ROUNDS` sets how many rounds there are, `CARTWRIGHT_FAULTY_SEED` the first one.
 
 mod child;
+mod compare;
 mod control;
 mod rounds;
 mod steps;
@@ -14,7 +15,7 @@ use rounds::{Totals, round};
 use std::io::Write as _;
 
 /// Rounds of an ordinary test run.
-const ROUNDS: u64 = 40;
+const ROUNDS: u64 = 10;
 /// Rounds within which a lie must be found out.
 const LIES_FOUND_WITHIN: u64 = 40;
 
@@ -63,7 +64,10 @@ fn a_disk_that_only_says_it_has_synced_is_found_out() {
         let Some(seed) = found else {
             panic!("nobody found out in {LIES_FOUND_WITHIN} rounds that {name} is not synced");
         };
-        let honest = round(shim, seed, 0, &mut Totals::default());
-        honest.expect("the same round on a disk that does what it says");
+        // The other test has shown these rounds on a disk that does what it says.
+        if seed > ROUNDS {
+            let honest = round(shim, seed, 0, &mut Totals::default());
+            honest.expect("the same round on a disk that does what it says");
+        }
     }
 }

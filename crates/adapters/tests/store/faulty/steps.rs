@@ -70,7 +70,7 @@ pub(super) fn now(number: u64) -> Time {
     Time(NOW.0 + number as i64 * 10)
 }
 
-pub(super) fn id_of(number: u64) -> [u8; 16] {
+fn id_of(number: u64) -> [u8; 16] {
     u128::from(number + 1).to_be_bytes()
 }
 
@@ -82,12 +82,19 @@ pub(super) fn step(seed: u64, number: u64, state: &BTreeMap<Key, Record>) -> Ste
             at: number + 1,
         },
         2 => Step::Drop,
-        _ => Step::Batch {
-            id: id_of(number),
-            events: events(&mut dice, number, state),
-            kept: kept(&mut dice, number),
-            relay: dice.one_in(6).then_some(number + 1),
-        },
+        _ => {
+            let mut events = events(&mut dice, number, state);
+            let kept = kept(&mut dice, number);
+            if kept.is_empty() && events.is_empty() {
+                events.push(store("berlin"));
+            }
+            Step::Batch {
+                id: id_of(number),
+                events,
+                kept,
+                relay: dice.one_in(6).then_some(number + 1),
+            }
+        }
     }
 }
 
