@@ -9,6 +9,7 @@ mod compare;
 mod control;
 mod rounds;
 mod steps;
+mod told;
 
 use control::on;
 use rounds::{Totals, round};
@@ -26,7 +27,7 @@ fn number(name: &str, otherwise: u64) -> u64 {
 /// Not a test of its own: a process of a round, which the others start.
 #[test]
 fn child() {
-    if let Some(orders) = child::Orders::read() {
+    if let Some(orders) = told::Orders::read() {
         child::run(orders);
     }
 }

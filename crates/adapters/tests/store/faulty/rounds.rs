@@ -1,8 +1,8 @@
 //! A round: processes after each other on one data directory, and what they were heard to acknowledge.
 
-use super::child::Orders;
 use super::control::{Control, KINDS};
 use super::steps::Dice;
+use super::told::Orders;
 use std::fmt;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::FileExt;
@@ -130,7 +130,7 @@ fn live(shim: &Path, orders: &mut Orders, totals: &mut Totals) -> Result<(), Str
         complaints.read_to_end(&mut text).map(|_| text)
     });
     let said = BufReader::new(process.stdout.take().expect("it is piped"));
-    let mut is_open = false;
+    let (mut is_open, mut odd) = (false, None);
     for line in said.lines() {
         let line = line.expect("a line");
         let Some(line) = line.strip_prefix("faulty ") else {
@@ -161,7 +161,7 @@ fn live(shim: &Path, orders: &mut Orders, totals: &mut Totals) -> Result<(), Str
             }
             ["lease", "done", beat] => beat.clone_into(&mut orders.leases),
             ["opened"] => {}
-            _ => return Err(format!("it said {line}")),
+            _ => odd = Some(line.to_owned()),
         }
     }
     if is_open {
@@ -171,6 +171,9 @@ fn live(shim: &Path, orders: &mut Orders, totals: &mut Totals) -> Result<(), Str
     totals.lives += 1;
     let status = process.wait().expect("its end");
     let text = complaints.join().expect("what it complained of");
+    if let Some(line) = odd {
+        return Err(format!("nobody understands {line}"));
+    }
     if status.success() || status.code() == Some(POWER_CUT) {
         return Ok(());
     }
