@@ -243,7 +243,9 @@ impl WriteStore for Writer {
             .write(batch)
             .and_then(|()| run(self.connection()?, "COMMIT"));
         drop(guard);
-        if let Err(error) = self.doubt.of(written) {
+        // Another thread's sync may just have failed, and may have lost what this batch stands behind: then it is looked up.
+        let written = self.doubt.of(written).and_then(|()| self.trusted());
+        if let Err(error) = written {
             // What SQLite could not write it has rolled back itself already.
             if let Some(connection) = self
                 .connection

@@ -41,7 +41,7 @@ struct control {
     uint32_t lost, torn, reached, names_lost;    /* what became of pending writes and names */
 };
 struct op { int is_truncate; off_t at; size_t length; char *data; };
-struct file { dev_t dev; ino_t ino; int kind; char *path; char *disk; size_t size; struct op *ops; size_t count; };
+struct file { dev_t dev; ino_t ino; int kind; char *path; char *disk; size_t size; struct op *ops; size_t count; uint32_t errors; };
 struct name { enum { MADE, REMOVED, MADE_DIRECTORY } what; char *path; struct file *file; };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,6 +49,7 @@ static struct control *control;
 static const char *root;
 static struct file *files[FILES_MAX];
 static struct file *of_fd[FDS_MAX];
+static uint32_t errors_told[FDS_MAX]; /* how many of the file's errors this descriptor was told of, or that were before it */
 static struct name names[NAMES_MAX];
 static size_t files_count, names_count;
 static uint64_t random_state;
@@ -225,6 +226,7 @@ static int opened(const char *path, int flags, int mode) {
     if (fd >= FDS_MAX) end(94);
     if (fd >= 0) {
         of_fd[fd] = find(fd, path);
+        errors_told[fd] = of_fd[fd]->errors;
         if (is_new) {
             add_name(MADE, path, NULL);
             if (fault(ON_NAME, OTHER) == CUT) cut();
@@ -322,6 +324,7 @@ static int sync_file(int fd, long call) {
     int result = 0, kind = fault(ON_SYNC, file->kind);
     if (kind == CUT) cut();
     if (kind != NONE) {
+        file->errors++;
         if (kind != SYNC_KEPT) scatter(file);
         if (kind == SYNC_REVERTED && file->kind & (DB | WAL | JOURNAL)) write_back(fd, file);
         result = -1;
@@ -329,6 +332,9 @@ static int sync_file(int fd, long call) {
         if (file->kind == DIRECTORY) names_synced(file->path);
         else synced(file);
     }
+    /* Linux tells each descriptor that was open once of an error, whoever met it first (errseq_t, since 4.13). */
+    if (errors_told[fd] != file->errors) result = -1;
+    errors_told[fd] = file->errors;
     pthread_mutex_unlock(&lock);
     if (result) errno = EIO;
     return result;
