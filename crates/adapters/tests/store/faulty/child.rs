@@ -500,8 +500,14 @@ impl Child {
     }
 
     /// The log is whole and without a gap, and SQLite finds nothing wrong with its file.
-    fn is_sound(&self) {
-        let log = self.sqlite.read.log(0, usize::MAX).expect("the log");
+    fn is_sound(&mut self) {
+        let mut log = self.sqlite.read.log(0, usize::MAX);
+        if let (Err(fault), true) = (&log, self.sqlite.write.is_in_doubt()) {
+            // The copying thread met a fault at the end.
+            self.repaired(&fault.to_string());
+            log = self.sqlite.read.log(0, usize::MAX);
+        }
+        let log = log.expect("the log");
         let mut next = 1;
         for batch in &log {
             assert_eq!(batch.first_position, next, "a gap in the log");
