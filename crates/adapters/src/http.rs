@@ -2,7 +2,7 @@
 //! the question that money hangs on: can the other side have acted?
 
 use bytes::Bytes;
-use http::Request;
+use http::{HeaderMap, Request};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
@@ -37,6 +37,8 @@ pub struct HttpClient {
 pub struct HttpReply {
     /// The status, whatever it is.
     pub status: u16,
+    /// The headers.
+    pub headers: HeaderMap,
     /// The whole body.
     pub body: Bytes,
 }
@@ -84,7 +86,7 @@ impl HttpClient {
                     HttpFailure::Unknown(text)
                 }
             })?;
-            let status = response.status().as_u16();
+            let (status, headers) = (response.status().as_u16(), response.headers().clone());
             let body = Limited::new(response.into_body(), REPLY_BYTES)
                 .collect()
                 .await
@@ -92,7 +94,11 @@ impl HttpClient {
                     HttpFailure::Unknown(format!("the reply could not be read: {error}"))
                 })?
                 .to_bytes();
-            Ok(HttpReply { status, body })
+            Ok(HttpReply {
+                status,
+                headers,
+                body,
+            })
         };
         tokio::time::timeout(timeout, exchange)
             .await

@@ -5,6 +5,7 @@
 pub mod commit;
 pub mod committed;
 pub mod events;
+pub mod failpoint;
 pub mod fault;
 pub mod ids;
 pub mod kept;

@@ -10,6 +10,7 @@ pub mod conversion;
 pub mod dead_letter;
 pub mod entity;
 pub mod id;
+pub mod invariants;
 pub mod inventory;
 pub mod key;
 pub mod location;

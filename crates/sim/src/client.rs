@@ -68,17 +68,17 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    fn goes_on(&self) -> bool {
+    pub(crate) fn goes_on(&self) -> bool {
         self.now.us() < self.until_us
     }
 
-    async fn rest(&self, longest_ms: u64) {
+    pub(crate) async fn rest(&self, longest_ms: u64) {
         let ms = self.dice.between(1, longest_ms);
         tokio::time::sleep(Duration::from_millis(ms)).await;
     }
 
     /// Asks until there is an answer; `None` when there was none, or none that says what became of it.
-    async fn ask(&self, op: Op) -> Option<Said> {
+    pub(crate) async fn ask(&self, op: Op) -> Option<Said> {
         self.ask_by(self.fresh_key(), op).await
     }
 

@@ -45,3 +45,41 @@ impl Found {
         self.0.lock().clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use cartwright_domain::invariants::ALL;
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    /// Names in the sources below a directory: the first argument of `must`.
+    fn used(below: &Path, names: &mut BTreeSet<String>) {
+        for file in std::fs::read_dir(below).expect("sources") {
+            let path = file.expect("a file").path();
+            if path.is_dir() {
+                used(&path, names);
+                continue;
+            }
+            let text = std::fs::read_to_string(path).unwrap_or_default();
+            for call in text.split(concat!(".must", "(")).skip(1) {
+                let Some(name) = call.trim_start().strip_prefix('"') else {
+                    continue;
+                };
+                names.extend(name.split('"').next().map(str::to_owned));
+            }
+        }
+    }
+
+    #[test]
+    fn every_invariant_has_its_name_in_the_one_list() {
+        let known: BTreeSet<_> = ALL.iter().map(|it| it.name.to_owned()).collect();
+        let mut names = BTreeSet::new();
+        used(
+            &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+            &mut names,
+        );
+        let used = names;
+        assert!(used.len() > 20, "{used:?}");
+        assert_eq!(&used - &known, BTreeSet::new());
+    }
+}

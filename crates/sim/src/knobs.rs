@@ -19,6 +19,8 @@ pub struct Knobs {
     pub buyers: usize,
     /// Clients that hold, sell and count at a till.
     pub tills: usize,
+    /// Clerks, who work at a level of their own and write down what they do.
+    pub clerks: usize,
     /// How long a step lasts, in milliseconds.
     pub tick_ms: u64,
     /// How long a message is on its way at most, in microseconds.
@@ -92,6 +94,7 @@ impl Knobs {
             units: 5,
             buyers: 4,
             tills: 2,
+            clerks: 3,
             tick_ms: 10,
             delay_us: 5_000,
             loss: 0.0,
@@ -165,6 +168,7 @@ impl Knobs {
             units: dice.between(1, 12) as i64,
             buyers: count(1, 12),
             tills: count(0, 4),
+            clerks: count(0, 3),
             tick_ms: dice.between(2, 20),
             delay_us: dice.between(1_000, 400_000),
             loss: rate(0.3),
@@ -198,6 +202,7 @@ impl Knobs {
             units: self.units,
             buyers: self.buyers,
             tills: self.tills,
+            clerks: self.clerks,
             tick_ms: self.tick_ms,
             delay_us: self.delay_us,
             bars_references: self.bars_references,

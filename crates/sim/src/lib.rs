@@ -7,9 +7,11 @@
 
 #[cfg(feature = "planted-bugs")]
 pub mod bugs;
+mod clerk;
 mod client;
 mod disk;
 mod found;
+pub mod history;
 pub mod invariants;
 mod knobs;
 mod node;
@@ -24,4 +26,4 @@ pub mod worlds;
 
 pub use found::Violation;
 pub use knobs::Knobs;
-pub use world::{Report, run};
+pub use world::{Report, log, run};

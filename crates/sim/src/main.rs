@@ -4,11 +4,12 @@
 
 use cartwright_sim::Report;
 use cartwright_sim::worlds::{Totals, run_all};
+use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 const USAGE: &str = "\
-usage: cartwright-sim [--seed N] [--count M] [--seconds S] [--threads T] [--verbose]
+usage: cartwright-sim [--seed N] [--count M] [--seconds S] [--threads T] [--verbose] [--history FILE]
        cartwright-sim bugs [--only NAME] [--budget N] [--seconds S] [--threads T] [--write FILE | --check FILE]
 The second needs the feature `planted-bugs`.";
 
@@ -49,8 +50,11 @@ fn main() -> ExitCode {
         let known = ["only", "budget", "seconds", "threads", "write", "check"];
         Arguments::parse(words, &known).and_then(|it| bugs(&it))
     } else {
-        Arguments::parse(words, &["seed", "count", "seconds", "threads", "verbose"])
-            .and_then(|it| worlds(&it))
+        Arguments::parse(
+            words,
+            &["seed", "count", "seconds", "threads", "verbose", "history"],
+        )
+        .and_then(|it| worlds(&it))
     };
     done.unwrap_or_else(|| {
         println!("{USAGE}");
@@ -63,6 +67,7 @@ fn worlds(arguments: &Arguments) -> Option<ExitCode> {
     let seconds = arguments.number("seconds", 60)?;
     let threads = arguments.number("threads", 1)?;
     let verbose = arguments.0.contains_key("verbose");
+    let stories = Mutex::new(Vec::new());
     let told = |seed: u64, report: &Report, so_far: &Totals| {
         if verbose {
             println!("{report:#?}");
@@ -75,12 +80,23 @@ fn worlds(arguments: &Arguments) -> Option<ExitCode> {
             }
             println!("  again: cargo xtask sim --seed {seed} --seconds {seconds}");
         }
+        if arguments.0.contains_key("history") {
+            let story = serde_json::json!({ "seed": seed, "story": report.story });
+            stories.lock().push(story);
+        }
         if so_far.worlds.is_multiple_of(TOLD_EVERY) {
             eprintln!("{so_far}");
         }
     };
     let totals = run_all(first..first + count, seconds, threads as usize, told);
     println!("{totals}");
+    if let Some(file) = arguments.0.get("history") {
+        let text = serde_json::Value::from(stories.into_inner()).to_string();
+        if let Err(error) = std::fs::write(file, text) {
+            println!("{file} cannot be written: {error}");
+            return Some(ExitCode::FAILURE);
+        }
+    }
     println!("faults: {:?}", totals.faults);
     Some(ExitCode::from(u8::from(totals.failed > 0)))
 }

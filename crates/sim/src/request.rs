@@ -154,6 +154,7 @@ async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fa
             quantity,
             ttl_seconds,
         } => {
+            let about = Key::Reference("till".into(), name.clone());
             let command = Reserve {
                 principal: "till".into(),
                 reference: name,
@@ -168,7 +169,12 @@ async fn answer(desk: &Desk, who: &SmolStr, key: u64, op: Op) -> Result<Said, Fa
                 through: None,
                 expected_version: None,
             };
-            submit(shop, command, None).await
+            match keyed(shop, by("reservations"), command, about).await? {
+                Said::Done(Some(Record::ReservationId(id))) => {
+                    Ok(Said::Done(shop.find(&Key::Reservation(id)).await?))
+                }
+                other => Ok(other),
+            }
         }
         Op::Settle { id, ending } => {
             let command = Settle {

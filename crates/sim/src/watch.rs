@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// So long after a commit every node must show it, in microseconds: readers may be 100 ms behind.
-const SHOWN_AFTER_US: u64 = 400_000;
+pub(crate) const SHOWN_AFTER_US: u64 = 400_000;
 /// Versions of one thing that are remembered.
 const REMEMBERED: usize = 32;
 

@@ -1,17 +1,19 @@
 //! A run: everybody at once, first with faults, then without.
 
+use crate::clerk::Clerk;
 use crate::client::{Acknowledged, Client, Doors};
 use crate::disk::Disk;
 use crate::found::{Found, Violation};
+use crate::history::{Deed, Operation, Outcome, Scribe, Story};
 use crate::invariants::{Evidence, check};
 use crate::knobs::Knobs;
 use crate::node::{Node, Site};
 use crate::provider::{Provider, Witness};
 use crate::request::{country, submit, usd};
 use crate::time::{Dice, NodeClock, Now};
+use crate::watch::SHOWN_AFTER_US;
 use crate::wire::Wire;
-use cartwright_app::nouns::Event;
-use cartwright_app::nouns::Key;
+use cartwright_app::nouns::{Event, Key, Record};
 use cartwright_app::ports::payment::PaymentGateway;
 use cartwright_app::shop::{Command, Decided, Moment};
 use cartwright_app::work::{Stop, Work};
@@ -19,6 +21,7 @@ use cartwright_domain::catalog::{Event as ProductEvent, Limits, ProductData, Sta
 use cartwright_domain::inventory::{Level, LevelKey, MovementKind};
 use cartwright_domain::location::{Details, Event as StoreEvent, Kind, ShipsTo};
 use cartwright_domain::{ProductId, Sku, Slug, StoreId};
+use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -52,6 +55,8 @@ pub struct Report {
     pub answers: u64,
     /// Checkouts that were completed and said so.
     pub bought: u64,
+    /// What was done at the clerks' level.
+    pub story: Story,
     /// How often which fault struck.
     pub faults: BTreeMap<&'static str, u64>,
     /// How many requests were refused, and why.
@@ -62,6 +67,25 @@ pub struct Report {
 
 /// Runs one world for so many seconds of faults, and then until it rests.
 pub fn run(seed: u64, knobs: Option<Knobs>, seconds: u64) -> Report {
+    let (world, knobs) = live(seed, knobs, seconds);
+    world.report(seed, knobs)
+}
+
+/// What the shop of one world has written, in order.
+pub fn log(seed: u64, seconds: u64) -> Vec<proto::Entry> {
+    let (world, _) = live(seed, None, seconds);
+    let mut entries = Vec::new();
+    loop {
+        let batches = world.disk.read.log(entries.len() as u64, 10_000);
+        let batches = batches.expect("the disk is whole again");
+        if batches.is_empty() {
+            return entries;
+        }
+        entries.extend(batches.into_iter().flat_map(|batch| batch.entries));
+    }
+}
+
+fn live(seed: u64, knobs: Option<Knobs>, seconds: u64) -> (World, Knobs) {
     let dice = Dice::new(seed);
     let knobs = knobs.unwrap_or_else(|| Knobs::draw(&dice.fork()));
     let mut world = World::new(&dice, knobs.clone(), seconds * 1_000_000);
@@ -79,7 +103,7 @@ pub fn run(seed: u64, knobs: Option<Knobs>, seconds: u64) -> Report {
             break;
         }
     }
-    world.report(seed, knobs)
+    (world, knobs)
 }
 
 struct World {
@@ -94,6 +118,9 @@ struct World {
     people: Runtime,
     acknowledged: Arc<Mutex<Acknowledged>>,
     levels: Arc<Vec<LevelKey>>,
+    /// The level that only clerks touch, and what they do there.
+    desk: LevelKey,
+    scribe: Scribe,
     disk_full_until_us: u64,
     until_us: u64,
     faults: BTreeMap<&'static str, u64>,
@@ -166,6 +193,11 @@ impl World {
                 store: StoreId::new(&store).expect("a store"),
             })
         });
+        let desk = LevelKey {
+            sku: Sku::new("desk").expect("a SKU"),
+            store: StoreId::new("store-0").expect("a store"),
+        };
+        let scribe = Scribe::new(&desk, drawn.units);
         let doors = (0..drawn.nodes).map(|_| Mutex::default()).collect();
         Self {
             now,
@@ -183,6 +215,8 @@ impl World {
                 .expect("a runtime"),
             acknowledged: Arc::default(),
             levels: Arc::new(levels.collect()),
+            desk,
+            scribe,
             disk_full_until_us: 0,
             until_us,
             faults: BTreeMap::new(),
@@ -319,8 +353,9 @@ impl World {
         for sku in 0..knobs.skus {
             events.push(product(&format!("sku-{sku}"), 700 + sku as i64 * 111));
         }
+        events.push(product(self.desk.sku.as_str(), 700));
         let mut last = None;
-        for level in self.levels.iter() {
+        for level in self.levels.iter().chain([&self.desk]) {
             if last.as_ref() != Some(&level.store) {
                 events.push(store(&level.store));
                 last = Some(level.store.clone());
@@ -375,6 +410,42 @@ impl World {
         for number in 0..knobs.tills {
             self.people.spawn(client(format!("till-{number}")).till());
         }
+        for number in 0..knobs.clerks {
+            let clerk = Clerk {
+                number,
+                client: client(format!("clerk-{number}")),
+                level: self.desk.clone(),
+                scribe: self.scribe.clone(),
+                lag_us: if knobs.nodes > 1 { SHOWN_AFTER_US } else { 0 },
+            };
+            self.people.spawn(clerk.work());
+        }
+    }
+
+    /// What the clerks did, with what they left: some order of it must make sense.
+    fn story(&self) -> Story {
+        let left = self.disk.read.load(&Key::Level(self.desk.clone()));
+        if let Ok(Some(Record::Level(level))) = left {
+            self.scribe.note(Operation {
+                clerk: 0,
+                deed: Deed::Read,
+                outcome: Outcome::Seen {
+                    on_hand: level.on_hand,
+                    reserved: level.reserved,
+                },
+                from_us: self.now.us(),
+                until_us: self.now.us(),
+            });
+        }
+        let story = self.scribe.story();
+        if self.found.is_empty() {
+            let is_linearizable = story.is_linearizable() != Some(false);
+            self.found
+                .must("histories-are-linearizable", is_linearizable, || {
+                    format!("{story:?}")
+                });
+        }
+        story
     }
 
     fn report(&self, seed: u64, knobs: Knobs) -> Report {
@@ -391,6 +462,7 @@ impl World {
             units: self
                 .levels
                 .iter()
+                .chain([&self.desk])
                 .map(|level| (level.clone(), knobs.units))
                 .collect(),
             store: &*self.disk.read,
@@ -401,6 +473,7 @@ impl World {
             acknowledged: &acknowledged,
         });
         drop(books);
+        let story = self.story();
         let mut faults = self.faults.clone();
         faults.extend(self.disk.faults());
         for provider in &self.providers {
@@ -416,6 +489,7 @@ impl World {
             commits: self.disk.commits(),
             answers: acknowledged.answers,
             bought: acknowledged.bought.len() as u64,
+            story,
             faults,
             refusals: acknowledged.refusals.clone(),
             violations: self.found.all(),

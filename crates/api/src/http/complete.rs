@@ -8,6 +8,7 @@ use crate::wire::checkout::{Checkout, CompleteCheckout, detail};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use cartwright_app::checkouts::saga::Complete;
+use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::kept::{key_hash, payload_hash};
 use cartwright_app::shop::{Command, Submission};
 use cartwright_app::{Key, Record, Reply as Decision};
@@ -133,6 +134,7 @@ async fn submit(
         Decision::Decided(Err(refusal)) => Err(refusal.into()),
         Decision::Decided(Ok(outcome)) => {
             if outcome.created {
+                failpoint(Point::PurchaseBegun);
                 edge.saga.began(id, tenure, outcome.event);
             }
             Ok(answer.position)

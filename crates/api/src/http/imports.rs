@@ -8,6 +8,7 @@ use crate::wire::imports::{ImportReport, ImportedRow, RowResult};
 use crate::wire::strict::{Object, Strict, shape_error};
 use bytes::Bytes;
 use cartwright_app::catalog::{self as app, Tally, rehearse};
+use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::kept::{KeptReply, key_hash, payload_hash};
 use cartwright_app::shop::{Keyed, Outcome, Submission};
 use cartwright_app::{Fault, Record, Reply as Decision};
@@ -91,6 +92,7 @@ async fn import(call: Call) -> Result<Reply, Problem> {
     while let Some(row) = running.next().await {
         take(row, &mut done, &mut all_replayed)?;
     }
+    failpoint(Point::ImportDone);
     let reply = Reply::of(&ImportReport::from((done, asked.dry_run)));
     Ok(if all_replayed {
         reply.with("idempotent-replayed", "true")
@@ -101,6 +103,7 @@ async fn import(call: Call) -> Result<Reply, Problem> {
 
 fn take(row: Done, done: &mut Vec<ImportedRow>, all_replayed: &mut bool) -> Result<(), Problem> {
     let (row, replayed) = row?;
+    failpoint(Point::ImportRow);
     *all_replayed &= replayed;
     done.push(row);
     Ok(())

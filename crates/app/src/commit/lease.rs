@@ -5,6 +5,7 @@
 
 use super::{Loop, answer};
 use crate::consumers;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::ports::{Lease, ReadStore, Swap};
 use crate::shop::Waiting;
@@ -169,8 +170,12 @@ impl Loop {
             beat: mine.beat + 1,
             ..mine.clone()
         };
+        failpoint(Point::LeaseRenewing);
         match self.store.swap_lease(Some(mine), &next) {
-            Ok(Swap::Done) => self.renewed(next, now_ns),
+            Ok(Swap::Done) => {
+                failpoint(Point::LeaseRenewed);
+                self.renewed(next, now_ns);
+            }
             Ok(Swap::Changed) => self.step_down(),
             // It still writes: every transaction looks for itself whether it may.
             Ok(Swap::Busy) => {}
@@ -209,8 +214,12 @@ impl Loop {
         }
         if is_free {
             let claim = tenure.claim(found.as_ref().map_or(1, |lease| lease.epoch + 1));
+            failpoint(Point::LeaseTaking);
             match self.store.swap_lease(found.as_ref(), &claim) {
-                Ok(Swap::Done) => self.take_over(claim, now_ns),
+                Ok(Swap::Done) => {
+                    failpoint(Point::LeaseTaken);
+                    self.take_over(claim, now_ns);
+                }
                 Ok(Swap::Changed) => tenure.seen = None,
                 Ok(Swap::Busy) => self.wake(),
                 Err(fault) => tenure.complain("the lease could not be taken", &fault),

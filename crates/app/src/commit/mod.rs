@@ -12,6 +12,7 @@ pub use health::Health;
 pub use lease::{LeaseOptions, Standing};
 
 use crate::committed::Committed;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::nouns::{Event, Key, Record};
@@ -301,7 +302,9 @@ impl Loop {
 
     fn expire(&mut self, due: &[ReservationId], now: Time) -> Result<(), Fault> {
         let mut prepared = self.prepare_expired(due, now)?;
+        failpoint(Point::ExpiryDecided);
         self.write(&prepared, now)?;
+        failpoint(Point::ExpiryCommitted);
         self.publish(&mut prepared);
         Ok(())
     }
@@ -332,7 +335,9 @@ impl Loop {
             return;
         }
         let started = self.clock.monotonic_ns();
+        failpoint(Point::BatchTaken);
         let written = self.prepare(&waiting, now).map(|prepared| {
+            failpoint(Point::BatchDecided);
             let written = self.write(&prepared, now);
             (prepared, written)
         });
@@ -399,6 +404,7 @@ impl Loop {
             kept: &prepared.kept,
             now,
         };
+        failpoint(Point::CommitBefore);
         self.store.commit(&batch)
     }
 
@@ -437,7 +443,9 @@ impl Loop {
     }
 
     fn done(&mut self, waiting: Vec<Waiting>, mut prepared: Prepared, started: u64) {
+        failpoint(Point::CommitAfter);
         self.publish(&mut prepared);
+        failpoint(Point::BatchPublished);
         let nanos = self.clock.monotonic_ns().saturating_sub(started);
         self.health.batch(
             waiting.len(),
@@ -454,6 +462,7 @@ impl Loop {
         let replies = replies.map(|reply| reply.map(|reply| Answer { reply, position }));
         let answers = waiting.into_iter().map(|w| w.reply).zip(replies).collect();
         drop(self.answers.send(answers));
+        failpoint(Point::BatchAnswered);
     }
 
     /// Whether a batch whose commit failed is what the log ends with. Its position alone says nothing: another batch may end there.
@@ -472,7 +481,9 @@ impl Loop {
         if !self.health.may_repair(self.clock.monotonic_ns()) && !at_once {
             return false;
         }
+        failpoint(Point::StoreReopening);
         let repaired = self.store.recover().and_then(|position| {
+            failpoint(Point::StoreReopened);
             if !planted(Bug::PositionNotReadBack) {
                 self.position = position;
             }

@@ -57,6 +57,12 @@ pub trait Consumer: Send {
     /// [`Fault`] when it could not; it is tried again after a while.
     fn handle(&mut self, seen: &[Seen<'_>]) -> Result<(), Fault>;
 
+    /// Whether handling this entry shows outside, where it cannot be taken back: after a few of these a shared consumer's place is
+    /// kept, so that a crash does not repeat many.
+    fn shows(&self, _seen: &Seen<'_>) -> bool {
+        false
+    }
+
     /// Makes anew what it keeps, from committed state, because the log no longer has what it would need. Returns the
     /// position from which it goes on; at most the head of the log when it began.
     ///

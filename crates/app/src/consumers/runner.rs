@@ -1,6 +1,7 @@
 //! Runs a consumer: reads the bus from its cursor, wakes with the head, tries again after a fault.
 
 use super::{Consumer, Place, Seen};
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::ports::Bus;
 use crate::shop::Shop;
@@ -16,6 +17,8 @@ use tokio::time::timeout;
 
 /// Entries read at once, about.
 const READ_AT_ONCE: usize = 4_000;
+/// Entries that show outside before a shared consumer's place is kept: after a crash so many are repeated at most.
+const KEEP_AFTER: usize = 16;
 /// First wait after a fault; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest wait after a fault.
@@ -210,11 +213,27 @@ impl Runner {
         let Some(last) = seen.last().map(|last| last.position) else {
             return Ok(None);
         };
-        self.consumer.handle(&seen)?;
-        if self.is_shared {
-            self.bus.keep_place(self.consumer.name(), last)?;
+        let mut rest = &seen[..];
+        while !rest.is_empty() {
+            let (piece, later) = rest.split_at(self.piece(rest));
+            let place = piece.last().map_or(last, |it| it.position);
+            failpoint(Point::ConsumerHandling);
+            self.consumer.handle(piece)?;
+            failpoint(Point::ConsumerHandled);
+            if self.is_shared {
+                self.bus.keep_place(self.consumer.name(), place)?;
+                failpoint(Point::ConsumerKept);
+            }
+            rest = later;
         }
         Ok(Some(last))
+    }
+
+    /// How many entries are handed over before the place is kept.
+    fn piece(&self, seen: &[Seen<'_>]) -> usize {
+        let shown = (1..).zip(seen).filter(|(_, it)| self.consumer.shows(it));
+        let full = shown.map(|(count, _)| count).nth(KEEP_AFTER - 1);
+        full.filter(|_| self.is_shared).unwrap_or(seen.len())
     }
 
     /// Waits for commits after `cursor`; false when there will be none any more.

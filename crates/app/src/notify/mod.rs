@@ -10,6 +10,7 @@ pub use postbox::Postbox;
 use crate::consumers::{Consumer, Place, Seen};
 use crate::dead_letters::DeadLetters;
 use crate::events;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record};
 use crate::ports::mailer::{Mail, MailError, Mailer};
@@ -115,7 +116,10 @@ impl Notifier {
 
     /// Sends what an entry asks for; why it never can be, if so.
     fn send(&self, mail: &Mail) -> Result<Option<String>, Fault> {
-        match self.mailer.send(mail) {
+        failpoint(Point::MailSending);
+        let sent = self.mailer.send(mail);
+        failpoint(Point::MailSent);
+        match sent {
             Ok(()) => {
                 tracing::debug!(message_id = mail.message_id, "a letter was handed over");
                 Ok(None)
@@ -188,6 +192,12 @@ impl Consumer for Notifier {
             self.sent = it.position;
         }
         Ok(())
+    }
+
+    /// What may become a letter.
+    fn shows(&self, seen: &Seen<'_>) -> bool {
+        let kind = seen.entry.r#type.as_str();
+        kind == events::REPLAYING || kind.starts_with("order.")
     }
 
     fn linger(&self) -> Duration {

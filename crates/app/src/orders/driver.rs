@@ -6,6 +6,7 @@
 use super::ask::{Call, Sighted};
 use super::{HearRefund, RefundCancelled};
 use crate::checkouts::saga::Providers;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::OrdersWanted;
@@ -223,7 +224,9 @@ impl Inner {
             let is_retry = !asked.insert(at)
                 || open.part.state == RefundState::Unknown
                 || !self.fresh.lock().contains(&open.refund.id);
+            failpoint(Point::RefundAsking);
             let heard = self.ask(&open, is_retry).await;
+            failpoint(Point::RefundAnswered);
             let is_settled = heard.is_some_and(|state| !state.is_open());
             if let Some(state) = heard.filter(|state| *state != open.part.state) {
                 self.submit(HearRefund {
@@ -233,6 +236,7 @@ impl Inner {
                     state,
                 })
                 .await?;
+                failpoint(Point::RefundRecorded);
                 self.report(open.order, &open.refund, state);
             }
             if !is_settled {

@@ -5,6 +5,7 @@ use super::dispatch::Options;
 use super::told::{self, Told};
 use crate::consumers::{Seen, entries};
 use crate::dead_letters::DeadLetters;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::Key;
 use crate::ports::courier::{Courier, Message};
@@ -264,7 +265,10 @@ impl Sender {
             now_seconds: self.now().0.div_euclid(1_000),
             body: message.body(seen).into(),
         };
-        Ok(match self.courier.deliver(&message).await {
+        failpoint(Point::WebhookSending);
+        let delivered = self.courier.deliver(&message).await;
+        failpoint(Point::WebhookSent);
+        Ok(match delivered {
             Ok(status @ 200..=299) => Ok(status.to_smolstr()),
             Ok(status @ 300..=399) => Err(format!("{status}: redirects are not followed").into()),
             Ok(status) => Err(status.to_smolstr()),
@@ -343,6 +347,7 @@ impl Sender {
             store.keep_deliveries(endpoint, &consumer, through, &deliveries)
         };
         self.shop.read(keep).await?;
+        failpoint(Point::WebhookKept);
         progress.kept = progress.place;
         Ok(())
     }

@@ -16,12 +16,14 @@ mod gateway_sim;
 mod import;
 mod migrate;
 mod openapi;
+mod prove;
 mod remote;
 mod replay;
 mod serve;
 
 use data_dir::DataDir;
 
+use cartwright_app::failpoint;
 use cartwright_server::CannotStart;
 use cartwright_server::config::Flags;
 use clap::{Parser, Subcommand};
@@ -61,6 +63,7 @@ enum Command {
     Migrate(migrate::MigrateArgs),
     Doctor(doctor::DoctorArgs),
     Replay(replay::ReplayArgs),
+    Prove(Box<prove::ProveArgs>),
     Bench(Box<bench::BenchArgs>),
     Config(config::ConfigArgs),
     /// Print the OpenAPI document of the HTTP surface.
@@ -75,6 +78,11 @@ enum Command {
 
 /// Runs what the command line says; errors are one sentence on standard error.
 pub(crate) fn run(cli: Cli) -> ExitCode {
+    let armed = std::env::var("FAILPOINTS").map_or(Ok(()), |said| failpoint::arm(&said));
+    if let Err(why) = armed {
+        eprintln!("cartwright: {why}");
+        return ExitCode::from(2);
+    }
     let result = match cli.command {
         None => serve::run(Flags {
             file: None,
@@ -89,6 +97,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Migrate(args)) => migrate::run(&args),
         Some(Command::Doctor(args)) => doctor::run(&args),
         Some(Command::Replay(args)) => replay::run(&args),
+        Some(Command::Prove(args)) => prove::run(&args),
         Some(Command::Config(args)) => config::run(args),
         Some(Command::Openapi(args)) => openapi::run(&args),
         Some(Command::Completions(args)) => {

@@ -31,9 +31,10 @@ impl fmt::Display for Source {
 }
 
 /// Variables of our name space that are no settings: the project's own tests and load driver read them.
-const NO_SETTINGS: [&str; 6] = [
+const NO_SETTINGS: [&str; 7] = [
     "CARTWRIGHT_TEST_",
     "CARTWRIGHT_CRASH_",
+    "CARTWRIGHT_PROOF_",
     "CARTWRIGHT_SHARED",
     "CARTWRIGHT_CONFIG",
     "CARTWRIGHT_GATEWAY_SIM_",

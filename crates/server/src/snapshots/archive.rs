@@ -2,6 +2,7 @@
 
 use super::checked_file::{Writer, read};
 use anyhow::Context as _;
+use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::ports::ReadStore;
 use cartwright_proto::events::Batch;
 use prost::Message;
@@ -95,7 +96,9 @@ pub fn compact(data_dir: &Path, store: &dyn ReadStore, through: u64) -> anyhow::
         read_archive(&path, &mut |_| Ok(()))?;
     }
     if after > 0 {
+        failpoint(Point::ArchiveWritten);
         store.truncate_log(after.min(through))?;
+        failpoint(Point::ArchiveDone);
     }
     Ok(after)
 }

@@ -2,6 +2,7 @@
 //! when it is whole and on disk.
 
 use anyhow::{Context as _, ensure};
+use cartwright_app::failpoint::{Point, failpoint};
 use sha2::{Digest, Sha256};
 use std::fs::{self, File};
 use std::io::{self, BufReader, BufWriter, Read, Write};
@@ -64,6 +65,7 @@ impl Writer {
         inner.write_all(&hash.finalize())?;
         let file = inner.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.sync_all()?;
+        failpoint(Point::FileSynced);
         let path = self.unfinished.with_file_name(name);
         fs::rename(&self.unfinished, &path)?;
         if let Some(dir) = path.parent() {

@@ -3,6 +3,7 @@
 use super::checked_file::{Writer, read};
 use super::record;
 use anyhow::{Context as _, ensure};
+use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::ports::ReadStore;
 use cartwright_app::{Fault, Key, Record};
 use std::fs;
@@ -64,6 +65,7 @@ pub fn take(data_dir: &Path, store: &dyn ReadStore) -> anyhow::Result<Snapshot> 
         .finish(&format!("{position:020}.cws"))
         .context("a snapshot cannot be written")?;
     let snapshot = Snapshot { position, path };
+    failpoint(Point::SnapshotTaken);
     load(&snapshot, &mut |_, _| {})?;
     for old in list(data_dir)?.into_iter().skip(KEPT) {
         fs::remove_file(&old.path)?;

@@ -20,6 +20,13 @@ pub(crate) fn agree(world: &World) {
 
 #[track_caller]
 pub(crate) fn agree_within(world: &World, limit: Duration) {
+    balance_within(world, limit);
+    world.level().adds_up();
+}
+
+/// As [`agree_within`], where movements may have gone to the archive.
+#[track_caller]
+pub(crate) fn balance_within(world: &World, limit: Duration) {
     let deadline = Instant::now() + limit;
     loop {
         match audit(world) {
@@ -31,7 +38,6 @@ pub(crate) fn agree_within(world: &World, limit: Duration) {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    world.level().adds_up();
 }
 
 macro_rules! must {

@@ -77,7 +77,17 @@ impl World {
 
     /// Starts the shop again.
     pub(crate) fn restart(&self) {
-        self.moved(Shop::of(self.setup.start(), Arc::clone(&self.dir)));
+        self.moved(Shop::of(self.setup().start(), Arc::clone(&self.dir)));
+    }
+
+    /// How it is started.
+    pub(crate) fn setup(&self) -> &Setup {
+        &self.setup
+    }
+
+    /// The SKU of the one thing.
+    pub(crate) fn sku(&self) -> &str {
+        &self.sku
     }
 
     /// The stock of the one thing.
@@ -89,7 +99,7 @@ impl World {
     #[track_caller]
     pub(crate) fn purchase_for(&self, customer: &str, quantity: i64) -> Purchase {
         let cart = self.shop().cart_for(customer);
-        cart.add(&self.sku, quantity).is(200);
+        cart.add(self.sku(), quantity).is(200);
         Purchase::of(cart)
     }
 
@@ -98,7 +108,7 @@ impl World {
     pub(crate) fn purchase(&self, quantity: i64) -> Purchase {
         let shop = self.shop();
         let cart = shop.cart();
-        cart.add(&self.sku, quantity).is(200);
+        cart.add(self.sku(), quantity).is(200);
         Purchase::of(cart)
     }
 

@@ -15,6 +15,7 @@ mod disk;
 mod kill;
 mod load;
 mod random;
+#[allow(dead_code, reason = "shared with the tests of faults")]
 mod small_disk;
 mod start;
 mod verify;

@@ -12,9 +12,14 @@ pub(crate) struct Disk(PathBuf);
 impl Disk {
     /// None where this user may not mount.
     pub(crate) fn mount(at: &Path) -> Option<Self> {
+        Self::mount_with(at, 24)
+    }
+
+    /// One of so many MiB.
+    pub(crate) fn mount_with(at: &Path, mib: u32) -> Option<Self> {
         fs::create_dir_all(at).expect("the target directory can be written");
         let mounted = Command::new("mount")
-            .args(["-t", "tmpfs", "-o", "size=24m", "tmpfs"])
+            .args(["-t", "tmpfs", "-o", &format!("size={mib}m"), "tmpfs"])
             .arg(at)
             .status()
             .is_ok_and(|status| status.success());
@@ -43,6 +48,16 @@ impl Disk {
 
     pub(crate) fn free(&self) {
         fs::remove_file(self.filler()).expect("the filler is there");
+    }
+
+    /// As [`free`](Self::free), where it may be free already.
+    #[allow(
+        dead_code,
+        reason = "shared by two test binaries, one of which knows when it is full"
+    )]
+    pub(crate) fn free_if_full(&self) {
+        // Not there: nobody has filled it.
+        fs::remove_file(self.filler()).unwrap_or_default();
     }
 }
 

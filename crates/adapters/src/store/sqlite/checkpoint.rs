@@ -6,6 +6,7 @@
 use super::fault::fault;
 use super::open::{OpenError, SqliteOptions, connect_more};
 use super::pool::Doubt;
+use cartwright_app::failpoint::{Point, failpoint};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::Connection;
 use std::path::Path;
@@ -137,7 +138,9 @@ impl Task {
     fn look(&self) -> rusqlite::Result<()> {
         let mut seen = checkpoint(&self.connection, "NOOP")?;
         if (seen.pages - seen.copied).max(0) as u64 * self.page_bytes > self.begin {
+            failpoint(Point::WalCopying);
             seen = checkpoint(&self.connection, "PASSIVE")?;
+            failpoint(Point::WalCopied);
         }
         self.wal_bytes.store(
             seen.pages.max(0) as u64 * self.page_bytes,

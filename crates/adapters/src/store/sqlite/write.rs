@@ -8,6 +8,7 @@ use super::packed::Packer;
 use super::pool::{Doubt, Pool};
 use super::{kept, log, puts, rows};
 use cartwright_app::Fault;
+use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{Batch, Lease, Swap, WriteStore, last_position};
@@ -110,6 +111,7 @@ impl Writer {
             puts.put(key, value.as_ref())?;
         }
         drop(puts);
+        failpoint(Point::StoreRows);
         if !batch.log.entries.is_empty() {
             if batch.log.first_position != self.head.0 + 1 {
                 let (first, head) = (batch.log.first_position, self.head.0);
@@ -124,6 +126,7 @@ impl Writer {
                 batch.log,
             )?;
         }
+        failpoint(Point::StoreLogged);
         if !batch.kept.is_empty() {
             kept::insert(
                 connection,
@@ -138,6 +141,7 @@ impl Writer {
         {
             self.drop_before = None;
         }
+        failpoint(Point::StoreComplete);
         Ok(())
     }
 
@@ -256,6 +260,7 @@ impl WriteStore for Writer {
             }
             return Err(error);
         }
+        failpoint(Point::StoreCommitted);
         if !batch.log.entries.is_empty() {
             self.head = (last_position(batch.log), Time(batch.log.time_ms));
         }

@@ -5,6 +5,7 @@
 
 use super::begin::Part;
 use super::driver::Driver;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record};
 use crate::shop::{Command, Decided, Moment};
@@ -179,10 +180,12 @@ impl Driver {
             _ => None,
         };
         let clock = self.shop().clock();
+        failpoint(Point::ChargeAsking);
         let told = self
             .providers()
             .ask(payment, question, token, NO_CART, || clock.monotonic_ns())
             .await;
+        failpoint(Point::ChargeAnswered);
         if told.answer == Answer::Unsent && question != Question::Authorize {
             tokio::time::sleep(PAUSE).await;
         }
@@ -190,7 +193,9 @@ impl Driver {
             id: payment.id,
             heard: Some((question, told.answer)),
         };
-        self.submit(heard).await
+        self.submit(heard).await?;
+        failpoint(Point::ChargeRecorded);
+        Ok(())
     }
 
     async fn charged(&self, id: PaymentId) -> Result<Arc<Payment>, Fault> {

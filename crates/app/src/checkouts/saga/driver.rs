@@ -6,6 +6,7 @@
 use super::ask::{Providers, Told};
 use super::hear::{Hear, Nudge};
 use super::verify::Difference;
+use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::CheckoutsWanted;
@@ -318,7 +319,10 @@ impl Inner {
         {
             Told::plain(Answer::Nothing)
         } else {
-            self.ask(checkout, payment, question).await?
+            failpoint(asking(question));
+            let told = self.ask(checkout, payment, question).await?;
+            failpoint(answered(question));
+            told
         };
         let unsent = matches!(told.answer, Answer::Unsent | Answer::Elsewhere(_));
         if first && unsent {
@@ -341,6 +345,7 @@ impl Inner {
                 known.lost |= !unsent;
                 return Err(fault);
             }
+            failpoint(recorded(question));
         }
         if unreached {
             let doubled = UNREACHED * 2_u32.pow(known.in_vain.min(10) - 1);
@@ -381,7 +386,10 @@ impl Inner {
             give_up_seconds: self.options.give_up_seconds,
             cause: known.last,
         };
-        self.submit(checkout, nudge, known).await
+        failpoint(Point::SagaMoving);
+        self.submit(checkout, nudge, known).await?;
+        failpoint(Point::SagaMoved);
+        Ok(())
     }
 
     /// Before a question is sent again.
@@ -419,6 +427,33 @@ impl Inner {
         let written = tasks::submit_for(&self.shop, ACTOR, &correlation, command).await?;
         known.last = written.or(known.last);
         Ok(())
+    }
+}
+
+const fn asking(question: Question) -> Point {
+    match question {
+        Question::Authorize => Point::AuthorizeAsking,
+        Question::Capture => Point::CaptureAsking,
+        Question::Void => Point::VoidAsking,
+        Question::Refund => Point::GiveBackAsking,
+    }
+}
+
+const fn answered(question: Question) -> Point {
+    match question {
+        Question::Authorize => Point::AuthorizeAnswered,
+        Question::Capture => Point::CaptureAnswered,
+        Question::Void => Point::VoidAnswered,
+        Question::Refund => Point::GiveBackAnswered,
+    }
+}
+
+const fn recorded(question: Question) -> Point {
+    match question {
+        Question::Authorize => Point::AuthorizeRecorded,
+        Question::Capture => Point::CaptureRecorded,
+        Question::Void => Point::VoidRecorded,
+        Question::Refund => Point::GiveBackRecorded,
     }
 }
 

@@ -26,6 +26,7 @@ mod report;
 mod scenarios;
 mod seed;
 mod shop;
+pub(crate) use shop::terminate;
 mod sqlite;
 
 use measure::{Figures, medians};

@@ -132,13 +132,32 @@ pub(crate) struct Connection {
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        Self::open_within(address, PATIENCE)
+    }
+
+    /// One that waits so long for each answer.
+    pub(crate) fn open_within(address: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&address, patience)?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream: BufReader::new(stream),
         })
+    }
+
+    /// Writes all requests and then reads their answers, as far as they come.
+    pub(crate) fn send_all(&mut self, requests: &[&Request]) -> Vec<Response> {
+        let mut wire = Vec::new();
+        for request in requests {
+            request.write_to(&mut wire).expect("memory takes it");
+        }
+        // What was taken before the other side hung up may be answered all the same.
+        let _ = self.stream.get_mut().write_all(&wire);
+        let answers = requests.iter().map_while(|request| {
+            read_response(&mut self.stream, &request.method, request.describe()).ok()
+        });
+        answers.collect()
     }
 
     /// Writes the request and reads one answer. A server may answer and hang up before it has read a large

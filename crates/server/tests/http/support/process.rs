@@ -128,6 +128,11 @@ impl Setup {
         }
     }
 
+    /// Starts it and waits until it is ready, or has ended instead.
+    pub(crate) fn try_start(&self) -> Result<Process, Refusal> {
+        self.launch()
+    }
+
     /// Starts it where it must refuse to.
     #[track_caller]
     pub(crate) fn refusal(&self) -> Refusal {
@@ -248,6 +253,16 @@ impl Process {
             .status()
             .expect("kill can be run");
         assert!(sent.success(), "the server is gone already");
+    }
+
+    /// As [`signal`](Self::signal), where it may have ended by itself; whether it was there.
+    pub(crate) fn try_signal(&self, name: &str) -> bool {
+        // While the handle is held nobody reaps it, so its number is nobody else's.
+        let mut child = self.child();
+        let is_there = child.try_wait().is_ok_and(|ended| ended.is_none());
+        let mut kill = Command::new("kill");
+        let kill = kill.args([&format!("-{name}"), &child.id().to_string()]);
+        is_there && kill.status().is_ok_and(|sent| sent.success())
     }
 
     /// Whether it was stopped by a signal and not continued since.
