@@ -21,6 +21,24 @@ pub(crate) struct Desk {
     pub(crate) now: Time,
 }
 
+/// A batch before it is committed, and what a store shows when it has taken it.
+pub(crate) struct Prepared {
+    pub(crate) log: proto::Batch,
+    pub(crate) changed: Vec<(Key, Option<Record>)>,
+    state: BTreeMap<Key, Record>,
+}
+
+impl Prepared {
+    pub(crate) fn batch<'a>(&'a self, kept: &'a [Keep]) -> Batch<'a> {
+        Batch {
+            log: &self.log,
+            changed: &self.changed,
+            kept,
+            now: Time(self.log.time_ms),
+        }
+    }
+}
+
 /// Runs the same expectations on all technologies, each with an empty store.
 pub(crate) fn check(expect: impl Fn(&str, &mut Desk)) {
     expect("memory", &mut Desk::new(memory::open(&SystemRandom)));
@@ -47,10 +65,18 @@ impl Desk {
 
     /// One batch. What is remembered changes only when the store takes it.
     pub(crate) fn commit_with(&mut self, events: &[Event], kept: &[Keep]) -> Result<(), Fault> {
+        let prepared = self.prepared(events, [1; 16]);
+        self.parts.write.commit(&prepared.batch(kept))?;
+        self.take(prepared);
+        Ok(())
+    }
+
+    /// What a batch of these events writes.
+    pub(crate) fn prepared(&self, events: &[Event], batch_id: [u8; 16]) -> Prepared {
         let (mut state, mut changed) = (self.state.clone(), BTreeMap::new());
         let mut log = proto::Batch {
             first_position: self.position + 1,
-            batch_id: vec![1; 16],
+            batch_id: batch_id.to_vec(),
             time_ms: self.now.0,
             origin: "test".into(),
             entries: Vec::new(),
@@ -73,16 +99,17 @@ impl Desk {
             log.entries.push(entry(event, version));
             changed.insert(key, after);
         }
-        let changed: Vec<_> = changed.into_iter().collect();
-        self.parts.write.commit(&Batch {
-            log: &log,
-            changed: &changed,
-            kept,
-            now: self.now,
-        })?;
-        self.position += log.entries.len() as u64;
-        self.state = state;
-        Ok(())
+        Prepared {
+            log,
+            changed: changed.into_iter().collect(),
+            state,
+        }
+    }
+
+    /// Remembers what the store took.
+    pub(crate) fn take(&mut self, prepared: Prepared) {
+        self.position += prepared.log.entries.len() as u64;
+        self.state = prepared.state;
     }
 
     /// Every noun's state as the read side shows it, and its position.

@@ -5,6 +5,7 @@ mod checkouts;
 mod contract;
 mod desk;
 mod exchanges;
+mod faulty;
 mod lease;
 mod lists;
 mod looped;

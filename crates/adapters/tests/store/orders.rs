@@ -126,7 +126,7 @@ fn requested(order: u128, id: u128) -> Event {
     of(order, event)
 }
 
-fn fulfilled(order: u128) -> Event {
+pub(crate) fn fulfilled(order: u128) -> Event {
     let event = OrderEvent::Fulfilled {
         id: FulfillmentId(order),
         lines: vec![(LineId(1), 2)],

@@ -6,7 +6,7 @@ use cartwright_app::kept::{KeptReply, SignaturePlace};
 use cartwright_app::ports::Keep;
 use cartwright_domain::{ContactId, Time};
 
-fn reply(number: u8) -> KeptReply {
+pub(crate) fn reply(number: u8) -> KeptReply {
     KeptReply {
         payload_hash: [number; 32],
         status: 200 + u16::from(number),

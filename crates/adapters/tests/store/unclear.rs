@@ -12,7 +12,7 @@ use cartwright_app::shop::{Answer, Command};
 use cartwright_app::{Fault, Key, Record, Shop};
 use cartwright_domain::{ReservationId, Time};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, AtomicU8, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, AtomicU64, Ordering};
 use tokio::runtime::Runtime;
 
 /// The next commit goes well.
@@ -26,14 +26,29 @@ const UNCLEAR: u8 = 2;
 struct Shaky {
     inner: Box<dyn WriteStore>,
     next: Arc<AtomicU8>,
+    /// Something failed beside the loop.
+    in_doubt: Arc<AtomicBool>,
+}
+
+impl Shaky {
+    fn trusted(&self) -> Result<(), Fault> {
+        let failed = || Err(Fault::Unavailable("it is to be repaired".into()));
+        if self.is_in_doubt() { failed() } else { Ok(()) }
+    }
 }
 
 impl WriteStore for Shaky {
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        self.trusted()?;
         self.inner.load(keys)
     }
 
+    fn is_in_doubt(&self) -> bool {
+        self.in_doubt.load(Ordering::SeqCst)
+    }
+
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        self.trusted()?;
         let failed = || Fault::Unavailable("the disk says nothing".into());
         match self.next.swap(WELL, Ordering::SeqCst) {
             WELL => self.inner.commit(batch),
@@ -43,6 +58,7 @@ impl WriteStore for Shaky {
     }
 
     fn recover(&mut self) -> Result<u64, Fault> {
+        self.in_doubt.store(false, Ordering::SeqCst);
         self.inner.recover()
     }
 
@@ -81,6 +97,7 @@ struct Stage {
     turns: ByHand,
     clock: Arc<Hands>,
     next: Arc<AtomicU8>,
+    in_doubt: Arc<AtomicBool>,
 }
 
 impl Stage {
@@ -128,10 +145,12 @@ fn on_each(test: impl Fn(&str, &mut Stage)) {
         let random = Sequence(AtomicU64::new(0));
         let StoreParts { write, read } = std::mem::replace(&mut desk.parts, memory::open(&random));
         let next = Arc::new(AtomicU8::new(WELL));
+        let in_doubt = Arc::new(AtomicBool::new(false));
         let parts = StoreParts {
             write: Box::new(Shaky {
                 inner: write,
                 next: next.clone(),
+                in_doubt: in_doubt.clone(),
             }),
             read,
         };
@@ -163,6 +182,7 @@ fn on_each(test: impl Fn(&str, &mut Stage)) {
             turns,
             clock,
             next,
+            in_doubt,
         };
         test(name, &mut stage);
     });
@@ -179,6 +199,16 @@ fn what_was_written_is_acknowledged_and_what_was_not_is_not() {
         assert_eq!(stage.on_hand(), 21, "{name}");
         assert!(stage.submit(receive_more()).is_ok(), "{name}");
         assert_eq!(stage.on_hand(), 22, "{name}");
+    });
+}
+
+#[test]
+fn a_store_in_doubt_is_repaired_before_anything_is_decided() {
+    on_each(|name, stage| {
+        stage.in_doubt.store(true, Ordering::SeqCst);
+        let answer = stage.submit(receive_more());
+        assert!(answer.is_ok(), "{name}: {answer:?}");
+        assert_eq!(stage.on_hand(), 21, "{name}");
     });
 }
 

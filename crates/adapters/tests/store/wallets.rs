@@ -32,7 +32,7 @@ fn events(customer: &str, booked: Booked) -> [Event; 2] {
 }
 
 /// A credit of so much; the wallet had so much before.
-fn credited(number: u128, customer: &str, reference: &str, amount: Money) -> [Event; 2] {
+pub(crate) fn credited(number: u128, customer: &str, reference: &str, amount: Money) -> [Event; 2] {
     let booked = credit(None, booking(number, customer, amount, reference)).unwrap();
     events(customer, booked)
 }

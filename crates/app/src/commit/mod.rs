@@ -217,11 +217,16 @@ impl Loop {
     /// Once round, with what waits.
     fn turn(&mut self, waiting: Vec<Waiting>) {
         if !self.leads() {
+            if self.store.is_in_doubt() && self.health.may_repair(self.clock.monotonic_ns()) {
+                // For those who read here. Whether writing works is the leader's to find out.
+                drop(self.store.recover());
+            }
             return Self::turn_away(waiting);
         }
         // One moment for the sweep and the batch: a hold that is over at `now` has ended before anything is decided.
         let now = self.now();
-        let works = !self.health.is_read_only() || self.repair(false);
+        let is_sound = !self.health.is_read_only() && !self.store.is_in_doubt();
+        let works = is_sound || self.repair(false);
         if works {
             self.sweep_all(now);
         }

@@ -143,6 +143,12 @@ pub trait WriteStore: Send {
     /// After a failed commit: reopens, checks that writing works, and returns the position of the last entry that is kept.
     fn recover(&mut self) -> Result<u64, Fault>;
 
+    /// Whether something failed beside the loop, so that [`WriteStore::recover`] is due before anything is decided: until then loads and
+    /// commits fail.
+    fn is_in_doubt(&self) -> bool {
+        false
+    }
+
     /// The position and time of the last entry; zeros for an empty log.
     fn head(&mut self) -> Result<(u64, Time), Fault>;
 

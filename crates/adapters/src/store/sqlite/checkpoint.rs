@@ -3,7 +3,9 @@
 //! The loop wakes the thread after commits; the thread looks at most fifty times a second how much there is to copy. While
 //! writes never pause it cannot finish, so the WAL grows; beyond a limit the loop itself copies the little that is left.
 
+use super::fault::fault;
 use super::open::{OpenError, SqliteOptions, connect_more};
+use super::pool::Doubt;
 use cartwright_app::failpoint::{Point, failpoint};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use rusqlite::Connection;
@@ -50,7 +52,11 @@ pub(super) fn checkpoint(connection: &Connection, kind: &str) -> rusqlite::Resul
 }
 
 impl Checkpointer {
-    pub(super) fn start(file: &Path, options: &SqliteOptions) -> Result<Self, OpenError> {
+    pub(super) fn start(
+        file: &Path,
+        options: &SqliteOptions,
+        doubt: Arc<Doubt>,
+    ) -> Result<Self, OpenError> {
         let connection = connect_more(file, 1)?;
         let page_bytes: u64 = connection
             .pragma_query_value(None, "page_size", |row| row.get::<_, u32>(0))?
@@ -63,6 +69,7 @@ impl Checkpointer {
             page_bytes,
             begin: u64::from(options.checkpoint_mib) * MIB,
             wal_bytes: wal_bytes.clone(),
+            doubt,
         };
         let thread = std::thread::Builder::new()
             .name("checkpoint".into())
@@ -111,13 +118,16 @@ struct Task {
     page_bytes: u64,
     begin: u64,
     wal_bytes: Arc<AtomicU64>,
+    doubt: Arc<Doubt>,
 }
 
 impl Task {
     fn run(self, woken: &Receiver<()>, closing: &Receiver<()>) {
         while woken.recv().is_ok() {
             if let Err(error) = self.look() {
-                tracing::warn!(%error, "the WAL could not be copied into the database; trying again after the next commit");
+                // What was copied before this may have been lost with it, and SQLite would not copy it again.
+                let error = self.doubt.of::<()>(Err(fault(error))).unwrap_err();
+                tracing::warn!(%error, "the WAL could not be copied into the database; the loop repairs the store");
             }
             if closing.recv_timeout(PAUSE) == Err(RecvTimeoutError::Disconnected) {
                 return;

@@ -79,7 +79,12 @@ impl Fence {
             }
             Err(error) => return Err(fault(error)),
         };
-        if read(&begun)?.as_ref() != from {
+        let now = read(&begun)?;
+        // A try of this process that failed may have been written all the same.
+        let is_own = now
+            .as_ref()
+            .is_some_and(|now| now.holder == to.holder && now.epoch == to.epoch);
+        if now.as_ref() != from && !is_own {
             return Ok(Swap::Changed);
         }
         let row = serde_json::to_vec(to).map_err(Fault::corrupt)?;

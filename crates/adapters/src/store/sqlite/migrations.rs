@@ -1,5 +1,6 @@
 //! The schema and its steps, each with its way back. They run in one transaction: a step that fails changes nothing.
 
+use super::checkpoint::checkpoint;
 use super::open::{Locked, OpenError, connect};
 use rusqlite::Connection;
 use std::path::Path;
@@ -482,6 +483,7 @@ pub fn migrate(dir: &Path, direction: Direction) -> Result<SchemaStatus, Migrate
         Direction::Up => up(&connection)?,
         Direction::Down { to } => down(&connection, to.max(0))?,
     }
+    checkpoint(&connection, "TRUNCATE").map_err(OpenError::from)?;
     Ok(standing(&connection)?)
 }
 

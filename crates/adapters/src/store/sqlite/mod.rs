@@ -14,6 +14,7 @@ mod migrations;
 mod open;
 mod orders;
 mod packed;
+mod pool;
 mod puts;
 mod read;
 mod rows;

@@ -1,15 +1,17 @@
 //! Opening a data directory: one process, a library and a file that can be trusted, settings read back.
 
-use super::checkpoint::Checkpointer;
+use super::checkpoint::checkpoint;
 use super::lease::Fence;
 use super::migrations::{self, MigrateError};
+use super::pool::{Doubt, Pool};
 use super::read::Reader;
 use super::write::Writer;
 use cartwright_app::ports::{Random, StoreParts};
 use parking_lot::Mutex;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension};
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -75,6 +77,13 @@ pub enum OpenError {
     )]
     NotWritable {
         dir: PathBuf,
+        source: std::io::Error,
+    },
+    #[error(
+        "the database {file} cannot be read ({source}): check the disk it is on, then start again"
+    )]
+    NotReadable {
+        file: PathBuf,
         source: std::io::Error,
     },
     #[error("the database {file} is damaged ({detail}): put the file aside and restore a backup")]
@@ -177,6 +186,18 @@ pub fn open(
     options: SqliteOptions,
     random: &dyn Random,
 ) -> Result<StoreParts, OpenError> {
+    match open_once(dir, options.clone(), random) {
+        // SQLite takes some reads that failed for damage. What is damaged is so when it is read again.
+        Err(OpenError::Corrupt { .. }) => open_once(dir, options, random),
+        opened => opened,
+    }
+}
+
+fn open_once(
+    dir: &Path,
+    options: SqliteOptions,
+    random: &dyn Random,
+) -> Result<StoreParts, OpenError> {
     let (locked, _opening) = if options.is_shared {
         (Locked::share(dir)?, Some(Locked::opening(dir)?))
     } else {
@@ -194,19 +215,21 @@ pub fn open(
         derivation: secret(&connection, "secret", random, |_| true)?,
         quote_key: secret(&connection, "quote_key", random, is_private_key)?,
     };
+    begin_afresh(&connection, &options)?;
     let writing = Arc::new(Mutex::new(()));
-    let checkpointer = Checkpointer::start(&file, &options)?;
-    let write = Writer::new(
-        connection,
-        dir,
+    let doubt = Arc::new(Doubt::default());
+    let pool = Pool::new(
+        &file,
         &options,
         writing.clone(),
-        checkpointer,
-        locked.clone(),
         fence.clone(),
-    )
-    .map_err(|error| damaged(&file, error))?;
-    let read = Reader::new(&file, &options, secrets, writing, locked, fence);
+        doubt.clone(),
+    );
+    let pool = Arc::new(pool);
+    let read = Reader::new(pool.clone(), secrets, locked.clone());
+    let write = Writer::new(
+        connection, dir, options, writing, pool, doubt, locked, fence,
+    )?;
     Ok(StoreParts {
         write: Box::new(write),
         read: Arc::new(read),
@@ -229,6 +252,7 @@ pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
 pub(super) fn reconnect(dir: &Path) -> Result<Connection, OpenError> {
     let file = dir.join(DATABASE_FILE);
     let connection = Connection::open_with_flags(&file, flags())?;
+    leave_wal(&connection)?;
     configure(&connection, &file).map_err(|error| match error {
         OpenError::Database(error) => damaged(&file, error),
         error => error,
@@ -245,8 +269,28 @@ pub(super) fn connect_more(file: &Path, cache_mib: u32) -> rusqlite::Result<Conn
     let connection = Connection::open_with_flags(file, flags())?;
     connection.busy_timeout(BUSY)?;
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    leave_wal(&connection)?;
     set_cache(&connection, cache_mib)?;
     Ok(connection)
+}
+
+/// Closing the last connection does not copy the WAL: after a sync that failed, what SQLite believes of it may be wrong. Whoever closes
+/// in good order copies it before.
+fn leave_wal(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
+        .map(drop)
+}
+
+/// What a process that died has left in the WAL is written into the database, all of it, before anything is written behind it: a sync
+/// may have failed before, and then reads show what is not on the disk.
+fn begin_afresh(connection: &Connection, options: &SqliteOptions) -> rusqlite::Result<()> {
+    if options.is_shared {
+        // Others are at work on it.
+        connection.busy_timeout(Duration::ZERO)?;
+    }
+    checkpoint(connection, "TRUNCATE")?;
+    connection.busy_timeout(BUSY)
 }
 
 pub(super) fn set_cache(connection: &Connection, mib: u32) -> rusqlite::Result<()> {
@@ -254,7 +298,7 @@ pub(super) fn set_cache(connection: &Connection, mib: u32) -> rusqlite::Result<(
 }
 
 /// A damaged or cut file is told apart from one that merely cannot be read.
-fn damaged(file: &Path, error: rusqlite::Error) -> OpenError {
+pub(super) fn damaged(file: &Path, error: rusqlite::Error) -> OpenError {
     match error.sqlite_error_code() {
         Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => OpenError::Corrupt {
             file: file.to_owned(),
@@ -279,12 +323,42 @@ fn check_file(dir: &Path, file: &Path) -> Result<(), OpenError> {
         .by_ref()
         .take(16)
         .read_to_end(&mut header)
-        .map_err(|error| corrupt(error.to_string()))?;
-    if header.is_empty() || header == b"SQLite format 3\0" {
+        .map_err(|source| OpenError::NotReadable {
+            file: file.to_owned(),
+            source,
+        })?;
+    if header.is_empty() {
+        sync_names(dir).map_err(|source| OpenError::NotWritable {
+            dir: dir.to_owned(),
+            source,
+        })
+    } else if header == b"SQLite format 3\0" {
         Ok(())
     } else {
         Err(corrupt("it is no SQLite file".into()))
     }
+}
+
+/// Before anything is kept in a new database: its name is on the disk, and that of its directory and of all above, which may be new,
+/// too. SQLite syncs the directory of its files, and nobody those above; a power cut would take them away with all that is in them.
+fn sync_names(dir: &Path) -> std::io::Result<()> {
+    for directory in dir.ancestors() {
+        let is_here = directory.as_os_str().is_empty();
+        let directory = if is_here { Path::new(".") } else { directory };
+        match File::open(directory).and_then(|directory| directory.sync_all()) {
+            // Others' directories may be closed to us, and some file systems sync no directories.
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied
+                        | ErrorKind::InvalidInput
+                        | ErrorKind::Unsupported
+                        | ErrorKind::ReadOnlyFilesystem
+                ) => {}
+            synced => synced?,
+        }
+    }
+    Ok(())
 }
 
 fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {

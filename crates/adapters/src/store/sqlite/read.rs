@@ -1,8 +1,8 @@
 //! The read side: a few connections, opened when first needed, each seeing committed state only.
 
 use super::fault::fault;
-use super::lease::Fence;
-use super::open::{Locked, Secrets, SqliteOptions, connect_more};
+use super::open::{Locked, Secrets};
+use super::pool::Pool;
 use super::{checkouts, holds, log, orders, puts, rows, wallets, webhooks};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
@@ -16,119 +16,31 @@ use cartwright_domain::{
     Time, WalletEntryId, WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
-use parking_lot::{Condvar, Mutex};
 use rusqlite::{Connection, OptionalExtension, Row, ToSql, params};
 use smol_str::SmolStr;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Batches dropped from the log in one transaction, so that the loop never waits long for it.
 const DROPPED_AT_ONCE: usize = 256;
 
-/// Connections that nobody uses just now.
-#[derive(Default)]
-struct Pool {
-    idle: Vec<Connection>,
-    open: usize,
-}
-
 /// Everybody's side of the store.
 pub(super) struct Reader {
-    file: PathBuf,
-    options: SqliteOptions,
-    pool: Mutex<Pool>,
-    freed: Condvar,
-    /// For cursors and for dropping old log entries.
-    side: Mutex<Option<Connection>>,
-    writing: Arc<Mutex<()>>,
+    pool: Arc<Pool>,
     secrets: Secrets,
-    fence: Arc<Fence>,
     _locked: Arc<Locked>,
 }
 
 impl Reader {
-    pub(super) fn new(
-        file: &Path,
-        options: &SqliteOptions,
-        secrets: Secrets,
-        writing: Arc<Mutex<()>>,
-        locked: Arc<Locked>,
-        fence: Arc<Fence>,
-    ) -> Self {
+    pub(super) fn new(pool: Arc<Pool>, secrets: Secrets, locked: Arc<Locked>) -> Self {
         Self {
-            file: file.to_owned(),
-            options: options.clone(),
-            pool: Mutex::default(),
-            freed: Condvar::new(),
-            side: Mutex::default(),
-            writing,
+            pool,
             secrets,
-            fence,
             _locked: locked,
         }
     }
 
-    fn open(&self) -> Result<Connection, Fault> {
-        let connection = connect_more(&self.file, self.options.reader_cache_mib).map_err(fault)?;
-        connection.set_prepared_statement_cache_capacity(64);
-        connection
-            .pragma_update(None, "query_only", true)
-            .map_err(fault)?;
-        Ok(connection)
-    }
-
-    /// A connection of the pool; waits for one when all are used.
-    fn take(&self) -> Result<Connection, Fault> {
-        let mut pool = self.pool.lock();
-        loop {
-            if let Some(connection) = pool.idle.pop() {
-                return Ok(connection);
-            }
-            if pool.open < self.options.readers.max(1) {
-                pool.open += 1;
-                drop(pool);
-                return self.open().inspect_err(|_| self.lost());
-            }
-            self.freed.wait(&mut pool);
-        }
-    }
-
-    fn lost(&self) {
-        self.pool.lock().open -= 1;
-        self.freed.notify_one();
-    }
-
     fn with<T>(&self, read: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let connection = self.take()?;
-        let result = read(&connection);
-        if matches!(result, Err(Fault::Unavailable(_) | Fault::Corrupt(_))) {
-            // A fresh one may do better.
-            drop(connection);
-            self.lost();
-        } else {
-            self.pool.lock().idle.push(connection);
-            self.freed.notify_one();
-        }
-        result
-    }
-
-    /// A write beside the loop. Nothing of it needs to survive a power failure, so it does not wait for the disk.
-    fn beside<T>(&self, write: impl FnOnce(&Connection) -> Result<T, Fault>) -> Result<T, Fault> {
-        let mut side = self.side.lock();
-        let connection = match side.take() {
-            Some(connection) => connection,
-            None => {
-                let connection = connect_more(&self.file, 1).map_err(fault)?;
-                connection
-                    .pragma_update(None, "synchronous", "NORMAL")
-                    .map_err(fault)?;
-                connection
-            }
-        };
-        let _writing = self.writing.lock();
-        let result = self.fence.guard(&connection, write)?;
-        *side = Some(connection);
-        Ok(result)
+        self.pool.with(read)
     }
 
     fn page(
@@ -383,7 +295,7 @@ impl ReadStore for Reader {
         through: u64,
         deliveries: &[Delivery],
     ) -> Result<(), Fault> {
-        self.beside(|connection| {
+        self.pool.beside(|connection| {
             webhooks::keep(connection, endpoint, consumer, through, deliveries)
         })
     }
@@ -427,8 +339,7 @@ impl ReadStore for Reader {
         &self,
         visit: &mut dyn FnMut(Key, Record) -> Result<(), Fault>,
     ) -> Result<u64, Fault> {
-        // It takes long, so it does not take a connection from those who are quick.
-        let connection = self.open()?;
+        let connection = self.pool.long()?;
         let snapshot = connection.unchecked_transaction().map_err(fault)?;
         let (position, _) = log::head(&snapshot)?;
         let mut all = |sql: &str, read: fn(&Row<'_>) -> rusqlite::Result<Record>| {
@@ -482,12 +393,16 @@ impl ReadStore for Reader {
     }
 
     fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {
-        self.beside(|connection| webhooks::set_cursor(connection, consumer, position))
+        self.pool
+            .beside(|connection| webhooks::set_cursor(connection, consumer, position))
     }
 
     fn truncate_log(&self, through: u64) -> Result<(), Fault> {
-        while self.beside(|connection| log::drop_some(connection, through, DROPPED_AT_ONCE))? {}
-        self.beside(log::drop_movements)
+        while self
+            .pool
+            .beside(|connection| log::drop_some(connection, through, DROPPED_AT_ONCE))?
+        {}
+        self.pool.beside(log::drop_movements)
     }
 
     fn secret(&self) -> [u8; 32] {

@@ -3,8 +3,9 @@
 use super::checkpoint::{Checkpointer, checkpoint};
 use super::fault::fault;
 use super::lease::{self, Fence};
-use super::open::{Locked, SqliteOptions, reconnect, set_cache};
+use super::open::{Locked, OpenError, SqliteOptions, damaged, reconnect, set_cache};
 use super::packed::Packer;
+use super::pool::{Doubt, Pool};
 use super::{kept, log, puts, rows};
 use cartwright_app::Fault;
 use cartwright_app::failpoint::{Point, failpoint};
@@ -30,7 +31,10 @@ pub(super) struct Writer {
     options: SqliteOptions,
     /// Held while writing, so that the few writes of the read side wait here and not inside SQLite, which would nap.
     writing: Arc<Mutex<()>>,
-    checkpointer: Checkpointer,
+    /// `None` after a failed repair.
+    checkpointer: Option<Checkpointer>,
+    pool: Arc<Pool>,
+    doubt: Arc<Doubt>,
     head: (u64, Time),
     next_place: u64,
     drop_before: Option<Time>,
@@ -43,27 +47,34 @@ pub(super) struct Writer {
 }
 
 impl Writer {
+    #[allow(clippy::too_many_arguments, reason = "the parts of an open store")]
     pub(super) fn new(
         connection: Connection,
         dir: &Path,
-        options: &SqliteOptions,
+        options: SqliteOptions,
         writing: Arc<Mutex<()>>,
-        checkpointer: Checkpointer,
+        pool: Arc<Pool>,
+        doubt: Arc<Doubt>,
         locked: Arc<Locked>,
         fence: Arc<Fence>,
-    ) -> rusqlite::Result<Self> {
+    ) -> Result<Self, OpenError> {
+        let file = dir.join(super::DATABASE_FILE);
+        let checkpointer = Checkpointer::start(&file, &options, doubt.clone())?;
         set_cache(&connection, options.cache_mib)?;
-        let head = log::head(&connection)
-            .map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
+        let made = |fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault));
+        let head = log::head(&connection).map_err(made);
+        let head = head.map_err(|error| damaged(&file, error))?;
         let next_place = kept::next_place(&connection)?;
         let packer = Packer::new()
             .map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))?;
         Ok(Self {
             connection: Some(connection),
             dir: dir.to_owned(),
-            options: options.clone(),
+            options,
             writing,
-            checkpointer,
+            checkpointer: Some(checkpointer),
+            pool,
+            doubt,
             head,
             next_place,
             drop_before: None,
@@ -80,6 +91,15 @@ impl Writer {
         self.connection
             .as_ref()
             .ok_or_else(|| Fault::Unavailable("the database is closed after a failure".into()))
+    }
+
+    fn trusted(&self) -> Result<(), Fault> {
+        if self.doubt.is_raised() {
+            return Err(Fault::Unavailable(
+                "the store is to be repaired: a write or a sync failed".into(),
+            ));
+        }
+        Ok(())
     }
 
     /// Everything of a batch, inside a transaction.
@@ -125,6 +145,37 @@ impl Writer {
         Ok(())
     }
 
+    /// A write connection to files that nobody else has; all that the WAL holds is in the database.
+    fn reopened(&self) -> Result<Connection, Fault> {
+        let connection =
+            reconnect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
+        set_cache(&connection, self.options.cache_mib).map_err(fault)?;
+        let copied = checkpoint(&connection, "TRUNCATE").map_err(fault)?;
+        if copied.busy {
+            return Err(Fault::Unavailable(
+                "the WAL cannot be copied while a long read goes on".into(),
+            ));
+        }
+        Ok(connection)
+    }
+
+    /// What is written reads back.
+    fn probe(&self, connection: &Connection) -> Result<(), Fault> {
+        let probe = "INSERT INTO meta (name, value) VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
+        let written = self.head.0.to_be_bytes();
+        self.fence.guard(connection, |connection| {
+            connection
+                .execute(probe, params![&written[..]])
+                .map_err(fault)
+        })?;
+        let sql = "SELECT value FROM meta WHERE name = 'probe'";
+        let read = connection.query_row(sql, [], |row| row.get::<_, [u8; 8]>(0));
+        if read.map_err(fault)? != written {
+            return Err(Fault::corrupt("what was written does not read back"));
+        }
+        Ok(())
+    }
+
     /// Copies the little that the checkpoint thread left and begins the WAL afresh. Not done when a reader is in the way.
     fn restart_wal(&self) {
         let copied = self.connection().and_then(|connection| {
@@ -135,11 +186,34 @@ impl Writer {
             connection.busy_timeout(super::open::BUSY).map_err(fault)?;
             copied.map_err(fault)
         });
-        match copied {
-            Ok(copied) => tracing::debug!(?copied, "the WAL begins afresh"),
-            Err(fault) => tracing::debug!(%fault, "the WAL cannot begin afresh yet"),
+        match self.doubt.of(copied) {
+            Ok(copied) => {
+                tracing::debug!(?copied, "the WAL begins afresh, unless somebody reads it")
+            }
+            Err(fault) => {
+                tracing::warn!(%fault, "the WAL could not be copied into the database; the loop repairs the store")
+            }
         }
-        self.checkpointer.finished();
+        if let Some(checkpointer) = &self.checkpointer {
+            checkpointer.finished();
+        }
+    }
+}
+
+impl Drop for Writer {
+    /// The next start finds little to do, and the database's file has all. Not when it is in doubt what the WAL holds: that start asks the file.
+    fn drop(&mut self) {
+        self.checkpointer = None;
+        let Some(connection) = self.connection.take() else {
+            return;
+        };
+        if self.doubt.is_raised() {
+            return;
+        }
+        let copied = connection
+            .busy_timeout(std::time::Duration::ZERO)
+            .and_then(|()| checkpoint(&connection, "TRUNCATE"));
+        tracing::debug!(?copied, "the WAL is copied at the end");
     }
 }
 
@@ -154,6 +228,7 @@ fn run(connection: &Connection, sql: &str) -> Result<(), Fault> {
 
 impl WriteStore for Writer {
     fn load(&mut self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        self.trusted()?;
         let connection = self.connection()?;
         // One read transaction for all: SQLite locks and unlocks a file once, not once a statement.
         let reads = connection.unchecked_transaction().map_err(fault)?;
@@ -163,6 +238,8 @@ impl WriteStore for Writer {
     }
 
     fn commit(&mut self, batch: &Batch<'_>) -> Result<(), Fault> {
+        // What this batch was decided on may be wrong, too.
+        self.trusted()?;
         let writing = self.writing.clone();
         let guard = writing.lock();
         run(self.connection()?, "BEGIN IMMEDIATE")?;
@@ -170,6 +247,8 @@ impl WriteStore for Writer {
             .write(batch)
             .and_then(|()| run(self.connection()?, "COMMIT"));
         drop(guard);
+        // Another thread's sync may just have failed, and may have lost what this batch stands behind: then it is looked up.
+        let written = self.doubt.of(written).and_then(|()| self.trusted());
         if let Err(error) = written {
             // What SQLite could not write it has rolled back itself already.
             if let Some(connection) = self
@@ -186,41 +265,45 @@ impl WriteStore for Writer {
             self.head = (last_position(batch.log), Time(batch.log.time_ms));
         }
         self.next_place += u64::from(!batch.kept.is_empty());
-        if self.checkpointer.committed() {
+        if self
+            .checkpointer
+            .as_ref()
+            .is_some_and(Checkpointer::committed)
+        {
             self.restart_wal();
         }
         Ok(())
     }
 
     fn recover(&mut self) -> Result<u64, Fault> {
+        self.doubt.raise(false);
+        // Nobody else has the files: so SQLite forgets what it believes of the WAL, reads from the file which transactions are whole, and
+        // copies all of them, also those that were copied before and perhaps lost with a sync that failed. Where processes share the
+        // directory, others keep that belief alive.
+        let pool = self.pool.clone();
+        let closed = pool.close()?;
         let writing = self.writing.clone();
-        let _guard = writing.lock();
-        self.connection = None;
-        let connection =
-            reconnect(&self.dir).map_err(|error| Fault::Unavailable(error.to_string()))?;
-        set_cache(&connection, self.options.cache_mib).map_err(fault)?;
-        let copied = checkpoint(&connection, "TRUNCATE").map_err(fault)?;
-        if copied.busy {
-            return Err(Fault::Unavailable(
-                "the WAL cannot be copied while a long read goes on".into(),
-            ));
-        }
-        let probe = "INSERT INTO meta (name, value) VALUES ('probe', ?1) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-        self.fence.guard(&connection, |connection| {
-            connection
-                .execute(probe, params![&self.head.0.to_be_bytes()[..]])
-                .map_err(fault)
-        })?;
-        let read = connection.query_row("SELECT value FROM meta WHERE name = 'probe'", [], |row| {
-            row.get::<_, [u8; 8]>(0)
-        });
-        if read.map_err(fault)? != self.head.0.to_be_bytes() {
-            return Err(Fault::corrupt("what was written does not read back"));
+        let guard = writing.lock();
+        (self.connection, self.checkpointer) = (None, None);
+        let connection = self.reopened()?;
+        let probed = self.probe(&connection);
+        if !matches!(probed, Err(Fault::NoLease)) {
+            // Whoever lost the lease may read all the same, and take it again.
+            probed.clone()?;
         }
         self.head = log::head(&connection)?;
         self.next_place = kept::next_place(&connection).map_err(fault)?;
-        self.connection = Some(connection);
-        Ok(self.head.0)
+        let file = self.dir.join(super::DATABASE_FILE);
+        let checkpointer = Checkpointer::start(&file, &self.options, self.doubt.clone());
+        let checkpointer = checkpointer.map_err(|error| Fault::Unavailable(error.to_string()))?;
+        (self.connection, self.checkpointer) = (Some(connection), Some(checkpointer));
+        self.doubt.clear();
+        drop((guard, closed));
+        probed.map(|()| self.head.0)
+    }
+
+    fn is_in_doubt(&self) -> bool {
+        self.doubt.is_raised()
     }
 
     fn last_batch(&mut self) -> Result<Option<Vec<u8>>, Fault> {
@@ -246,9 +329,10 @@ impl WriteStore for Writer {
     fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
         let more = {
             let _guard = self.writing.lock();
-            self.fence.guard(self.connection()?, |connection| {
+            let dropped = self.fence.guard(self.connection()?, |connection| {
                 kept::drop_some(connection, before, DROPPED_PER_COMMIT)
-            })?
+            });
+            self.doubt.of(dropped)?
         };
         self.drop_before = more.then_some(before);
         Ok(())
@@ -276,7 +360,7 @@ impl WriteStore for Writer {
         let _guard = writing.lock();
         let connection = self.connection()?;
         connection.busy_timeout(LEASE_BUSY).map_err(fault)?;
-        let swapped = self.fence.swap(connection, from, to);
+        let swapped = self.doubt.of(self.fence.swap(connection, from, to));
         connection.busy_timeout(super::open::BUSY).map_err(fault)?;
         let is_new = from.is_none_or(|from| (&from.holder, from.epoch) != (&to.holder, to.epoch));
         if is_new && matches!(swapped, Ok(Swap::Done)) {
