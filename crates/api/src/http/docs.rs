@@ -2,6 +2,8 @@
 
 mod errors;
 mod html;
+
+pub use html::escape;
 mod reference;
 mod start;
 

@@ -56,6 +56,7 @@ mod webhook_endpoints;
 
 pub use auth::{ROOT_NAME, Who, identify};
 pub(crate) use complete::{Waited, begin, wait_for};
+pub use docs::escape;
 pub use edge::{Buying, Edge, Options};
 pub(crate) use endpoint::to_json;
 pub use endpoint::{Access, BodyKind, Call, Endpoint, QueryParam, Reply, Verb};

@@ -31,8 +31,8 @@ pub(super) fn page(title: &str, main: &str) -> String {
     )
 }
 
-/// A text as HTML.
-pub(super) fn escape(text: &str) -> String {
+/// A text as HTML, for elements and for values between quotes: nothing in it is markup.
+pub fn escape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
         match letter {

@@ -1,6 +1,7 @@
 //! The report as one page that needs nothing else: no scripts, nothing loaded, light and dark as the reader's system is.
 
 use super::{Report, Tried, Verdict, counted, thousands};
+use cartwright_api::http::escape;
 use std::fmt::Write as _;
 
 const STYLE: &str = include_str!("style.css");
@@ -19,7 +20,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         Verdict::Violated => "broken",
         Verdict::Unfinished | Verdict::Unreachable => "open",
     };
-    let headline = escaped(&report.headline());
+    let headline = escape(&report.headline());
     writeln!(
         out,
         "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -39,11 +40,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
         ("Run", report.run.clone()),
     ];
     for (name, value) in facts {
-        writeln!(
-            out,
-            "<div><dt>{name}</dt><dd>{}</dd></div>",
-            escaped(&value)
-        )?;
+        writeln!(out, "<div><dt>{name}</dt><dd>{}</dd></div>", escape(&value))?;
     }
     writeln!(out, "</dl></header>")?;
     violations(out, report)?;
@@ -58,7 +55,7 @@ fn write(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(
         out,
         "<section><h2>The same plan again</h2><pre>{}</pre></section></main></body></html>",
-        escaped(&report.again)
+        escape(&report.again)
     )
 }
 
@@ -71,18 +68,18 @@ fn violations(out: &mut String, report: &Report) -> std::fmt::Result {
         let ids: Vec<_> = it
             .ids
             .iter()
-            .map(|it| format!("<code>{}</code>", escaped(it)))
+            .map(|it| format!("<code>{}</code>", escape(it)))
             .collect();
         writeln!(
             out,
             "<article class=\"violation\"><h3>{}</h3><p>{}</p><p class=\"where\">{}, round {}</p><dl><dt>Expected</dt><dd>{}</dd><dt>Seen</dt><dd>{}</dd>\
              <dt>Look at</dt><dd>{}</dd></dl></article>",
             it.invariant,
-            escaped(it.says),
+            escape(it.says),
             it.trial,
             it.round,
-            escaped(&it.expected),
-            escaped(&it.seen),
+            escape(&it.expected),
+            escape(&it.seen),
             ids.join(" ")
         )?;
     }
@@ -106,10 +103,10 @@ fn tried(out: &mut String, trial: &Tried) -> std::fmt::Result {
         out,
         "<article class=\"trial\"><h3>{} <span class=\"badge {class}\">{result}</span></h3><p>{}</p>",
         trial.name,
-        escaped(trial.says)
+        escape(trial.says)
     )?;
     for why in [&trial.left_out, &trial.broken_off].into_iter().flatten() {
-        writeln!(out, "<p class=\"why\">{}</p>", escaped(why))?;
+        writeln!(out, "<p class=\"why\">{}</p>", escape(why))?;
     }
     if trial.left_out.is_none() {
         writeln!(out, "<ul class=\"counts\">")?;
@@ -134,7 +131,7 @@ fn invariants(out: &mut String, report: &Report) -> std::fmt::Result {
         writeln!(
             out,
             "<tr><td>{}<br><code>{}</code></td><td class=\"number\">{}</td><td><span class=\"badge {class}\">{result}</span></td></tr>",
-            escaped(row.says),
+            escape(row.says),
             row.name,
             thousands(row.checked)
         )?;
@@ -148,34 +145,19 @@ fn list(out: &mut String, title: &str, items: &[String]) -> std::fmt::Result {
     }
     writeln!(out, "<section><h2>{title}</h2><ul>")?;
     for it in items {
-        writeln!(out, "<li>{}</li>", escaped(it))?;
+        writeln!(out, "<li>{}</li>", escape(it))?;
     }
     writeln!(out, "</ul></section>")
 }
 
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            other => out.push(other),
-        }
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
-    use super::escaped;
+    use super::escape;
 
     #[test]
     fn what_a_shop_says_is_shown_and_never_markup() {
         assert_eq!(
-            escaped("<a href=\"x\">&'"),
+            escape("<a href=\"x\">&'"),
             "&lt;a href=&quot;x&quot;&gt;&amp;&#39;"
         );
     }
