@@ -1,4 +1,8 @@
 //! Where everything is kept: SQLite for a shop, memory as the reference that the contract suite compares it with.
 
 pub use cartwright_memory as memory;
+mod form;
+pub mod schema;
+mod secrets;
+pub mod postgres;
 pub mod sqlite;

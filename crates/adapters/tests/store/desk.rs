@@ -1,7 +1,9 @@
 //! Commits events the way the loop does, and remembers what a right store must show.
 
+use crate::postgres::Schema;
 use crate::samples::NOW;
 use cartwright_adapters::store::memory;
+use cartwright_adapters::store::postgres::{self, PostgresOptions};
 use cartwright_adapters::store::sqlite::{SqliteOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::nouns::{IndexChange, index_changes};
@@ -47,6 +49,10 @@ pub(crate) fn check(expect: impl Fn(&str, &mut Desk)) {
         "sqlite",
         &mut Desk::new(open(directory.path(), SqliteOptions::default(), &SystemRandom).unwrap()),
     );
+    if let Some(schema) = Schema::fresh() {
+        let parts = postgres::open(&PostgresOptions::new(&schema.url), &SystemRandom);
+        expect("postgres", &mut Desk::new(parts.unwrap()));
+    }
 }
 
 impl Desk {

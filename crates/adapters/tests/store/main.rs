@@ -11,6 +11,7 @@ mod lists;
 mod looped;
 mod on_disk;
 mod orders;
+mod postgres;
 mod replies;
 mod saga;
 mod samples;

@@ -2,8 +2,9 @@
 
 use crate::desk::Desk;
 use crate::samples::*;
+use cartwright_adapters::store::schema::Direction;
 use cartwright_adapters::store::sqlite::{
-    DATABASE_FILE, Direction, OpenError, SqliteOptions, migrate, open, status,
+    DATABASE_FILE, OpenError, SqliteOptions, migrate, open, status,
 };
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::ports::StoreParts;

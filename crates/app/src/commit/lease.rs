@@ -96,6 +96,10 @@ impl Tenure {
             .is_some_and(|(_, since)| now_ns.saturating_sub(*since) > millis * NS_PER_MS)
     }
 
+    fn is_anothers(&self, found: Option<&Lease>) -> bool {
+        found.is_some_and(|lease| lease.holder != self.options.holder)
+    }
+
     /// Whether the lease may be taken: nobody has it, or its holder did not renew it for its whole life. One that this
     /// process itself let lapse it leaves to others for a moment.
     fn is_free(&mut self, found: Option<&Lease>, now_ns: u64) -> bool {
@@ -205,7 +209,12 @@ impl Loop {
         let Some(tenure) = &mut self.tenure else {
             return;
         };
-        let is_free = tenure.is_free(found.as_ref(), now_ns);
+        let is_free = tenure.is_free(found.as_ref(), now_ns)
+            || tenure.is_anothers(found.as_ref())
+                && self.store.is_abandoned().unwrap_or_else(|fault| {
+                    tenure.complain("it cannot be seen whether the lease's holder lives", &fault);
+                    false
+                });
         if let Some(lease) = &found {
             self.health.set_standing(Standing {
                 is_reader: true,

@@ -22,7 +22,7 @@ use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
-use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
+use crossbeam_channel::{Receiver, bounded, never, select};
 use kept_index::KeptIndex;
 use lease::Tenure;
 use std::cmp::Reverse;
@@ -138,6 +138,7 @@ impl ByHand {
         let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
         let mut this = Loop {
             kept: KeptIndex::new(options.max_kept),
+            news: write.news().unwrap_or_else(never),
             store: write,
             committed,
             queue: waiting,
@@ -175,6 +176,8 @@ struct Loop {
     store: Box<dyn WriteStore>,
     committed: Arc<Committed>,
     queue: Receiver<Waiting>,
+    /// Of other processes' commits.
+    news: Receiver<()>,
     clock: Arc<dyn Clock>,
     ids: Ids,
     position: u64,
@@ -237,10 +240,15 @@ impl Loop {
 
     /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.
     fn take(&mut self) -> Option<Vec<Waiting>> {
-        let first = match self.queue.recv_timeout(self.idle()) {
-            Ok(first) => first,
-            Err(RecvTimeoutError::Timeout) if !self.health.is_closing() => return Some(Vec::new()),
-            Err(_) => return None,
+        let first = select! {
+            recv(self.queue) -> first => first.ok()?,
+            recv(self.news) -> told => {
+                if told.is_err() {
+                    self.news = never();
+                }
+                return Some(Vec::new());
+            }
+            default(self.idle()) => return (!self.health.is_closing()).then(Vec::new),
         };
         self.gather_company();
         let mut waiting = Vec::with_capacity(self.queue.len() + 1);

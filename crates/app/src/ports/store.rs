@@ -13,6 +13,7 @@ use cartwright_domain::{
     WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
+use crossbeam_channel::Receiver;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -180,6 +181,16 @@ pub trait WriteStore: Send {
     /// epoch of `to`; any other commit is refused with [`Fault::NoLease`] and changes nothing.
     fn swap_lease(&mut self, _from: Option<&Lease>, _to: &Lease) -> Result<Swap, Fault> {
         Err(Fault::Unavailable("this store is not shared".into()))
+    }
+
+    /// Whether the process that has the lease surely cannot write any more, so that nobody need wait until its time is over.
+    fn is_abandoned(&mut self) -> Result<bool, Fault> {
+        Ok(false)
+    }
+
+    /// What tells when another process may have written, for a store that can say so: then nobody need look every moment.
+    fn news(&self) -> Option<Receiver<()>> {
+        None
     }
 
     /// Wakes the processes that were stopped in the middle of a commit and so keep everybody else from the store; their numbers.

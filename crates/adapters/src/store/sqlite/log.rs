@@ -1,15 +1,15 @@
 //! The log: one row a batch, and for each level where its movements are found. Reading checks that nothing is missing.
 
 use super::fault::fault;
-use super::packed::{Packer, unpack};
+use crate::store::form::batch::{self as form, Following};
+use crate::store::form::packed::Packer;
 use cartwright_app::Fault;
 use cartwright_app::events;
 use cartwright_app::nouns::Key;
-use cartwright_app::ports::{is_movement, last_position, take_movements};
+use cartwright_app::ports::{last_position, take_movements};
 use cartwright_domain::inventory::LevelKey;
 use cartwright_domain::{Sku, StoreId, Time};
 use cartwright_proto::events as proto;
-use hashbrown::HashMap;
 use prost::Message;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -46,22 +46,10 @@ pub(super) fn insert(
 }
 
 fn insert_movements(connection: &Connection, batch: &proto::Batch) -> Result<(), Fault> {
-    let mut seen: HashMap<&str, u64> = HashMap::new();
-    let mut latest = "";
-    for entry in batch.entries.iter().filter(|entry| is_movement(entry)) {
-        if entry.stream != latest {
-            latest = &entry.stream;
-            seen.entry(latest).or_insert(entry.stream_version);
-        }
-    }
-    let mut first_of: Vec<_> = seen.into_iter().collect();
-    first_of.sort_unstable();
     let mut statement = connection
         .prepare_cached("INSERT INTO movements (sku, store, version_first, first_position) VALUES (?1, ?2, ?3, ?4)")
         .map_err(fault)?;
-    for (stream, version) in first_of {
-        let (sku, store) =
-            level_of(stream).ok_or_else(|| Fault::Rejected(format!("{stream} is no level")))?;
+    for (sku, store, version) in form::moved(batch)? {
         statement
             .execute(params![
                 sku,
@@ -72,10 +60,6 @@ fn insert_movements(connection: &Connection, batch: &proto::Batch) -> Result<(),
             .map_err(fault)?;
     }
     Ok(())
-}
-
-fn level_of(stream: &str) -> Option<(&str, &str)> {
-    stream.strip_prefix("level:")?.split_once('@')
 }
 
 /// Position and time of the last entry; zeros when there is none.
@@ -109,14 +93,7 @@ fn batch(row: &Row<'_>) -> Result<proto::Batch, Fault> {
         .map_err(fault)?
         .as_blob()
         .map_err(Fault::corrupt)?;
-    let batch = proto::Batch::decode(&*unpack(packed)?).map_err(Fault::corrupt)?;
-    if batch.first_position == first && last_position(&batch) == last && !batch.entries.is_empty() {
-        Ok(batch)
-    } else {
-        Err(Fault::corrupt(format!(
-            "the log's batch at {first} is not what its row says"
-        )))
-    }
+    form::read(first, last, packed)
 }
 
 /// Batches after a position.
@@ -133,25 +110,14 @@ pub(super) fn read(
         )
         .map_err(fault)?;
     let mut rows = statement.query([after as i64]).map_err(fault)?;
-    let (mut batches, mut entries) = (Vec::<proto::Batch>::new(), 0);
-    while entries < limit {
+    let mut found = Following::default();
+    while !found.has(limit) {
         let Some(row) = rows.next().map_err(fault)? else {
             break;
         };
-        let next = batch(row)?;
-        if let Some(before) = batches
-            .last()
-            .filter(|before| last_position(before) + 1 != next.first_position)
-        {
-            let (from, to) = (last_position(before) + 1, next.first_position);
-            return Err(Fault::corrupt(format!(
-                "the log has nothing from {from} to before {to}"
-            )));
-        }
-        entries += next.entries.len();
-        batches.push(next);
+        found.push(batch(row)?)?;
     }
-    Ok(batches)
+    Ok(found.all())
 }
 
 /// Movements of one level after a version.

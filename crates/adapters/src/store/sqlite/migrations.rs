@@ -2,6 +2,7 @@
 
 use super::checkpoint::checkpoint;
 use super::open::{Locked, OpenError, connect};
+use crate::store::schema::{Direction, SchemaStatus};
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -431,18 +432,6 @@ DROP TABLE skus;
 DROP TABLE products;
 ";
 
-/// Which way, and how far.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Direction {
-    /// To the newest schema that this program knows.
-    Up,
-    /// Back until this many steps are left. What the steps made is lost.
-    Down {
-        /// Steps that stay; 0: an empty database.
-        to: i64,
-    },
-}
-
 /// Why the schema could not be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -459,17 +448,6 @@ pub enum MigrateError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-}
-
-/// Where a database stands.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SchemaStatus {
-    /// Steps taken.
-    pub current: i64,
-    /// Steps this program knows.
-    pub latest: i64,
-    /// Every known step with whether it was taken.
-    pub steps: Vec<(&'static str, bool)>,
 }
 
 /// Takes the steps up or down, in one transaction; returns where the database stands after it.

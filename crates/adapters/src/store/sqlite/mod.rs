@@ -13,7 +13,6 @@ mod log;
 mod migrations;
 mod open;
 mod orders;
-mod packed;
 mod pool;
 mod puts;
 mod read;
@@ -22,5 +21,5 @@ mod wallets;
 mod webhooks;
 mod write;
 
-pub use migrations::{Direction, MigrateError, SchemaStatus, migrate, status};
+pub use migrations::{MigrateError, migrate, status};
 pub use open::{DATABASE_FILE, LOCK_FILE, OpenError, SqliteOptions, open};

@@ -6,6 +6,7 @@ use super::migrations::{self, MigrateError};
 use super::pool::{Doubt, Pool};
 use super::read::Reader;
 use super::write::Writer;
+use crate::store::secrets::{Secrets, is_private_key};
 use cartwright_app::ports::{Random, StoreParts};
 use parking_lot::Mutex;
 use rusqlite::config::DbConfig;
@@ -428,21 +429,6 @@ fn check_length(connection: &Connection, file: &Path) -> Result<(), OpenError> {
         });
     }
     Ok(())
-}
-
-/// What only this shop may know.
-#[derive(Clone, Copy)]
-pub(super) struct Secrets {
-    /// What cart tokens and API keys are derived from.
-    pub(super) derivation: [u8; 32],
-    /// What quotes are signed with.
-    pub(super) quote_key: [u8; 32],
-}
-
-/// Whether 32 bytes are surely a private key of P-256: more than zero and less than the order of its base point, which
-/// begins with 32 ones (FIPS 186-5, D.1.2.3).
-fn is_private_key(bytes: &[u8; 32]) -> bool {
-    bytes[..4] != [0xFF; 4] && bytes != &[0; 32]
 }
 
 /// A secret of the shop: drawn when it is first needed, and the same ever after.

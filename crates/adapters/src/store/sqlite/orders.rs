@@ -1,8 +1,8 @@
 //! What the tables of orders, credit notes and returns are asked for.
 
 use super::fault::fault;
-use super::puts::order_state;
 use super::rows::made_id;
+use crate::store::form::state::of_order;
 use cartwright_app::Fault;
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::OrdersWanted;
@@ -19,7 +19,7 @@ pub(super) fn list(wanted: &OrdersWanted) -> (String, Vec<Value>) {
         sql.push_str(&condition.replace('#', &(values.len() + 1).to_string()));
     };
     if let Some(state) = wanted.state {
-        only(" AND state = ?#", Value::Integer(order_state(state)));
+        only(" AND state = ?#", Value::Integer(of_order(state)));
     }
     if let Some(customer) = &wanted.customer {
         only(" AND customer_id = ?#", Value::Text(customer.to_string()));

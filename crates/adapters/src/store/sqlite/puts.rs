@@ -1,18 +1,17 @@
 //! What is put under a key: one statement a table, each prepared once.
 
 use super::fault::fault;
-use super::{checkouts, holds, webhooks};
+use super::webhooks;
+use crate::store::form::{encode, hold, level, state};
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
-use cartwright_domain::cart::{Cart, State as CartState};
-use cartwright_domain::inventory::{Level, LevelKey, Reservation, Settings, Shortage};
-use cartwright_domain::order::{Order, State as OrderState};
+use cartwright_domain::cart::Cart;
+use cartwright_domain::inventory::{Level, LevelKey, Reservation};
+use cartwright_domain::order::Order;
 use cartwright_domain::payment::Payment;
-use cartwright_domain::{CartId, OrderId, PaymentId, ReservationId, Time};
+use cartwright_domain::{CartId, OrderId, PaymentId, ReservationId};
 use rusqlite::{CachedStatement, Connection, ToSql, params};
-use serde::{Deserialize, Serialize};
-
-const HOUR_MS: i64 = 3_600_000;
+use serde::Serialize;
 
 /// The statements that put rows, each prepared once.
 #[derive(Debug, Clone, Copy)]
@@ -90,17 +89,6 @@ const PUTS: [&str; 23] = [
      ON CONFLICT (id) DO UPDATE SET version = excluded.version, body = excluded.body",
 ];
 
-/// What of a level has no column.
-#[derive(Serialize, Deserialize)]
-pub(super) struct More<'a> {
-    #[serde(default)]
-    pub(super) settings: Settings,
-    #[serde(default)]
-    pub(super) waiting: std::borrow::Cow<'a, [(ReservationId, i64)]>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) shortage: Option<Shortage>,
-}
-
 /// Puts the rows of one batch.
 pub(super) struct Puts<'c> {
     connection: &'c Connection,
@@ -140,9 +128,9 @@ impl<'c> Puts<'c> {
                 let row = params![
                     &id[..],
                     it.version as i64,
-                    checkouts::state(it.state),
+                    state::of_checkout(it.state),
                     &cart[..],
-                    expires_hour(it.terms.expires_at),
+                    state::expires_hour(it.terms.expires_at),
                     encode(self.json, &**it)?
                 ];
                 execute(&mut self.statements, self.connection, Put::Checkout, row)
@@ -257,42 +245,30 @@ impl<'c> Puts<'c> {
         )
     }
 
-    fn level(&mut self, key: &LevelKey, level: &Level) -> Result<(), Fault> {
-        let plain = level.waiting.is_empty()
-            && level.settings == Settings::default()
-            && level.shortage.is_none();
-        let more = More {
-            settings: level.settings,
-            waiting: level.waiting.as_slice().into(),
-            shortage: level.shortage,
-        };
-        let more = if plain {
-            None
-        } else {
-            Some(encode(self.json, &more)?)
-        };
+    fn level(&mut self, key: &LevelKey, it: &Level) -> Result<(), Fault> {
+        let more = level::more(self.json, it)?;
         let row = params![
             key.sku.as_str(),
             key.store.as_str(),
-            level.version as i64,
-            level.on_hand,
-            level.reserved,
-            level.allocated,
-            level.granted,
-            level.backordered,
-            level.updated_at.0,
+            it.version as i64,
+            it.on_hand,
+            it.reserved,
+            it.allocated,
+            it.granted,
+            it.backordered,
+            it.updated_at.0,
             more
         ];
         execute(&mut self.statements, self.connection, Put::Level, row)
     }
 
     fn reservation(&mut self, id: ReservationId, hold: &Reservation) -> Result<(), Fault> {
-        let body = holds::body(self.json, hold)?;
+        let body = hold::body(self.json, hold)?;
         let (bytes, principal) = (id.to_bytes(), hold.principal.as_str());
         let row = params![
             &bytes[..],
             hold.version as i64,
-            holds::state(hold.state),
+            state::of_hold(hold.state),
             principal,
             hold.expires_at.0,
             body
@@ -314,7 +290,7 @@ impl<'c> Puts<'c> {
             order.version as i64,
             order.number as i64,
             order.invoice.map(|number| number as i64),
-            order_state(order.state),
+            state::of_order(order.state),
             order.customer.as_deref(),
             order.contact.map(|id| id.to_bytes().to_vec()),
             order.is_unsettled(),
@@ -328,35 +304,13 @@ impl<'c> Puts<'c> {
         let row = params![
             &id.to_bytes()[..],
             cart.version as i64,
-            cart_state(cart.state),
+            state::of_cart(cart.state),
             cart.customer_id.as_deref(),
             cart.expires_at.0,
-            expires_hour(cart.expires_at),
+            state::expires_hour(cart.expires_at),
             body
         ];
         execute(&mut self.statements, self.connection, Put::Cart, row)
-    }
-}
-
-pub(super) fn order_state(state: OrderState) -> i64 {
-    match state {
-        OrderState::Placed => 0,
-        OrderState::Completed => 1,
-        OrderState::Cancelled => 2,
-    }
-}
-
-pub(super) fn expires_hour(at: Time) -> i64 {
-    at.0.div_euclid(HOUR_MS)
-}
-
-fn cart_state(state: CartState) -> i64 {
-    match state {
-        CartState::Open => 0,
-        CartState::CheckingOut => 1,
-        CartState::Ordered => 2,
-        CartState::Merged => 3,
-        CartState::Expired => 4,
     }
 }
 
@@ -377,12 +331,6 @@ fn execute<'c>(
     };
     statement.execute(row).map_err(fault)?;
     Ok(())
-}
-
-pub(super) fn encode<'j, T: Serialize>(json: &'j mut Vec<u8>, value: &T) -> Result<&'j str, Fault> {
-    json.clear();
-    serde_json::to_writer(&mut *json, value).map_err(|error| Fault::Rejected(error.to_string()))?;
-    std::str::from_utf8(json).map_err(|error| Fault::Rejected(error.to_string()))
 }
 
 fn remove(connection: &Connection, key: &Key) -> Result<(), Fault> {

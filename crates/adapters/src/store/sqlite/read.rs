@@ -1,9 +1,12 @@
 //! The read side: a few connections, opened when first needed, each seeing committed state only.
 
 use super::fault::fault;
-use super::open::{Locked, Secrets};
+use super::open::Locked;
 use super::pool::Pool;
-use super::{checkouts, holds, log, orders, puts, rows, wallets, webhooks};
+use super::{checkouts, holds, log, orders, rows, wallets, webhooks};
+use crate::store::form;
+use crate::store::form::state::expires_hour;
+use crate::store::secrets::Secrets;
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
@@ -75,7 +78,7 @@ impl Reader {
                  ORDER BY expires_hour, expires_at LIMIT ?3"
             );
             let mut statement = connection.prepare_cached(&sql).map_err(fault)?;
-            let key = params![puts::expires_hour(now), now.0, limit as i64];
+            let key = params![expires_hour(now), now.0, limit as i64];
             let carts = statement
                 .query_map(key, |row| rows::made_id(row, 0).map(CartId))
                 .map_err(fault)?;
@@ -347,7 +350,7 @@ impl ReadStore for Reader {
             let mut rows = statement.query([]).map_err(fault)?;
             while let Some(row) = rows.next().map_err(fault)? {
                 let record = read(row).map_err(fault)?;
-                visit(key_of(&record)?, record)?;
+                visit(form::key_of(&record)?, record)?;
             }
             Ok::<_, Fault>(())
         };
@@ -412,39 +415,4 @@ impl ReadStore for Reader {
     fn quote_key(&self) -> [u8; 32] {
         self.secrets.quote_key
     }
-}
-
-/// The key of a noun's record.
-fn key_of(record: &Record) -> Result<Key, Fault> {
-    Ok(match record {
-        Record::Product(it) => Key::Product(it.id.clone()),
-        Record::Store(it) => Key::Store(it.id.clone()),
-        Record::Level(it) => Key::Level(it.key.clone()),
-        Record::Reservation(it) => Key::Reservation(it.id),
-        Record::Transfer(it) => Key::Transfer(it.id),
-        Record::Cart(it) => Key::Cart(it.id),
-        Record::Checkout(it) => Key::Checkout(it.id),
-        Record::Payment(it) => Key::Payment(it.id),
-        Record::Order(it) => Key::Order(it.id),
-        Record::Wallet(it) => Key::Wallet(it.customer.clone()),
-        Record::WalletEntry(it) => Key::WalletEntry(it.id),
-        Record::ApiKey(it) => Key::ApiKey(it.id),
-        Record::WebhookEndpoint(it) => Key::WebhookEndpoint(it.id),
-        Record::DeadLetter(it) => Key::DeadLetter(it.id),
-        Record::ProductId(_)
-        | Record::ReservationId(_)
-        | Record::Stores(_)
-        | Record::ApiKeyId(_)
-        | Record::CartId(_)
-        | Record::CheckoutId(_)
-        | Record::Contact(_)
-        | Record::Instrument(_)
-        | Record::OrderId(_)
-        | Record::WalletEntryId(_)
-        | Record::Amount(_)
-        | Record::DeadLetters(_)
-        | Record::Count(_) => {
-            return Err(Fault::corrupt("an index entry stands where a noun should"));
-        }
-    })
 }

@@ -1,11 +1,11 @@
 //! What is found under a key in the tables of the nouns.
 
 use super::fault::fault;
-use super::puts::More;
 use super::{checkouts, holds, wallets, webhooks};
+use crate::store::form;
 use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record, Series};
-use cartwright_domain::inventory::{Level, LevelKey, Settings};
+use cartwright_domain::inventory::{Level, LevelKey};
 use cartwright_domain::{
     ApiKeyId, CartId, CheckoutId, OrderId, ProductId, ReservationId, Sku, StoreId, Time,
     WalletEntryId,
@@ -343,14 +343,8 @@ fn product_id(row: &Row<'_>) -> rusqlite::Result<Record> {
 
 /// A level of `sku, store, version, on_hand, reserved, allocated, granted, backordered, updated_at, more`.
 pub(super) fn level(row: &Row<'_>) -> rusqlite::Result<Record> {
-    let more = match row.get_ref(9)?.as_str_or_null()? {
-        Some(text) => serde_json::from_str(text).map_err(|error| bad(9, Type::Text, error))?,
-        None => More {
-            settings: Settings::default(),
-            waiting: Vec::new().into(),
-            shortage: None,
-        },
-    };
+    let more = form::level::read(row.get_ref(9)?.as_str_or_null()?)
+        .map_err(|error| bad(9, Type::Text, error))?;
     Ok(Record::Level(Arc::new(Level {
         key: LevelKey {
             sku: text_id(row, 0, Sku::new)?,

@@ -4,7 +4,8 @@ use super::checkpoint::{Checkpointer, checkpoint};
 use super::fault::fault;
 use super::lease::{self, Fence};
 use super::open::{Locked, OpenError, SqliteOptions, damaged, reconnect, set_cache};
-use super::packed::Packer;
+use crate::store::form::packed::Packer;
+use crate::store::form::replies;
 use super::pool::{Doubt, Pool};
 use super::{kept, log, puts, rows};
 use cartwright_app::Fault;
@@ -41,7 +42,7 @@ pub(super) struct Writer {
     json: Vec<u8>,
     packer: Packer,
     log_buffers: log::Buffers,
-    kept_buffers: kept::Buffers,
+    kept_row: replies::Row,
     fence: Arc<Fence>,
     _locked: Arc<Locked>,
 }
@@ -81,7 +82,7 @@ impl Writer {
             json: Vec::new(),
             packer,
             log_buffers: log::Buffers::default(),
-            kept_buffers: kept::Buffers::default(),
+            kept_row: replies::Row::default(),
             fence,
             _locked: locked,
         })
@@ -130,7 +131,7 @@ impl Writer {
         if !batch.kept.is_empty() {
             kept::insert(
                 connection,
-                &mut self.kept_buffers,
+                &mut self.kept_row,
                 &mut self.packer,
                 self.next_place,
                 batch.kept,

@@ -15,13 +15,13 @@ const HEADER: usize = 5;
 const MAX: usize = 1 << 30;
 
 /// Packs into a buffer of its own that is used again.
-pub(super) struct Packer {
+pub(in crate::store) struct Packer {
     compressor: Compressor<'static>,
     out: Vec<u8>,
 }
 
 impl Packer {
-    pub(super) fn new() -> std::io::Result<Self> {
+    pub(in crate::store) fn new() -> std::io::Result<Self> {
         Ok(Self {
             compressor: Compressor::new(LEVEL)?,
             out: Vec::new(),
@@ -29,7 +29,7 @@ impl Packer {
     }
 
     /// The blob to keep for `raw`.
-    pub(super) fn pack(&mut self, raw: &[u8]) -> Result<&[u8], Fault> {
+    pub(in crate::store) fn pack(&mut self, raw: &[u8]) -> Result<&[u8], Fault> {
         self.out.clear();
         if raw.len() < WORTH {
             self.out.push(0);
@@ -55,7 +55,7 @@ impl Packer {
 ///
 /// # Errors
 /// [`Fault::Corrupt`].
-pub(super) fn unpack(blob: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
+pub(in crate::store) fn unpack(blob: &[u8]) -> Result<Cow<'_, [u8]>, Fault> {
     match blob.split_first() {
         Some((0, raw)) => Ok(Cow::Borrowed(raw)),
         Some((1, rest)) => {

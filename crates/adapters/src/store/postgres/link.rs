@@ -1,0 +1,329 @@
+//! Connections, and the thread they live on: the shop's threads hand queries over and wait for what comes of them.
+
+use super::fault::{fault, spelled};
+use super::open::{Address, Secured};
+use cartwright_app::Fault;
+use crossbeam_channel::Sender;
+use hashbrown::HashMap;
+use parking_lot::Mutex;
+use std::future::{Future, poll_fn};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{AsyncMessage, Client, Error, Row, Statement};
+
+/// So long a query may take that a request waits for.
+pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A value that a query is given.
+pub(super) type Value = Box<dyn ToSql + Sync + Send>;
+
+/// A value for [`Value`].
+pub(super) fn value(value: impl ToSql + Sync + Send + 'static) -> Value {
+    Box::new(value)
+}
+
+/// The thread that sends and receives.
+#[derive(Debug)]
+pub(super) struct Io(Option<Runtime>);
+
+impl Io {
+    pub(super) fn new() -> std::io::Result<Self> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("postgres")
+            .enable_all()
+            .build()?;
+        Ok(Self(Some(runtime)))
+    }
+
+    /// Runs it on that thread and waits, for so long at most; then it is given up, and whether it was done is unknown.
+    pub(super) fn wait<T: Send + 'static>(
+        &self,
+        patience: Duration,
+        work: impl Future<Output = Result<T, Fault>> + Send + 'static,
+    ) -> Result<T, Fault> {
+        let gone = || Fault::Unavailable("the connection to PostgreSQL is closed".into());
+        let (done, result) = std::sync::mpsc::sync_channel(1);
+        let runtime = self.0.as_ref().ok_or_else(gone)?;
+        runtime.spawn(async move {
+            let late = || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
+            let result = tokio::time::timeout(patience, work).await;
+            // Nobody waits any more when the shop ends.
+            drop(done.send(result.unwrap_or_else(|_| Err(late()))));
+        });
+        result.recv().unwrap_or_else(|_| Err(gone()))
+    }
+
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(task);
+        }
+    }
+}
+
+impl Drop for Io {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// One connection, with the statements that it has prepared.
+pub(super) struct Link {
+    client: Client,
+    statements: Mutex<HashMap<String, Statement>>,
+}
+
+impl Link {
+    /// A connection with the schema chosen and the settings that the shop relies on. `news` is told of each notification.
+    pub(super) async fn open(
+        address: Arc<Address>,
+        news: Option<Sender<()>>,
+    ) -> Result<Self, Fault> {
+        let connected = match &address.secured {
+            None => {
+                let (client, connection) =
+                    address.config.connect(tokio_postgres::NoTls).await.map_err(fault)?;
+                drive(connection, news);
+                client
+            }
+            Some(Secured(tls)) => {
+                let (client, connection) =
+                    address.config.connect(tls.clone()).await.map_err(fault)?;
+                drive(connection, news);
+                client
+            }
+        };
+        connected.batch_execute(&address.greeting).await.map_err(fault)?;
+        Ok(Self {
+            client: connected,
+            statements: Mutex::default(),
+        })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    pub(super) async fn run(&self, sql: &str) -> Result<(), Error> {
+        self.client.batch_execute(sql).await
+    }
+
+    /// The statement, prepared once a connection.
+    pub(super) async fn prepared(&self, sql: &str) -> Result<Statement, Error> {
+        if let Some(statement) = self.statements.lock().get(sql) {
+            return Ok(statement.clone());
+        }
+        let statement = self.client.prepare(sql).await?;
+        self.statements
+            .lock()
+            .insert(sql.to_owned(), statement.clone());
+        Ok(statement)
+    }
+
+    pub(super) async fn query(&self, sql: &str, values: &[Value]) -> Result<Vec<Row>, Error> {
+        let statement = self.prepared(sql).await?;
+        self.client.query(&statement, &borrowed(values)).await
+    }
+
+    /// Rows that are asked for once, without keeping the statement.
+    pub(super) async fn query_once(&self, sql: &str) -> Result<Vec<Row>, Error> {
+        self.client.query(sql, &[]).await
+    }
+
+    /// All of them in one transaction and one round trip; nothing of it when one fails, and that one's error. Returns the rows that each changed.
+    pub(super) async fn transact(
+        &self,
+        begin: &str,
+        statements: &[(String, Vec<Value>)],
+    ) -> Result<Vec<u64>, Error> {
+        let mut prepared = Vec::with_capacity(statements.len());
+        for (sql, _) in statements {
+            prepared.push(self.prepared(sql).await?);
+        }
+        // Each is sent when it is first asked whether it is done, so they go out in this order and are answered in this order.
+        let mut begun = Box::pin(self.client.batch_execute(begin));
+        let mut running: Vec<_> = prepared
+            .iter()
+            .zip(statements)
+            .map(|(statement, (_, values))| {
+                Box::pin(async move { self.client.execute(statement, &borrowed(values)).await })
+            })
+            .collect();
+        let mut committed = Box::pin(self.client.batch_execute("COMMIT"));
+        let mut begin_done = None;
+        let mut done: Vec<Option<Result<u64, Error>>> = running.iter().map(|_| None).collect();
+        let mut commit_done = None;
+        poll_fn(|context| {
+            if begin_done.is_none() {
+                begin_done = ready(begun.as_mut().poll(context));
+            }
+            for (slot, one) in done.iter_mut().zip(&mut running) {
+                if slot.is_none() {
+                    *slot = ready(one.as_mut().poll(context));
+                }
+            }
+            if commit_done.is_none() {
+                commit_done = ready(committed.as_mut().poll(context));
+            }
+            let all = begin_done.is_some() && done.iter().all(Option::is_some);
+            if all && commit_done.is_some() {
+                Poll::Ready(())
+            } else {
+                Poll::Pending
+            }
+        })
+        .await;
+        // What follows the first error fails because of it, and COMMIT then rolls back.
+        begin_done.into_iter().collect::<Result<(), _>>()?;
+        let changed = done.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
+        commit_done.into_iter().collect::<Result<(), _>>()?;
+        Ok(changed)
+    }
+}
+
+fn ready<T>(poll: Poll<T>) -> Option<T> {
+    match poll {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
+    }
+}
+
+fn borrowed(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {
+    values
+        .iter()
+        .map(|value| &**value as &(dyn ToSql + Sync))
+        .collect()
+}
+
+/// Sends and receives for as long as the connection lives.
+fn drive<S, T>(mut connection: tokio_postgres::Connection<S, T>, news: Option<Sender<()>>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+    T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    tokio::spawn(async move {
+        while let Some(message) = poll_fn(|context| connection.poll_message(context)).await {
+            match message {
+                // Full: somebody was woken already and has not looked yet.
+                Ok(AsyncMessage::Notification(_)) => {
+                    let _ = news.as_ref().map(|news| news.try_send(()));
+                }
+                Ok(AsyncMessage::Notice(notice)) => {
+                    tracing::debug!(notice = notice.message(), "PostgreSQL says");
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::debug!(error = spelled(&error), "a connection to PostgreSQL ended");
+                    return;
+                }
+            }
+        }
+    });
+}
+
+/// Connections for reading, each made when it is first needed and again when it broke. Each serves many at once, in their order.
+pub(super) struct Pool {
+    io: Arc<Io>,
+    address: Arc<Address>,
+    links: Vec<Arc<tokio::sync::Mutex<Option<Arc<Link>>>>>,
+    next: AtomicUsize,
+}
+
+impl Pool {
+    pub(super) fn new(io: Arc<Io>, address: Arc<Address>, size: usize) -> Self {
+        Self {
+            io,
+            address,
+            links: (0..size.max(1)).map(|_| Arc::default()).collect(),
+            next: AtomicUsize::new(0),
+        }
+    }
+
+    pub(super) fn io(&self) -> &Arc<Io> {
+        &self.io
+    }
+
+    pub(super) fn address(&self) -> &Arc<Address> {
+        &self.address
+    }
+
+    /// A connection for somebody alone.
+    pub(super) fn own(&self) -> Result<Link, Fault> {
+        self.io.wait(PATIENCE, Link::open(self.address.clone(), None))
+    }
+
+    /// Asks on one of the connections; once more on a fresh one when that one turns out to be broken. For what changes nothing.
+    pub(super) fn ask<T, F, W>(&self, work: W) -> Result<T, Fault>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, Fault>> + Send,
+        W: Fn(Arc<Link>) -> F + Send + 'static,
+    {
+        let slot = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len();
+        let (slot, address) = (self.links[slot].clone(), self.address.clone());
+        self.io.wait(PATIENCE, async move {
+            let link = linked(&slot, &address).await?;
+            let result = work(link.clone()).await;
+            if result.is_err() && link.is_closed() {
+                let link = linked(&slot, &address).await?;
+                return work(link).await;
+            }
+            result
+        })
+    }
+
+    pub(super) fn query(
+        &self,
+        sql: impl Into<String>,
+        values: Vec<Value>,
+    ) -> Result<Vec<Row>, Fault> {
+        let asked = Arc::new((sql.into(), values));
+        self.ask(move |link| {
+            let asked = asked.clone();
+            async move { link.query(&asked.0, &asked.1).await.map_err(fault) }
+        })
+    }
+}
+
+/// What is in a slot, made anew when it is broken.
+pub(super) async fn linked(
+    slot: &tokio::sync::Mutex<Option<Arc<Link>>>,
+    address: &Arc<Address>,
+) -> Result<Arc<Link>, Fault> {
+    let mut slot = slot.lock().await;
+    if let Some(link) = slot.as_ref().filter(|link| !link.is_closed()) {
+        return Ok(link.clone());
+    }
+    let link = Arc::new(Link::open(address.clone(), None).await?);
+    *slot = Some(link.clone());
+    Ok(link)
+}
+
+/// How long after a listening connection broke another one is made.
+const LISTEN_AGAIN: Duration = Duration::from_millis(500);
+
+/// Hears of every commit, whoever made it, for as long as somebody listens.
+pub(super) fn listen(io: &Io, address: Arc<Address>) -> crossbeam_channel::Receiver<()> {
+    let (tell, heard) = crossbeam_channel::bounded(1);
+    io.spawn(async move {
+        loop {
+            if let Ok(link) = Link::open(address.clone(), Some(tell.clone())).await
+                && link.run(&format!("LISTEN \"{}\"", address.channel())).await.is_ok()
+            {
+                // Something may have been said meanwhile.
+                let _ = tell.try_send(());
+                while !link.is_closed() {
+                    tokio::time::sleep(LISTEN_AGAIN).await;
+                }
+            }
+            tokio::time::sleep(LISTEN_AGAIN).await;
+        }
+    });
+    heard
+}
