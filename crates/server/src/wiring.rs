@@ -10,6 +10,7 @@ use cartwright_adapters::mail::SmtpMailer;
 use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
 use cartwright_adapters::search::TantivySearch;
+use cartwright_adapters::store::postgres::{self, PostgresOptions};
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::grpc::Services;
@@ -25,7 +26,7 @@ use cartwright_app::keys::{Secrets, hash};
 use cartwright_app::notify::{self, Notifier, Postbox};
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
-use cartwright_app::ports::{Bus, Clock, Random, StoreParts};
+use cartwright_app::ports::{Bus, Clock, Random, ReadStore, StoreParts};
 use cartwright_app::webhooks::{self, Webhooks};
 use cartwright_domain::cart::Rules;
 use cartwright_domain::checkout::{self, Rates};
@@ -92,15 +93,25 @@ impl Core {
     }
 }
 
-/// Opens the store of a data directory.
+/// What is committed, for commands that look: in PostgreSQL also while the shop runs.
 ///
 /// # Errors
-/// [`CannotStart`] when it is in use, not ours, damaged, newer, or not writable.
-pub fn open_store(dir: &Path, config: &Config) -> Result<StoreParts, CannotStart> {
-    open_store_as(dir, config, false)
+/// [`CannotStart`] when it cannot be had: of a data directory when it is in use, not ours, damaged, newer, or not writable.
+pub fn open_to_read(config: &Config) -> Result<Arc<dyn ReadStore>, CannotStart> {
+    let is_shared = config.is_postgres();
+    open_store(&config.path("data_dir"), config, is_shared).map(|parts| parts.read)
 }
 
-fn open_store_as(dir: &Path, config: &Config, is_shared: bool) -> Result<StoreParts, CannotStart> {
+fn open_store(dir: &Path, config: &Config, is_shared: bool) -> Result<StoreParts, CannotStart> {
+    if config.is_postgres() {
+        let options = PostgresOptions {
+            url: config.text("database").to_owned(),
+            replica: Some(config.text("database_replica").to_owned()).filter(|url| !url.is_empty()),
+            readers: config.size("database_readers"),
+            is_shared,
+        };
+        return postgres::open(&options, &SystemRandom).map_err(CannotStart::because);
+    }
     let mib = |name| u32::try_from(config.whole(name)).unwrap_or(u32::MAX);
     let options = SqliteOptions {
         cache_mib: mib("sqlite_cache_mib"),
@@ -120,12 +131,13 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, None)
 }
 
-/// Starts the shop of the configured data directory; with `locks_enabled` together with other processes.
+/// Starts the shop of the configured database; in PostgreSQL, or with `locks_enabled`, together with other processes.
 ///
 /// # Errors
 /// As [`start`].
 pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
-    let lease = config.flag("locks_enabled").then(|| lease(config));
+    let is_shared = config.is_postgres() || config.flag("locks_enabled");
+    let lease = is_shared.then(|| lease(config));
     start_as(config, lease)
 }
 
@@ -200,7 +212,11 @@ fn lease(config: &Config) -> LeaseOptions {
 
 fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, CannotStart> {
     let dir = config.path("data_dir");
-    let parts = open_store_as(&dir, config, lease.is_some())?;
+    let parts = open_store(&dir, config, lease.is_some())?;
+    std::fs::create_dir_all(&dir).map_err(|error| {
+        let dir = dir.display();
+        CannotStart(format!("the data directory {dir} cannot be made: {error}"))
+    })?;
     let search_slot = lease.as_ref().map(|_| SearchSlot::take(&dir)).transpose()?;
     let search_dir = match &search_slot {
         None => dir.join(SEARCH_DIR),

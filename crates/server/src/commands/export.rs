@@ -44,7 +44,7 @@ const PAGE: usize = 500;
 pub(super) fn run(args: &ExportArgs) -> anyhow::Result<()> {
     let config = args.data.config()?;
     args.data.must_exist(&config)?;
-    let store = wiring::open_store(&config.path("data_dir"), &config)?.read;
+    let store = wiring::open_to_read(&config)?;
     let named = args
         .output
         .as_ref()

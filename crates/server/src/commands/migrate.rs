@@ -3,9 +3,11 @@
 
 use super::DataDir;
 use anyhow::bail;
-use cartwright_adapters::store::sqlite::{Direction, MigrateError, SchemaStatus, migrate, status};
+use cartwright_adapters::store::schema::{Direction, SchemaStatus};
+use cartwright_adapters::store::{postgres, sqlite};
 use cartwright_server::CannotStart;
 use clap::{Args, Subcommand};
+use std::path::Path;
 
 /// Bring the database schema up to date, back, or show where it stands.
 #[derive(Debug, Args)]
@@ -13,6 +15,7 @@ use clap::{Args, Subcommand};
   cartwright migrate status --data-dir /var/lib/cartwright
   cartwright migrate up
   cartwright migrate down --to 1 --yes      what the later steps made is lost
+  cartwright migrate status --database postgres://shop@db/shop
 
 `serve` takes the steps up by itself. Exit codes: 0 done; 1 a step failed and nothing was changed; 2 the data directory
 cannot be used.")]
@@ -45,27 +48,46 @@ enum What {
 
 pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<()> {
     let config = args.data.config()?;
-    let dir = config.path("data_dir");
-    let done = match args.what {
-        What::Up => migrate(&dir, Direction::Up),
+    let direction = match args.what {
+        What::Up => Some(Direction::Up),
         What::Down { yes: false, .. } => {
             bail!("nothing was changed: what the steps made is lost; say --yes")
         }
-        What::Down { to, .. } => {
-            args.data.must_exist(&config)?;
-            migrate(&dir, Direction::Down { to })
-        }
-        What::Status => {
-            args.data.must_exist(&config)?;
-            status(&dir).map_err(MigrateError::from)
-        }
+        What::Down { to, .. } => Some(Direction::Down { to }),
+        What::Status => None,
     };
-    let status = done.map_err(|error| match error {
-        MigrateError::Open(error) => CannotStart::because(error).into(),
-        error @ MigrateError::Step { .. } => anyhow::Error::new(error),
-    })?;
+    if direction != Some(Direction::Up) {
+        args.data.must_exist(&config)?;
+    }
+    let status = if config.is_postgres() {
+        in_postgres(config.text("database"), direction)?
+    } else {
+        in_sqlite(&config.path("data_dir"), direction)?
+    };
     show(&status, args.json);
     Ok(())
+}
+
+fn in_sqlite(dir: &Path, direction: Option<Direction>) -> anyhow::Result<SchemaStatus> {
+    let done = match direction {
+        Some(direction) => sqlite::migrate(dir, direction),
+        None => sqlite::status(dir).map_err(sqlite::MigrateError::from),
+    };
+    done.map_err(|error| match error {
+        sqlite::MigrateError::Open(error) => CannotStart::because(error).into(),
+        error @ sqlite::MigrateError::Step { .. } => anyhow::Error::new(error),
+    })
+}
+
+fn in_postgres(url: &str, direction: Option<Direction>) -> anyhow::Result<SchemaStatus> {
+    let done = match direction {
+        Some(direction) => postgres::migrate(url, direction),
+        None => postgres::status(url),
+    };
+    done.map_err(|error| match error {
+        error @ postgres::OpenError::Migrate(_) => anyhow::Error::new(error),
+        error => CannotStart::because(error).into(),
+    })
 }
 
 fn show(status: &SchemaStatus, json: bool) {

@@ -35,7 +35,7 @@ pub(super) fn run(args: &ReplayArgs) -> anyhow::Result<()> {
     let config = args.data.config()?;
     let dir = config.path("data_dir");
     args.data.must_exist(&config)?;
-    let store = wiring::open_store(&dir, &config)?.read;
+    let store = wiring::open_to_read(&config)?;
     let mut replay = Replay::default();
     let from = begin(&mut replay, &dir, args.all, &*store)?;
     replay

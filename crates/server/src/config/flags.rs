@@ -29,6 +29,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Ratio => "RATIO",
         Kind::Flag => "BOOL",
         Kind::Choice(_) => "WORD",
+        Kind::Engine { .. } => "URL",
         Kind::Text | Kind::Secret => "TEXT",
         Kind::Path => "PATH",
         Kind::Address => "HOST:PORT",

@@ -31,9 +31,27 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "database",
-        Kind::Choice(&["sqlite"]),
+        Kind::Engine {
+            word: "sqlite",
+            scheme: "postgres://",
+        },
         "sqlite",
-        "Where state is kept. `sqlite`: a file in the data directory.",
+        "Where state is kept. `sqlite`: a file in the data directory. `postgres://user:password@host:5432/database`: PostgreSQL 14 or newer, shared by all processes that name it; `?schema=NAME` chooses the schema (`cartwright`), `sslmode=require` TLS with a checked certificate, `sslrootcert=FILE` whose.",
+    ),
+    key(
+        "database_replica",
+        Kind::Engine {
+            word: "",
+            scheme: "postgres://",
+        },
+        "",
+        "A read replica of the database, asked for lists while it has all that the primary has. With PostgreSQL.",
+    ),
+    key(
+        "database_readers",
+        whole(1, 256),
+        "8",
+        "Connections for reading of each process. With PostgreSQL; beside them it has four for writing and listening.",
     ),
     key(
         "bus",

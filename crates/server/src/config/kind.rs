@@ -20,6 +20,13 @@ pub enum Kind {
     Flag,
     /// One of these words.
     Choice(&'static [&'static str]),
+    /// Where an engine is: a word for what comes with the program, else an address that begins with this. It may hold a password.
+    Engine {
+        /// What stands for the part that comes with the program; empty: nothing does.
+        word: &'static str,
+        /// What an address begins with.
+        scheme: &'static str,
+    },
     /// Any text.
     Text,
     /// A text that is never shown.
@@ -50,6 +57,10 @@ impl Kind {
                 .map(|word| format!("`{word}`"))
                 .collect::<Vec<_>>()
                 .join(" or "),
+            Self::Engine { word, scheme } => {
+                let own = if word.is_empty() { String::new() } else { format!("`{word}` or ") };
+                format!("{own}an address that begins with {scheme}")
+            }
             Self::Text => "text".into(),
             Self::Secret => "1 to 200 visible ASCII letters without spaces".into(),
             Self::Path => "a path".into(),
@@ -90,6 +101,7 @@ impl Kind {
                 .parse()
                 .is_ok_and(|number: f64| (0.0..=1.0).contains(&number)),
             Self::Choice(words) => words.contains(&value),
+            Self::Engine { word, scheme } => value == word || value.starts_with(scheme),
             Self::Text | Self::Path => true,
             Self::Secret => value.len() <= 200 && value.bytes().all(|b| b.is_ascii_graphic()),
             Self::Address => value

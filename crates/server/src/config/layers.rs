@@ -288,6 +288,24 @@ impl Config {
         &self.of(name).0
     }
 
+    /// A value for people: without the password of an address.
+    pub fn shown(&self, name: &str) -> String {
+        let value = self.text(name);
+        let password = value.split_once("://").and_then(|(_, rest)| {
+            let (user, _) = rest.split_once('@')?;
+            user.split_once(':').map(|(_, password)| password)
+        });
+        match password {
+            Some(password) if !password.is_empty() => value.replacen(&format!(":{password}@"), ":***@", 1),
+            _ => value.to_owned(),
+        }
+    }
+
+    /// Whether state is kept in PostgreSQL.
+    pub fn is_postgres(&self) -> bool {
+        self.text("database").starts_with("postgres://")
+    }
+
     /// Where a value comes from.
     pub fn source(&self, name: &str) -> Source {
         self.of(name).1

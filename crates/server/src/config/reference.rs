@@ -43,7 +43,7 @@ pub fn shown(config: &Config) -> Vec<(&'static str, String, String)> {
     let value = |key: &super::Key| match (key.kind, config.text(key.name)) {
         (Kind::Secret, "") => String::new(),
         (Kind::Secret, _) => "(set, not shown)".to_owned(),
-        (_, value) => value.to_owned(),
+        _ => config.shown(key.name),
     };
     KEYS.iter()
         .map(|key| (key.name, value(key), config.source(key.name).to_string()))
