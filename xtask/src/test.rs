@@ -116,6 +116,9 @@ fn fuzzed(arguments: &Arguments) -> Fuzzed {
 /// would make the rest be compiled twice.
 const SIMULATION: &str = "cartwright-sim";
 
+/// The black-box tests that run a second time, their shops' state in PostgreSQL.
+const IN_POSTGRES: [&str; 4] = ["http", "checkout", "grpc", "lease"];
+
 fn cargo_test(
     arguments: &Arguments,
     ready: &[Ready],
@@ -133,7 +136,15 @@ fn cargo_test(
     }
     let mut counts = Counts::default();
     let result = if arguments.passed_on.is_empty() {
-        let tests = counted(command.args(["--exclude", SIMULATION]), &mut counts)?;
+        let mut tests = counted(command.args(["--exclude", SIMULATION]), &mut counts)?;
+        for (variable, address) in services::environment(ready) {
+            if variable == "CARTWRIGHT_TEST_POSTGRES_URL" {
+                eprintln!("once more, with state in PostgreSQL");
+                let mut again = process::cargo(&["test", "--no-fail-fast", "-p", "cartwright"]);
+                again.args(IN_POSTGRES.iter().flat_map(|test| ["--test", test]));
+                tests &= counted(again.env("ON_POSTGRES", address), &mut counts)?;
+            }
+        }
         let words = ["test", "--release", "--features", "planted-bugs", "-p"];
         let worlds = counted(process::cargo(&words).arg(SIMULATION), &mut counts)?;
         tests && worlds

@@ -2,7 +2,7 @@
 
 pub use cartwright_memory as memory;
 mod form;
+pub mod postgres;
 pub mod schema;
 mod secrets;
-pub mod postgres;
 pub mod sqlite;

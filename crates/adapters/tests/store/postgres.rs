@@ -29,7 +29,9 @@ impl Schema {
     pub(crate) fn fresh() -> Option<Self> {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let engine = engine()?;
-        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+        let now = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap();
         let number = MADE.fetch_add(1, Ordering::Relaxed);
         let name = format!("t{:x}_{}_{number}", now.as_nanos(), std::process::id());
         let sign = if engine.contains('?') { '&' } else { '?' };
@@ -41,8 +43,14 @@ impl Schema {
     }
 
     /// Runs statements as an operator would, with the schema chosen.
-    pub(crate) fn run(&self, sql: &str) -> Result<Vec<tokio_postgres::SimpleQueryMessage>, tokio_postgres::Error> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    pub(crate) fn run(
+        &self,
+        sql: &str,
+    ) -> Result<Vec<tokio_postgres::SimpleQueryMessage>, tokio_postgres::Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
         runtime.block_on(async {
             let (client, connection) = tokio_postgres::connect(&self.engine, NoTls).await?;
             let driven = tokio::spawn(connection);
@@ -116,7 +124,9 @@ mod fence {
 
     #[test]
     fn an_old_epoch_never_commits() {
-        let Some(schema) = Schema::fresh() else { return };
+        let Some(schema) = Schema::fresh() else {
+            return;
+        };
         let (mut old, mut new) = (shared(&schema), shared(&schema));
         assert!(matches!(commit(&mut old, 1), Err(Fault::NoLease)));
         let first = lease("old", 1, 0);
@@ -126,15 +136,27 @@ mod fence {
         assert!(!new.write.is_abandoned().unwrap(), "it lives");
 
         let renewed = lease("old", 1, 1);
-        assert_eq!(old.write.swap_lease(Some(&first), &renewed).unwrap(), Swap::Done);
+        assert_eq!(
+            old.write.swap_lease(Some(&first), &renewed).unwrap(),
+            Swap::Done
+        );
         commit(&mut old, 3).unwrap();
         let second = lease("new", 2, 0);
-        assert_eq!(new.write.swap_lease(Some(&first), &second).unwrap(), Swap::Changed);
+        assert_eq!(
+            new.write.swap_lease(Some(&first), &second).unwrap(),
+            Swap::Changed
+        );
         assert!(matches!(commit(&mut new, 4), Err(Fault::NoLease)));
 
-        assert_eq!(new.write.swap_lease(Some(&renewed), &second).unwrap(), Swap::Done);
+        assert_eq!(
+            new.write.swap_lease(Some(&renewed), &second).unwrap(),
+            Swap::Done
+        );
         commit(&mut new, 4).unwrap();
-        assert!(matches!(old.read.set_cursor("x", 1), Err(Fault::NoLease | Fault::Unavailable(_))));
+        assert!(matches!(
+            old.read.set_cursor("x", 1),
+            Err(Fault::NoLease | Fault::Unavailable(_))
+        ));
         // Its session was ended when the lease was taken from it; a new one is not allowed either.
         assert!(commit(&mut old, 5).is_err());
         assert!(old.write.is_in_doubt());
@@ -146,7 +168,9 @@ mod fence {
 
     #[test]
     fn a_holder_whose_connection_is_gone_is_known_to_be() {
-        let Some(schema) = Schema::fresh() else { return };
+        let Some(schema) = Schema::fresh() else {
+            return;
+        };
         let (mut old, mut new) = (shared(&schema), shared(&schema));
         let first = lease("old", 1, 0);
         assert_eq!(old.write.swap_lease(None, &first).unwrap(), Swap::Done);
@@ -157,14 +181,29 @@ mod fence {
             assert!(since.elapsed() < Duration::from_secs(10), "not seen");
         }
         let second = lease("new", 2, 0);
-        assert_eq!(new.write.swap_lease(Some(&first), &second).unwrap(), Swap::Done);
+        assert_eq!(
+            new.write.swap_lease(Some(&first), &second).unwrap(),
+            Swap::Done
+        );
         commit(&mut new, 1).unwrap();
         // Given back, nobody can take it for abandoned, and whoever comes takes it at once.
-        let free = Lease { ttl_ms: 0, ..second.clone() };
-        assert_eq!(new.write.swap_lease(Some(&second), &free).unwrap(), Swap::Done);
+        let free = Lease {
+            ttl_ms: 0,
+            ..second.clone()
+        };
+        assert_eq!(
+            new.write.swap_lease(Some(&second), &free).unwrap(),
+            Swap::Done
+        );
         let mut third = shared(&schema);
         assert!(!third.write.is_abandoned().unwrap());
-        assert_eq!(third.write.swap_lease(Some(&free), &lease("third", 3, 0)).unwrap(), Swap::Done);
+        assert_eq!(
+            third
+                .write
+                .swap_lease(Some(&free), &lease("third", 3, 0))
+                .unwrap(),
+            Swap::Done
+        );
         commit(&mut third, 2).unwrap();
     }
 
@@ -172,32 +211,52 @@ mod fence {
     /// read past what it may yet commit.
     #[test]
     fn nobody_overtakes_a_late_committer() {
-        let Some(schema) = Schema::fresh() else { return };
+        let Some(schema) = Schema::fresh() else {
+            return;
+        };
         let (mut old, mut new) = (shared(&schema), shared(&schema));
         let first = lease("old", 1, 0);
         assert_eq!(old.write.swap_lease(None, &first).unwrap(), Swap::Done);
         let late = schema.late("INSERT INTO kept VALUES (77, 9, '', '')");
         let second = lease("new", 2, 0);
-        assert_eq!(new.write.swap_lease(Some(&first), &second).unwrap(), Swap::Busy);
+        assert_eq!(
+            new.write.swap_lease(Some(&first), &second).unwrap(),
+            Swap::Busy
+        );
         assert!(matches!(commit(&mut new, 1), Err(Fault::NoLease)));
         late.commit();
-        assert_eq!(new.write.swap_lease(Some(&first), &second).unwrap(), Swap::Done);
+        assert_eq!(
+            new.write.swap_lease(Some(&first), &second).unwrap(),
+            Swap::Done
+        );
         assert_eq!(new.write.next_kept_place().unwrap(), 78, "it is seen");
 
         // One that never ends is ended.
         let late = schema.late("INSERT INTO kept VALUES (99, 9, '', '')");
         let third = lease("old", 3, 0);
         let mut other = shared(&schema);
-        assert_eq!(other.write.swap_lease(Some(&second), &third).unwrap(), Swap::Busy);
+        assert_eq!(
+            other.write.swap_lease(Some(&second), &third).unwrap(),
+            Swap::Busy
+        );
         assert_eq!(other.write.wake().unwrap().len(), 1);
         late.is_gone();
-        assert_eq!(other.write.swap_lease(Some(&second), &third).unwrap(), Swap::Done);
-        assert_eq!(other.write.next_kept_place().unwrap(), 78, "it was rolled back");
+        assert_eq!(
+            other.write.swap_lease(Some(&second), &third).unwrap(),
+            Swap::Done
+        );
+        assert_eq!(
+            other.write.next_kept_place().unwrap(),
+            78,
+            "it was rolled back"
+        );
     }
 
     #[test]
     fn a_commit_whose_reply_is_lost_is_found_or_cannot_come_any_more() {
-        let Some(schema) = Schema::fresh() else { return };
+        let Some(schema) = Schema::fresh() else {
+            return;
+        };
         let mut parts = opened(&schema, false).unwrap();
         commit(&mut parts, 1).unwrap();
         // A commit is on its way when the loop gives its connection up.
@@ -209,16 +268,24 @@ mod fence {
 
     #[test]
     fn alone_or_shared_and_never_both() {
-        let Some(schema) = Schema::fresh() else { return };
+        let Some(schema) = Schema::fresh() else {
+            return;
+        };
         let alone = opened(&schema, false).unwrap();
-        assert!(matches!(opened(&schema, false), Err(OpenError::Locked { .. })));
+        assert!(matches!(
+            opened(&schema, false),
+            Err(OpenError::Locked { .. })
+        ));
         let mut shared = shared(&schema);
         assert!(matches!(commit(&mut shared, 1), Err(Fault::NoLease)));
         assert!(!shared.write.is_abandoned().is_err());
         drop(alone);
         let first = lease("one", 1, 0);
         assert_eq!(shared.write.swap_lease(None, &first).unwrap(), Swap::Done);
-        assert!(matches!(opened(&schema, false), Err(OpenError::Locked { .. })));
+        assert!(matches!(
+            opened(&schema, false),
+            Err(OpenError::Locked { .. })
+        ));
     }
 }
 
@@ -252,11 +319,17 @@ impl Schema {
 
 impl Late {
     pub(crate) fn commit(self) {
-        self.runtime.block_on(self.client.batch_execute("COMMIT")).unwrap();
+        self.runtime
+            .block_on(self.client.batch_execute("COMMIT"))
+            .unwrap();
     }
 
     /// It was ended, so it commits nothing any more.
     pub(crate) fn is_gone(self) {
-        assert!(self.runtime.block_on(self.client.batch_execute("COMMIT")).is_err());
+        assert!(
+            self.runtime
+                .block_on(self.client.batch_execute("COMMIT"))
+                .is_err()
+        );
     }
 }

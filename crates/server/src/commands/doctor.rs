@@ -76,7 +76,10 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     };
     if config.is_postgres() {
         let shown = config.shown("database");
-        check("database", Ok((Verdict::Good, format!("{shown} answers, with fsync on"))));
+        check(
+            "database",
+            Ok((Verdict::Good, format!("{shown} answers, with fsync on"))),
+        );
     } else {
         check("database", integrity(&dir));
     }

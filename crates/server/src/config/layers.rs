@@ -296,7 +296,9 @@ impl Config {
             user.split_once(':').map(|(_, password)| password)
         });
         match password {
-            Some(password) if !password.is_empty() => value.replacen(&format!(":{password}@"), ":***@", 1),
+            Some(password) if !password.is_empty() => {
+                value.replacen(&format!(":{password}@"), ":***@", 1)
+            }
             _ => value.to_owned(),
         }
     }

@@ -1,12 +1,14 @@
 //! The shop's own accounts: what its tables say of refunds, wallets, exchanges and stock must be one story, whatever happened.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::support::whole;
+use crate::support::{database_of, whole};
 use crate::world::World;
 
 macro_rules! must {
@@ -30,46 +32,93 @@ pub(crate) struct Tables {
 
 impl Tables {
     pub(crate) fn read(world: &World) -> Self {
-        let path = world.dir.data().join("cartwright.db");
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
-        let mut database =
-            Connection::open_with_flags(&path, flags).expect("the database can be read");
-        database
-            .busy_timeout(Duration::from_secs(5))
-            .expect("a timeout can be set");
-        let moment = database.transaction().expect("one moment");
-        let bodies = |sql: &str| -> Vec<Value> {
-            let mut rows = moment.prepare(sql).expect("a table");
-            let rows = rows.query_map([], |row| row.get::<_, String>(0));
-            rows.expect("rows")
-                .map(|body| serde_json::from_str(&body.expect("a body")).expect("JSON"))
+        let asked = [
+            "SELECT body FROM orders ORDER BY number",
+            "SELECT body FROM payments ORDER BY id",
+            "SELECT body FROM wallets",
+            "SELECT body FROM wallet_entries ORDER BY id",
+            "SELECT sku, store, reserved, allocated FROM levels",
+        ];
+        let data = world.dir.data();
+        let [orders, payments, wallets, entries, levels] = match database_of(&data) {
+            Some((_, url)) => in_postgres(&url, asked),
+            None => in_sqlite(&data.join("cartwright.db"), asked),
+        };
+        let bodies = |rows: Vec<Vec<String>>| -> Vec<Value> {
+            rows.iter()
+                .map(|row| serde_json::from_str(&row[0]).expect("JSON"))
                 .collect()
         };
-        let payments = bodies("SELECT body FROM payments ORDER BY id");
-        let mut levels = BTreeMap::new();
-        let mut rows = moment
-            .prepare("SELECT sku, store, reserved, allocated FROM levels")
-            .expect("a table of levels");
-        let mut rows = rows.query([]).expect("levels");
-        while let Some(row) = rows.next().expect("a level") {
-            let key = (row.get_unwrap(0), row.get_unwrap(1));
-            levels.insert(key, (row.get_unwrap(2), row.get_unwrap(3)));
-        }
+        let units = |text: &String| text.parse().expect("units");
+        let levels = levels.iter().map(|row| {
+            let key = (row[0].clone(), row[1].clone());
+            (key, (units(&row[2]), units(&row[3])))
+        });
         Self {
-            orders: bodies("SELECT body FROM orders ORDER BY number"),
-            payments: payments
+            orders: bodies(orders),
+            payments: bodies(payments)
                 .into_iter()
                 .map(|it| (it["id"].to_string(), it))
                 .collect(),
-            wallets: bodies("SELECT body FROM wallets"),
-            entries: bodies("SELECT body FROM wallet_entries ORDER BY id"),
-            levels,
+            wallets: bodies(wallets),
+            entries: bodies(entries),
+            levels: levels.collect(),
         }
     }
 
     fn payment(&self, id: &Value) -> &Value {
         self.payments.get(&id.to_string()).expect("a payment")
     }
+}
+
+type Rows = Vec<Vec<String>>;
+
+/// What the tables say, all at one moment.
+fn in_sqlite<const N: usize>(file: &Path, asked: [&str; N]) -> [Rows; N] {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY;
+    let mut database = Connection::open_with_flags(file, flags).expect("the database can be read");
+    database
+        .busy_timeout(Duration::from_secs(5))
+        .expect("a timeout can be set");
+    let moment = database.transaction().expect("one moment");
+    asked.map(|sql| {
+        let mut statement = moment.prepare(sql).expect("a table");
+        let columns = statement.column_count();
+        let text = |row: &rusqlite::Row<'_>, column| match row.get_ref(column).expect("a column") {
+            ValueRef::Integer(number) => number.to_string(),
+            other => other.as_str().expect("a text").to_owned(),
+        };
+        let rows = statement.query_map([], |row| {
+            Ok((0..columns).map(|column| text(row, column)).collect())
+        });
+        rows.expect("rows").map(|row| row.expect("a row")).collect()
+    })
+}
+
+/// As [`in_sqlite`].
+fn in_postgres<const N: usize>(url: &str, asked: [&str; N]) -> [Rows; N] {
+    let (engine, schema) = url.split_once("?schema=").expect("a schema");
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let connected = tokio_postgres::connect(engine, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.expect("the database can be read");
+        let driven = tokio::spawn(connection);
+        let begin = format!("SET search_path TO {schema}; BEGIN ISOLATION LEVEL REPEATABLE READ");
+        client.batch_execute(&begin).await.expect("one moment");
+        let mut found = asked.map(|_| Rows::new());
+        for (rows, sql) in found.iter_mut().zip(asked) {
+            for message in client.simple_query(sql).await.expect("a table") {
+                if let tokio_postgres::SimpleQueryMessage::Row(row) = message {
+                    let text = |column| row.get(column).unwrap_or_default().to_owned();
+                    rows.push((0..row.len()).map(text).collect());
+                }
+            }
+        }
+        driven.abort();
+        found
+    })
 }
 
 /// A number that is left out where it is 0.

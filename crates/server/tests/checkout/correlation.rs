@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::time::Duration;
 
+use cartwright_adapters::store::postgres::{self, PostgresOptions};
 use cartwright_adapters::store::sqlite::{SqliteOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use serde_json::json;
@@ -42,7 +43,13 @@ fn log_of(world: &World, it: &Purchase) -> Vec<Entry> {
         streams.insert(format!("instrument:{}", text(&payment["id"])));
     }
     world.replays();
-    let store = open(&world.dir.data(), SqliteOptions::default(), &SystemRandom).expect("a store");
+    let data = world.dir.data();
+    let store = match crate::support::database_of(&data) {
+        Some((_, url)) => {
+            postgres::open(&PostgresOptions::new(&url), &SystemRandom).expect("a store")
+        }
+        None => open(&data, SqliteOptions::default(), &SystemRandom).expect("a store"),
+    };
     let batches = store.read.log(0, usize::MAX).expect("the log");
     let entries = batches.into_iter().flat_map(|batch| batch.entries);
     let all = entries.filter(|it| streams.contains(&it.stream));

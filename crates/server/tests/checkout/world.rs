@@ -216,6 +216,7 @@ impl World {
         let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
             .args(["replay", "--verify", "--data-dir"])
             .arg(self.dir.data())
+            .envs(crate::support::database_of(&self.dir.data()))
             .output()
             .expect("the binary can be run");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -99,6 +99,7 @@ fn replay(setup: &Setup) {
     let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
         .args(["replay", "--verify", "--data-dir"])
         .arg(&setup.data)
+        .envs(crate::support::database_of(&setup.data))
         .output()
         .expect("the binary can be run");
     assert!(

@@ -246,6 +246,7 @@ fn import(file: &Path, arguments: &[&str]) -> Output {
         .arg(file)
         .args(["--json", "--create-stores"])
         .args(arguments)
+        .envs(crate::support::database_in(arguments))
         .output()
         .expect("the binary can be run")
 }
@@ -392,6 +393,7 @@ fn the_command_line_takes_foreign_files_and_its_own() {
     let command = |arguments: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
             .args(arguments)
+            .envs(crate::support::database_in(arguments))
             .output()
             .expect("the binary can be run");
         let error = String::from_utf8_lossy(&output.stderr);

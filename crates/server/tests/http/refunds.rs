@@ -320,6 +320,7 @@ fn a_killed_shop_goes_on_with_its_refunds_and_its_numbers_have_no_gaps() {
     let verified = std::process::Command::new(env!("CARGO_BIN_EXE_cartwright"))
         .args(["replay", "--verify", "--data-dir"])
         .arg(dir.data())
+        .envs(crate::support::database_of(&dir.data()))
         .output()
         .expect("the binary can be run");
     let said = String::from_utf8_lossy(&verified.stdout).into_owned();

@@ -444,6 +444,7 @@ pub(crate) fn verified(setup: &crate::support::Setup, shop: &Shop) {
     let verify = std::process::Command::new(env!("CARGO_BIN_EXE_cartwright"))
         .args(["replay", "--verify", "--all", "--json", "--data-dir"])
         .arg(&setup.data)
+        .envs(crate::support::database_of(&setup.data))
         .output()
         .expect("the binary can be run");
     let said = String::from_utf8_lossy(&verify.stdout).into_owned();

@@ -11,6 +11,10 @@ use crate::support::{Setup, Shop, TempDir, eventually};
 
 #[test]
 fn a_process_without_leases_shares_with_nobody() {
+    // In PostgreSQL processes share always.
+    if crate::support::on_postgres() {
+        return;
+    }
     let nodes = Nodes::new("alone");
     let alone = |node: &str| nodes.setup(node).with("LOCKS_ENABLED", "false");
     let first = nodes.start("first");

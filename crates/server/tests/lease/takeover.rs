@@ -131,6 +131,7 @@ fn replays(nodes: &Nodes, last: Shop) {
     let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
         .args(["replay", "--verify", "--data-dir"])
         .arg(nodes.dir.data())
+        .envs(crate::support::database_of(&nodes.dir.data()))
         .output()
         .expect("the binary can be run");
     let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -4,8 +4,8 @@ use super::packed::unpack;
 use cartwright_app::Fault;
 use cartwright_app::ports::{is_movement, last_position};
 use cartwright_proto::events as proto;
-use prost::Message;
 use hashbrown::HashMap;
+use prost::Message;
 
 /// The batch of a row.
 pub(in crate::store) fn read(first: u64, last: u64, packed: &[u8]) -> Result<proto::Batch, Fault> {
@@ -70,8 +70,8 @@ pub(in crate::store) fn moved(batch: &proto::Batch) -> Result<Vec<(&str, &str, u
     first_of
         .into_iter()
         .map(|(stream, version)| {
-            let (sku, store) = level_of(stream)
-                .ok_or_else(|| Fault::Rejected(format!("{stream} is no level")))?;
+            let (sku, store) =
+                level_of(stream).ok_or_else(|| Fault::Rejected(format!("{stream} is no level")))?;
             Ok((sku, store, version))
         })
         .collect()

@@ -116,7 +116,10 @@ impl Fence {
 
 /// The lease as it stands.
 pub(super) async fn read(link: &Link) -> Result<Option<Lease>, Fault> {
-    let rows = link.query("SELECT body::text FROM lease", &[]).await.map_err(fault)?;
+    let rows = link
+        .query("SELECT body::text FROM lease", &[])
+        .await
+        .map_err(fault)?;
     let body = rows.first().and_then(|row| row.get::<_, Option<String>>(0));
     body.map(|body| serde_json::from_str(&body).map_err(Fault::corrupt))
         .transpose()
@@ -180,7 +183,9 @@ async fn swap_in(
 /// Waits until no transaction that writes is open, and lets none begin before this one ends.
 pub(super) async fn alone(link: &Link, locks: Locks) -> Result<(), tokio_postgres::Error> {
     let lock = "SELECT pg_advisory_xact_lock($1, $2)";
-    link.query(lock, &[value(LOCKS), value(locks.fence)]).await.map(drop)
+    link.query(lock, &[value(LOCKS), value(locks.fence)])
+        .await
+        .map(drop)
 }
 
 pub(super) async fn put(
@@ -218,7 +223,10 @@ pub(super) async fn rest(link: &Link, locks: Locks) -> Result<(), Fault> {
 
 /// Whether the lease's holder said that it keeps the lock of the living.
 pub(super) async fn is_guarded(link: &Link) -> Result<bool, Fault> {
-    let rows = link.query("SELECT guarded FROM lease", &[]).await.map_err(fault)?;
+    let rows = link
+        .query("SELECT guarded FROM lease", &[])
+        .await
+        .map_err(fault)?;
     Ok(rows.iter().any(|row| row.get(0)))
 }
 
@@ -239,7 +247,12 @@ pub(super) async fn end_holders(link: &Link, lock: i32) -> Result<Vec<u32>, Faul
 }
 
 /// Keeps the schema for this session until its transaction ends.
-pub(super) async fn schema_alone(link: &Arc<Link>, locks: Locks) -> Result<(), tokio_postgres::Error> {
+pub(super) async fn schema_alone(
+    link: &Arc<Link>,
+    locks: Locks,
+) -> Result<(), tokio_postgres::Error> {
     let lock = "SELECT pg_advisory_xact_lock($1, $2)";
-    link.query(lock, &[value(LOCKS), value(locks.schema)]).await.map(drop)
+    link.query(lock, &[value(LOCKS), value(locks.schema)])
+        .await
+        .map(drop)
 }

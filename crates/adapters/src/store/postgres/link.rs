@@ -50,7 +50,8 @@ impl Io {
         let (done, result) = std::sync::mpsc::sync_channel(1);
         let runtime = self.0.as_ref().ok_or_else(gone)?;
         runtime.spawn(async move {
-            let late = || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
+            let late =
+                || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
             let result = tokio::time::timeout(patience, work).await;
             // Nobody waits any more when the shop ends.
             drop(done.send(result.unwrap_or_else(|_| Err(late()))));
@@ -87,8 +88,11 @@ impl Link {
     ) -> Result<Self, Fault> {
         let connected = match &address.secured {
             None => {
-                let (client, connection) =
-                    address.config.connect(tokio_postgres::NoTls).await.map_err(fault)?;
+                let (client, connection) = address
+                    .config
+                    .connect(tokio_postgres::NoTls)
+                    .await
+                    .map_err(fault)?;
                 drive(connection, news);
                 client
             }
@@ -99,7 +103,10 @@ impl Link {
                 client
             }
         };
-        connected.batch_execute(&address.greeting).await.map_err(fault)?;
+        connected
+            .batch_execute(&address.greeting)
+            .await
+            .map_err(fault)?;
         Ok(Self {
             client: connected,
             statements: Mutex::default(),
@@ -255,7 +262,8 @@ impl Pool {
 
     /// A connection for somebody alone.
     pub(super) fn own(&self) -> Result<Link, Fault> {
-        self.io.wait(PATIENCE, Link::open(self.address.clone(), None))
+        self.io
+            .wait(PATIENCE, Link::open(self.address.clone(), None))
     }
 
     /// Asks on one of the connections; once more on a fresh one when that one turns out to be broken. For what changes nothing.
@@ -314,7 +322,10 @@ pub(super) fn listen(io: &Io, address: Arc<Address>) -> crossbeam_channel::Recei
     io.spawn(async move {
         loop {
             if let Ok(link) = Link::open(address.clone(), Some(tell.clone())).await
-                && link.run(&format!("LISTEN \"{}\"", address.channel())).await.is_ok()
+                && link
+                    .run(&format!("LISTEN \"{}\"", address.channel()))
+                    .await
+                    .is_ok()
             {
                 // Something may have been said meanwhile.
                 let _ = tell.try_send(());

@@ -85,7 +85,8 @@ pub(super) fn orders(wanted: &OrdersWanted, after: Value) -> List {
     }
     if let Some(email) = &wanted.email {
         let email = super::text::kept(email).into_owned();
-        let condition = " AND contact_id IN (SELECT id FROM contacts WHERE lower(body ->> 'email') = lower(#))";
+        let condition =
+            " AND contact_id IN (SELECT id FROM contacts WHERE lower(body ->> 'email') = lower(#))";
         list = list.and(condition, value(email));
     }
     if wanted.is_unsettled {

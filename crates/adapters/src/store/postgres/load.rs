@@ -120,7 +120,15 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
         ),
         Key::Reservation(id) => (
             3,
-            || by("reservations", "id", rows::RESERVATION, &[Id], rows::reservation),
+            || {
+                by(
+                    "reservations",
+                    "id",
+                    rows::RESERVATION,
+                    &[Id],
+                    rows::reservation,
+                )
+            },
             vec![Cell::id(id.0)],
         ),
         Key::Transfer(id) => (
@@ -206,20 +214,35 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
         ),
         Key::Wallet(customer) => (
             19,
-            || by("wallets", "customer_id", "body::text", &[Text], rows::wallet),
+            || {
+                by(
+                    "wallets",
+                    "customer_id",
+                    "body::text",
+                    &[Text],
+                    rows::wallet,
+                )
+            },
             vec![Cell::text(customer)],
         ),
         Key::WalletEntry(id) => (
             20,
-            || by("wallet_entries", "id", "body::text", &[Id], rows::wallet_entry),
+            || {
+                by(
+                    "wallet_entries",
+                    "id",
+                    "body::text",
+                    &[Id],
+                    rows::wallet_entry,
+                )
+            },
             vec![Cell::id(id.0)],
         ),
         Key::WalletReference(customer, reference) => (
             21,
             || {
-                let id = |row: &Row| {
-                    rows::id(row, 0).map(|id| Record::WalletEntryId(WalletEntryId(id)))
-                };
+                let id =
+                    |row: &Row| rows::id(row, 0).map(|id| Record::WalletEntryId(WalletEntryId(id)));
                 by_two("wallet_entries", ["customer_id", "reference"], "id", id)
             },
             vec![Cell::text(customer), Cell::text(reference)],
@@ -257,12 +280,14 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
         ),
         Key::DeadLettersOf(consumer) => (
             27,
-            || Kin {
+            || {
+                Kin {
                 sql: "SELECT id, event_id, key, w.n FROM unnest($1::text[]) WITH ORDINALITY AS w (a, n) \
                       JOIN dead_letters ON dead_letters.consumer = w.a ORDER BY id"
                     .to_owned(),
                 kinds: &[Text],
                 read: How::Letters,
+            }
             },
             vec![Cell::text(consumer)],
         ),
@@ -284,10 +309,14 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
         Key::Reference(principal, reference) => (
             31,
             || {
-                let id = |row: &Row| {
-                    rows::id(row, 0).map(|id| Record::ReservationId(ReservationId(id)))
-                };
-                by_two("reservation_references", ["principal", "reference"], "id", id)
+                let id =
+                    |row: &Row| rows::id(row, 0).map(|id| Record::ReservationId(ReservationId(id)));
+                by_two(
+                    "reservation_references",
+                    ["principal", "reference"],
+                    "id",
+                    id,
+                )
             },
             vec![Cell::text(principal), Cell::text(reference)],
         ),
@@ -320,12 +349,14 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
         ),
         Key::OpenHolds(principal) => (
             35,
-            || Kin {
+            || {
+                Kin {
                 sql: "SELECT (SELECT count(*) FROM reservations WHERE principal = w.a AND state = 0), w.n \
                       FROM unnest($1::text[]) WITH ORDINALITY AS w (a, n)"
                     .to_owned(),
                 kinds: &[Text],
                 read: How::Row(count),
+            }
             },
             vec![Cell::text(principal)],
         ),
@@ -368,7 +399,9 @@ fn take(
 ) -> Result<(), Fault> {
     let place = |row: &Row| {
         let number = rows::number(row, row.len() - 1)?;
-        let place = usize::try_from(number).ok().and_then(|it| places.get(it.checked_sub(1)?));
+        let place = usize::try_from(number)
+            .ok()
+            .and_then(|it| places.get(it.checked_sub(1)?));
         place
             .copied()
             .ok_or_else(|| Fault::corrupt("a row that nobody asked for"))
@@ -427,7 +460,11 @@ async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
                 }
             }
         }
-        if is_done { Poll::Ready(()) } else { Poll::Pending }
+        if is_done {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
     })
     .await;
     running.into_iter().filter_map(|(_, done)| done).collect()

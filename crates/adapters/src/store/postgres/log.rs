@@ -26,7 +26,8 @@ pub(super) fn append(
 ) -> Result<Vec<(String, Vec<Value>)>, Fault> {
     let packed = packer.pack(&batch.encode_to_vec())?.to_vec();
     let (first, last) = (batch.first_position, last_position(batch));
-    let sql = "INSERT INTO log (first_position, last_position, time_ms, entries) VALUES ($1, $2, $3, $4)";
+    let sql =
+        "INSERT INTO log (first_position, last_position, time_ms, entries) VALUES ($1, $2, $3, $4)";
     let values = vec![
         value(first.cast_signed()),
         value(last.cast_signed()),
@@ -39,7 +40,12 @@ pub(super) fn append(
         let kinds = [Kind::Text, Kind::Text, Kind::Number, Kind::Number];
         let mut rows = Rows::of(kinds.into_iter());
         for (sku, store, version) in moved {
-            rows.push([Cell::text(sku), Cell::text(store), version.into(), first.into()]);
+            rows.push([
+                Cell::text(sku),
+                Cell::text(store),
+                version.into(),
+                first.into(),
+            ]);
         }
         let sql = "INSERT INTO movements (sku, store, version_first, first_position) \
                    SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])";
@@ -72,7 +78,11 @@ fn batch(row: &Row) -> Result<proto::Batch, Fault> {
 }
 
 /// Batches after a position.
-pub(super) async fn read(link: &Link, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
+pub(super) async fn read(
+    link: &Link,
+    after: u64,
+    limit: usize,
+) -> Result<Vec<proto::Batch>, Fault> {
     let sql = "SELECT first_position, last_position, entries FROM log \
                WHERE first_position >= coalesce((SELECT max(first_position) FROM log WHERE first_position <= $1), 0) \
                AND last_position > $1 ORDER BY first_position LIMIT $2";
@@ -127,7 +137,11 @@ pub(super) async fn movements(
             if found.len() >= limit {
                 break;
             }
-            let version = found.last().map_or(after, |(_, _, entry): &(_, _, proto::Entry)| entry.stream_version);
+            let version = found
+                .last()
+                .map_or(after, |(_, _, entry): &(_, _, proto::Entry)| {
+                    entry.stream_version
+                });
             take_movements(batch(row)?, &stream, version, limit, &mut found);
         }
         let is_last = rows.len() < ASKED_AT_ONCE as usize;

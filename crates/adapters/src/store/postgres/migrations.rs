@@ -337,7 +337,10 @@ async fn version(link: &Link) -> Result<i64, Fault> {
     if !rows.iter().any(|row| row.get(0)) {
         return Ok(0);
     }
-    let rows = link.query_once("SELECT taken FROM schema_steps").await.map_err(fault)?;
+    let rows = link
+        .query_once("SELECT taken FROM schema_steps")
+        .await
+        .map_err(fault)?;
     Ok(rows.first().map_or(0, |row| row.get(0)))
 }
 
@@ -353,7 +356,12 @@ enum Stopped {
 }
 
 /// Up to the last one, or down until so many are left.
-fn steps(io: &Io, link: &Arc<Link>, address: &Address, down_to: Option<i64>) -> Result<(), OpenError> {
+fn steps(
+    io: &Io,
+    link: &Arc<Link>,
+    address: &Address,
+    down_to: Option<i64>,
+) -> Result<(), OpenError> {
     let locks = Locks::of(&address.schema);
     let link = link.clone();
     let taken = io.wait(PATIENCE, async move {
@@ -378,7 +386,9 @@ fn steps(io: &Io, link: &Arc<Link>, address: &Address, down_to: Option<i64>) -> 
 async fn run(link: &Arc<Link>, locks: Locks, down_to: Option<i64>) -> Result<(), Stopped> {
     let said = |error| Stopped::Fault(fault(error));
     // Who opens at the same time waits here, and then finds the steps taken.
-    link.run("BEGIN; SET LOCAL lock_timeout TO '60s'").await.map_err(said)?;
+    link.run("BEGIN; SET LOCAL lock_timeout TO '60s'")
+        .await
+        .map_err(said)?;
     lease::schema_alone(link, locks).await.map_err(said)?;
     let current = version(link).await.map_err(Stopped::Fault)?;
     if current > LATEST {
@@ -392,9 +402,16 @@ async fn run(link: &Arc<Link>, locks: Locks, down_to: Option<i64>) -> Result<(),
     link.run(create).await.map_err(said)?;
     let ups = (current..to).map(|taken| (taken + 1, true));
     let downs = (to..current).rev().map(|left| (left + 1, false));
-    let numbers: Vec<_> = if to > current { ups.collect() } else { downs.collect() };
+    let numbers: Vec<_> = if to > current {
+        ups.collect()
+    } else {
+        downs.collect()
+    };
     for (number, is_up) in numbers {
-        let Some(step) = usize::try_from(number - 1).ok().and_then(|it| MIGRATIONS.get(it)) else {
+        let Some(step) = usize::try_from(number - 1)
+            .ok()
+            .and_then(|it| MIGRATIONS.get(it))
+        else {
             continue;
         };
         let failed = |error| {

@@ -73,7 +73,9 @@ pub enum OpenError {
         "the address of the database cannot be understood ({0}): write it as postgres://user:password@host:5432/database"
     )]
     Address(String),
-    #[error("the certificates in {file} cannot be read ({detail}): name a file of PEM certificates")]
+    #[error(
+        "the certificates in {file} cannot be read ({detail}): name a file of PEM certificates"
+    )]
     Certificates { file: String, detail: String },
     #[error(
         "PostgreSQL at {at} cannot be used ({detail}): check that it runs, the address, the user and its password"
@@ -126,7 +128,8 @@ impl Address {
     pub(super) fn parse(url: &str) -> Result<Self, OpenError> {
         let mut url = url.to_owned();
         let schema = take_parameter(&mut url, "schema").unwrap_or_else(|| SCHEMA.to_owned());
-        let plain = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
+        let plain =
+            |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || letter == '_';
         if schema.is_empty() || schema.len() > 48 || !schema.chars().all(plain) {
             let wanted = "a schema is 1-48 of a-z, 0-9 and _";
             return Err(OpenError::Address(wanted.to_owned()));
@@ -148,7 +151,11 @@ impl Address {
             }
         };
         config
-            .ssl_mode(if is_secured { SslMode::Require } else { SslMode::Disable })
+            .ssl_mode(if is_secured {
+                SslMode::Require
+            } else {
+                SslMode::Disable
+            })
             .application_name("cartwright")
             .connect_timeout(Duration::from_secs(5))
             .tcp_user_timeout(TCP_PATIENCE)
@@ -166,7 +173,10 @@ impl Address {
         };
         let hosts: Vec<_> = config.get_hosts().iter().map(host).collect();
         let port = config.get_ports().first().copied().unwrap_or(5432);
-        let database = config.get_dbname().or(config.get_user()).unwrap_or_default();
+        let database = config
+            .get_dbname()
+            .or(config.get_user())
+            .unwrap_or_default();
         let shown = format!("{}:{port}/{database}", hosts.join(","));
         Ok(Self {
             config,
@@ -197,7 +207,11 @@ fn take_parameter(url: &mut String, name: &str) -> Option<String> {
         }
     }
     let rest = rest.join("&");
-    *url = if rest.is_empty() { base.to_owned() } else { format!("{base}?{rest}") };
+    *url = if rest.is_empty() {
+        base.to_owned()
+    } else {
+        format!("{base}?{rest}")
+    };
     found
 }
 
@@ -210,10 +224,13 @@ fn tls(roots: Option<&str>) -> Result<Secured, OpenError> {
                 file: file.to_owned(),
                 detail,
             };
-            let read = CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?;
+            let read =
+                CertificateDer::pem_file_iter(file).map_err(|error| bad(error.to_string()))?;
             for certificate in read {
                 let certificate = certificate.map_err(|error| bad(error.to_string()))?;
-                store.add(certificate).map_err(|error| bad(error.to_string()))?;
+                store
+                    .add(certificate)
+                    .map_err(|error| bad(error.to_string()))?;
             }
         }
     }
@@ -274,7 +291,10 @@ pub(super) fn connect(io: &Io, address: &Arc<Address>) -> Result<Arc<Link>, Open
         // Asked for first: whoever may use a schema need not be allowed to make one.
         let exists = link.query("SELECT current_schema() IS NOT NULL", &[]).await;
         if !exists.map_err(fault)?.iter().any(|row| row.get(0)) {
-            let is_standby = link.query("SELECT pg_is_in_recovery()", &[]).await.map_err(fault)?;
+            let is_standby = link
+                .query("SELECT pg_is_in_recovery()", &[])
+                .await
+                .map_err(fault)?;
             if !is_standby.iter().any(|row| row.get(0)) {
                 link.run(&schema).await.map_err(fault)?;
             }
@@ -352,10 +372,20 @@ mod tests {
 
     #[test]
     fn our_own_parameters_are_taken_out_of_an_address() {
-        let address = Address::parse("postgres://anna:secret@db:6432/shop?schema=eu&connect_timeout=3").unwrap();
-        assert_eq!((address.schema.as_str(), address.shown.as_str()), ("eu", "db:6432/shop"));
+        let address =
+            Address::parse("postgres://anna:secret@db:6432/shop?schema=eu&connect_timeout=3")
+                .unwrap();
+        assert_eq!(
+            (address.schema.as_str(), address.shown.as_str()),
+            ("eu", "db:6432/shop")
+        );
         assert!(address.secured.is_none());
-        assert!(Address::parse("postgres://db/shop?sslmode=verify-full").unwrap().secured.is_some());
+        assert!(
+            Address::parse("postgres://db/shop?sslmode=verify-full")
+                .unwrap()
+                .secured
+                .is_some()
+        );
     }
 
     #[test]

@@ -82,7 +82,14 @@ const TABLES: [Table; 24] = [
         ],
         key: 2,
         changes: &[
-            "version", "on_hand", "reserved", "allocated", "granted", "backordered", "updated_at", "more",
+            "version",
+            "on_hand",
+            "reserved",
+            "allocated",
+            "granted",
+            "backordered",
+            "updated_at",
+            "more",
         ],
     },
     Table {
@@ -117,7 +124,14 @@ const TABLES: [Table; 24] = [
             ("body", Json),
         ],
         key: 1,
-        changes: &["version", "state", "customer_id", "expires_at", "expires_hour", "body"],
+        changes: &[
+            "version",
+            "state",
+            "customer_id",
+            "expires_at",
+            "expires_hour",
+            "body",
+        ],
     },
     Table {
         name: "user_carts",
@@ -127,7 +141,12 @@ const TABLES: [Table; 24] = [
     },
     Table {
         name: "api_keys",
-        columns: &[("id", Id), ("version", Number), ("hash", Bytes), ("body", Json)],
+        columns: &[
+            ("id", Id),
+            ("version", Number),
+            ("hash", Bytes),
+            ("body", Json),
+        ],
         key: 1,
         changes: &["version", "hash", "body"],
     },
@@ -152,7 +171,12 @@ const TABLES: [Table; 24] = [
     },
     Table {
         name: "payments",
-        columns: &[("id", Id), ("version", Number), ("unverified", Flag), ("body", Json)],
+        columns: &[
+            ("id", Id),
+            ("version", Number),
+            ("unverified", Flag),
+            ("body", Json),
+        ],
         key: 1,
         changes: &["version", "unverified", "body"],
     },
@@ -198,7 +222,12 @@ const TABLES: [Table; 24] = [
     },
     Table {
         name: "wallet_entries",
-        columns: &[("id", Id), ("customer_id", Text), ("reference", Text), ("body", Json)],
+        columns: &[
+            ("id", Id),
+            ("customer_id", Text),
+            ("reference", Text),
+            ("body", Json),
+        ],
         key: 1,
         changes: &[],
     },
@@ -310,7 +339,11 @@ impl Puts {
                 self.row(Into::Checkouts, row)
             }
             (Key::Contact(id), Record::Contact(it)) => {
-                let row = [Cell::id(id.0), Cell::id(it.checkout_id.0), self.json(&**it)?];
+                let row = [
+                    Cell::id(id.0),
+                    Cell::id(it.checkout_id.0),
+                    self.json(&**it)?,
+                ];
                 self.row(Into::Contacts, row)
             }
             (Key::Payment(id), Record::Payment(it)) => {
@@ -387,12 +420,14 @@ impl Puts {
             (Key::Cursor(consumer), Record::Count(position)) => {
                 self.row(Into::Cursors, [Cell::text(consumer), (*position).into()])
             }
-            (Key::Sku(sku), Record::ProductId(id)) => {
-                self.row(Into::Skus, [Cell::text(sku.as_str()), Cell::text(id.as_str())])
-            }
-            (Key::Slug(slug), Record::ProductId(id)) => {
-                self.row(Into::Slugs, [Cell::text(slug.as_str()), Cell::text(id.as_str())])
-            }
+            (Key::Sku(sku), Record::ProductId(id)) => self.row(
+                Into::Skus,
+                [Cell::text(sku.as_str()), Cell::text(id.as_str())],
+            ),
+            (Key::Slug(slug), Record::ProductId(id)) => self.row(
+                Into::Slugs,
+                [Cell::text(slug.as_str()), Cell::text(id.as_str())],
+            ),
             (Key::Reference(principal, reference), Record::ReservationId(id)) => {
                 let row = [Cell::text(principal), Cell::text(reference), Cell::id(id.0)];
                 self.row(Into::References, row)
@@ -481,7 +516,10 @@ impl Puts {
             Key::Sku(sku) => self.gone(Into::Skus, [Cell::text(sku.as_str())]),
             Key::Slug(slug) => self.gone(Into::Slugs, [Cell::text(slug.as_str())]),
             Key::Reference(principal, reference) => {
-                self.gone(Into::References, [Cell::text(principal), Cell::text(reference)]);
+                self.gone(
+                    Into::References,
+                    [Cell::text(principal), Cell::text(reference)],
+                );
             }
             Key::UserCart(package, user) => {
                 self.gone(Into::UserCarts, [Cell::text(package), Cell::text(user)]);

@@ -87,7 +87,10 @@ impl Reader {
     /// What a replica says counts when it has the head of the log that the primary has: nobody reads what is older than what was acknowledged.
     fn from_replica(&self, replica: &Pool, list: List) -> Result<Vec<tokio_postgres::Row>, Fault> {
         let list = Arc::new(list);
-        let head = self.pool.ask(|link| async move { log::head(&link).await })?.0;
+        let head = self
+            .pool
+            .ask(|link| async move { log::head(&link).await })?
+            .0;
         let asked = list.clone();
         let found = replica.ask(move |link| {
             let asked = asked.clone();
@@ -95,7 +98,10 @@ impl Reader {
                 if log::head(&link).await?.0 < head {
                     return Ok(None);
                 }
-                link.query(&asked.sql, &asked.values).await.map(Some).map_err(fault)
+                link.query(&asked.sql, &asked.values)
+                    .await
+                    .map(Some)
+                    .map_err(fault)
             }
         });
         match found {
@@ -325,7 +331,10 @@ impl ReadStore for Reader {
 
     fn list_webhook_endpoints(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {
         let list = List::new("SELECT body::text FROM webhook_endpoints")
-            .and(" WHERE id > #", after_id(after, |id: WebhookEndpointId| id.0))
+            .and(
+                " WHERE id > #",
+                after_id(after, |id: WebhookEndpointId| id.0),
+            )
             .then(" ORDER BY id");
         self.page(list, limit, rows::webhook_endpoint)
     }
@@ -457,7 +466,10 @@ impl ReadStore for Reader {
         let io = self.pool.io();
         let run = |sql: String| {
             let link = link.clone();
-            io.wait(DROP_PATIENCE, async move { link.run(&sql).await.map_err(fault) })
+            io.wait(
+                DROP_PATIENCE,
+                async move { link.run(&sql).await.map_err(fault) },
+            )
         };
         run("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL idle_in_transaction_session_timeout TO 0".into())?;
         let seen = link.clone();
@@ -503,11 +515,15 @@ impl ReadStore for Reader {
         loop {
             let values = vec![value(through), value(DROPPED_AT_ONCE)];
             let changed = self.beside(DROP_PATIENCE, vec![(some.to_owned(), values)])?;
-            if changed.last().is_none_or(|rows| *rows < DROPPED_AT_ONCE as u64) {
+            if changed
+                .last()
+                .is_none_or(|rows| *rows < DROPPED_AT_ONCE as u64)
+            {
                 break;
             }
         }
-        let rest = "DELETE FROM movements WHERE first_position < (SELECT min(first_position) FROM log)";
+        let rest =
+            "DELETE FROM movements WHERE first_position < (SELECT min(first_position) FROM log)";
         self.beside(DROP_PATIENCE, vec![(rest.to_owned(), Vec::new())])
             .map(drop)
     }

@@ -16,13 +16,15 @@ use uuid::Uuid;
 pub(super) type Read = fn(&Row) -> Result<Record, Fault>;
 
 /// What [`level`] reads.
-pub(super) const LEVEL: &str =
-    "sku, store, version, on_hand, reserved, allocated, granted, backordered, updated_at, more::text";
+pub(super) const LEVEL: &str = "sku, store, version, on_hand, reserved, allocated, granted, backordered, updated_at, more::text";
 /// What [`reservation`] reads.
 pub(super) const RESERVATION: &str = "id, version, state, principal, expires_at, body::text";
 
 /// A column that does not hold what it should is damage.
-fn cell<'r, T: tokio_postgres::types::FromSql<'r>>(row: &'r Row, column: usize) -> Result<T, Fault> {
+fn cell<'r, T: tokio_postgres::types::FromSql<'r>>(
+    row: &'r Row,
+    column: usize,
+) -> Result<T, Fault> {
     row.try_get(column).map_err(Fault::corrupt)
 }
 

@@ -56,7 +56,10 @@ impl Table {
             self.name
         );
         if !self.changes.is_empty() {
-            let sets = self.changes.iter().map(|name| format!("{name} = excluded.{name}"));
+            let sets = self
+                .changes
+                .iter()
+                .map(|name| format!("{name} = excluded.{name}"));
             let sets: Vec<_> = sets.collect();
             // Writing to a string does not fail.
             let _ = write!(
@@ -90,7 +93,10 @@ impl Table {
     }
 
     fn key_names(&self) -> Vec<&'static str> {
-        self.columns[..self.key].iter().map(|(name, _)| *name).collect()
+        self.columns[..self.key]
+            .iter()
+            .map(|(name, _)| *name)
+            .collect()
     }
 }
 

@@ -29,8 +29,18 @@ pub(super) fn given(text: &str) -> Cow<'_, str> {
     let mut out = String::with_capacity(text.len());
     let mut letters = text.chars();
     while let Some(letter) = letters.next() {
-        let next = if letter == ESCAPE { letters.next() } else { Some(letter) };
-        out.extend(next.map(|next| if letter == ESCAPE && next == '0' { '\0' } else { next }));
+        let next = if letter == ESCAPE {
+            letters.next()
+        } else {
+            Some(letter)
+        };
+        out.extend(next.map(|next| {
+            if letter == ESCAPE && next == '0' {
+                '\0'
+            } else {
+                next
+            }
+        }));
     }
     Cow::Owned(out)
 }
@@ -41,7 +51,15 @@ mod tests {
 
     #[test]
     fn any_text_reads_back() {
-        for text in ["", "anna", "\0", "a\0b", "\u{10FFFD}", "\u{10FFFD}0", "0\0\u{10FFFD}\0"] {
+        for text in [
+            "",
+            "anna",
+            "\0",
+            "a\0b",
+            "\u{10FFFD}",
+            "\u{10FFFD}0",
+            "0\0\u{10FFFD}\0",
+        ] {
             let column = kept(text);
             assert!(!column.contains('\0'));
             assert_eq!(given(&column), text);

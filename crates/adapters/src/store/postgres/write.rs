@@ -30,6 +30,10 @@ const BEGIN_PATIENCE: Duration = Duration::from_secs(300);
 const LIVE_TRIES: u32 = 20;
 const LIVE_PAUSE: Duration = Duration::from_millis(10);
 
+/// How often, and how long apart, a process tries to have the database for itself.
+const ALONE_TRIES: u32 = 20;
+const ALONE_PAUSE: Duration = Duration::from_millis(50);
+
 /// The loop's own side of the store.
 pub(super) struct Writer {
     io: Arc<Io>,
@@ -84,7 +88,16 @@ impl Writer {
     /// Takes the database for this process alone; false when another one has it.
     pub(super) fn take_alone(&mut self) -> Result<bool, Fault> {
         let (locks, session) = (self.locks, self.session);
-        self.is_guarded = self.run(move |link| async move { lease::live(&link, locks).await })?;
+        self.is_guarded = self.run(move |link| async move {
+            // The sessions of a process that was killed a moment ago may not have ended yet.
+            for _ in 0..ALONE_TRIES {
+                if lease::live(&link, locks).await? {
+                    return Ok(true);
+                }
+                tokio::time::sleep(ALONE_PAUSE).await;
+            }
+            Ok(false)
+        })?;
         if self.is_guarded {
             self.run(move |link| async move { adopt(&link, locks, session).await })?;
             self.fence.set(Some(session));
@@ -105,9 +118,9 @@ impl Writer {
     }
 
     fn link(&self) -> Result<&Arc<Link>, Fault> {
-        self.link
-            .as_ref()
-            .ok_or_else(|| Fault::Unavailable("the connection to PostgreSQL is to be made anew".into()))
+        self.link.as_ref().ok_or_else(|| {
+            Fault::Unavailable("the connection to PostgreSQL is to be made anew".into())
+        })
     }
 
     fn run<T, F>(&mut self, work: impl FnOnce(Arc<Link>) -> F) -> Result<T, Fault>
@@ -167,13 +180,17 @@ impl Writer {
                 )));
             }
             statements.extend(log::append(packer, batch.log)?);
-            let tell = ("SELECT pg_notify($1, '')".to_owned(), vec![value(self.address.channel())]);
+            let tell = (
+                "SELECT pg_notify($1, '')".to_owned(),
+                vec![value(self.address.channel())],
+            );
             statements.push(tell);
         }
         failpoint(Point::StoreLogged);
         if !batch.kept.is_empty() {
             self.kept_row.take(batch.kept)?;
-            let keep = "INSERT INTO kept (place, until_ms, hashes, replies) VALUES ($1, $2, $3, $4)";
+            let keep =
+                "INSERT INTO kept (place, until_ms, hashes, replies) VALUES ($1, $2, $3, $4)";
             let values = vec![
                 value(self.next_place.cast_signed()),
                 value(self.kept_row.until),
@@ -205,7 +222,11 @@ async fn transact(
     loop {
         match link.transact("BEGIN", statements).await {
             Err(error) if is_passing(&error) && tries < TRIES => {
-                tracing::warn!(tries, error = error.to_string(), "PostgreSQL gave a transaction up; trying again");
+                tracing::warn!(
+                    tries,
+                    error = error.to_string(),
+                    "PostgreSQL gave a transaction up; trying again"
+                );
                 tokio::time::sleep(FIRST_PAUSE * 2_u32.pow(tries)).await;
                 tries += 1;
             }
@@ -236,7 +257,10 @@ async fn take_over_life(link: &Link, locks: Locks) -> Result<bool, Fault> {
             return Ok(true);
         }
         let ended = lease::end_holders(link, locks.alive).await?;
-        tracing::warn!(?ended, "ended database sessions of a process whose lease is over");
+        tracing::warn!(
+            ?ended,
+            "ended database sessions of a process whose lease is over"
+        );
         tokio::time::sleep(LIVE_PAUSE).await;
     }
     Ok(false)
@@ -261,9 +285,8 @@ impl WriteStore for Writer {
         self.link()?;
         let statements = self.statements(batch)?;
         failpoint(Point::StoreComplete);
-        let changed = self.run(move |link| async move {
-            transact(&link, &statements).await.map_err(fault)
-        })?;
+        let changed =
+            self.run(move |link| async move { transact(&link, &statements).await.map_err(fault) })?;
         failpoint(Point::StoreCommitted);
         if !batch.log.entries.is_empty() {
             self.head = (last_position(batch.log), Time(batch.log.time_ms));
@@ -353,9 +376,8 @@ impl WriteStore for Writer {
     fn drop_kept(&mut self, before: Time) -> Result<(), Fault> {
         let look = ("SELECT fence($1)".to_owned(), vec![value(self.session)]);
         let statements = [look, dropped(before)];
-        let changed = self.run(move |link| async move {
-            transact(&link, &statements).await.map_err(fault)
-        })?;
+        let changed =
+            self.run(move |link| async move { transact(&link, &statements).await.map_err(fault) })?;
         // The others with the next commits, some each.
         let is_more = changed.last() == Some(&DROPPED_PER_COMMIT.unsigned_abs());
         self.drop_before = is_more.then_some(before);
@@ -380,8 +402,7 @@ impl WriteStore for Writer {
         let (swapped, is_guarded) = self.run(move |link| async move {
             let is_guarded = was_guarded || lease::live(&link, locks).await?;
             let said = is_guarded && after.ttl_ms > 0;
-            let swapped =
-                lease::swap(&link, locks, before.as_ref(), &after, session, said).await?;
+            let swapped = lease::swap(&link, locks, before.as_ref(), &after, session, said).await?;
             let is_held = swapped == Swap::Done && after.ttl_ms > 0;
             let lost = swapped == Swap::Changed || (is_new && swapped == Swap::Busy);
             if is_guarded && (lost || after.ttl_ms == 0) {

@@ -15,9 +15,9 @@ pub(super) const OF_CART: &str = "SELECT id FROM checkouts WHERE cart_id = ?1 AN
 /// are numbers of ours, so that the partial indexes are used.
 pub(super) fn list(wanted: CheckoutsWanted) -> String {
     let cart = wanted.cart.map_or("", |_| " AND cart_id = ?2");
-    let state = wanted
-        .state
-        .map_or_else(String::new, |it| format!(" AND state = {}", of_checkout(it)));
+    let state = wanted.state.map_or_else(String::new, |it| {
+        format!(" AND state = {}", of_checkout(it))
+    });
     let limit = if wanted.cart.is_some() { "?3" } else { "?2" };
     format!("SELECT body FROM checkouts WHERE id > ?1{cart}{state} ORDER BY id LIMIT {limit}")
 }

@@ -16,6 +16,9 @@ pub(crate) mod shop;
 pub(crate) use bought::{Bought, Gateway, Paying, paying, units, usd};
 pub(crate) use check::{check, instant, money, text, whole};
 pub(crate) use client::{Request, Response, exchange_raw};
-pub(crate) use process::{ADMIN_KEY, Process, Setup, TempDir, eventually, free_address};
+pub(crate) use process::{
+    ADMIN_KEY, Process, Setup, TempDir, database_in, database_of, eventually, free_address,
+    on_postgres,
+};
 pub(crate) use race::race;
 pub(crate) use shop::{Cart, Checkout, Item, Level, Shop, address, fresh, shop, uuid};

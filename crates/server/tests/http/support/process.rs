@@ -63,6 +63,37 @@ impl Drop for TempDir {
     }
 }
 
+/// With `ON_POSTGRES` set (`cargo xtask test` runs these tests a second time with it) shops keep their state in a schema of their own of the
+/// engine that it names, one for each data directory: servers and commands get it by their environment.
+pub(crate) fn database_of(data: &Path) -> Option<(String, String)> {
+    let engine = std::env::var("ON_POSTGRES").ok()?;
+    // FNV-1a of the path, which is one of this run of this test.
+    let hash = data
+        .display()
+        .to_string()
+        .bytes()
+        .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
+            (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
+        });
+    let url = format!("{engine}?schema=t{hash:016x}");
+    Some(("CARTWRIGHT_DATABASE".into(), url))
+}
+
+/// As [`database_of`] the directory that a command's arguments name.
+pub(crate) fn database_in(arguments: &[&str]) -> Option<(String, String)> {
+    let place = arguments.iter().position(|it| *it == "--data-dir")?;
+    database_of(Path::new(arguments.get(place + 1)?))
+}
+
+/// Whether shops keep their state in PostgreSQL: then a test that looks into SQLite's file has nothing to look at.
+pub(crate) fn on_postgres() -> bool {
+    let is_so = std::env::var_os("ON_POSTGRES").is_some();
+    if is_so {
+        eprintln!("SKIPPED on PostgreSQL: this test looks into SQLite's file");
+    }
+    is_so
+}
+
 /// How a server is started.
 #[derive(Clone, Debug)]
 pub(crate) struct Setup {
@@ -157,6 +188,7 @@ impl Setup {
             .arg(&self.data)
             .arg(sample)
             .args(&self.arguments)
+            .envs(database_of(&self.data))
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(said)
