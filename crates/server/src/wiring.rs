@@ -5,13 +5,15 @@ use crate::config::Config;
 use crate::search_slot::SearchSlot;
 use cartwright_adapters::bus::EmbeddedBus;
 use cartwright_adapters::courier::HttpCourier;
-use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::http::{HttpClient, HttpFailure};
 use cartwright_adapters::mail::SmtpMailer;
 use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
+use cartwright_adapters::remote::PeerClient;
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
+use cartwright_api::forward::{Forwarder, Outgoing, Peers, Sent, Unanswered};
 use cartwright_api::grpc::Services;
 use cartwright_api::http::{Buying, Edge, Grpc, Options};
 use cartwright_api::quotes::QuoteSigner;
@@ -120,12 +122,13 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, None)
 }
 
-/// Starts the shop of the configured data directory; with `locks_enabled` together with other processes.
+/// Starts the shop of the configured data directory; with `locks_enabled` together with other processes, which reach this one at
+/// `url`.
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
-    let lease = config.flag("locks_enabled").then(|| lease(config));
+pub fn start_shared(config: &Config, url: &str) -> Result<Core, CannotStart> {
+    let lease = config.flag("locks_enabled").then(|| lease(config, url));
     start_as(config, lease)
 }
 
@@ -185,13 +188,14 @@ fn providers(config: &Config) -> Result<Vec<Provider>, CannotStart> {
         .map_err(CannotStart::because)
 }
 
-fn lease(config: &Config) -> LeaseOptions {
+fn lease(config: &Config, url: &str) -> LeaseOptions {
     let mut run = [0; 8];
     SystemRandom.fill(&mut run);
     let node = config.text("node_name");
     LeaseOptions {
         holder: format!("{node}-{:016x}", u64::from_be_bytes(run)),
         node: node.to_owned(),
+        url: url.to_owned(),
         pid: std::process::id(),
         ttl_ms: config.whole("lock_ttl_ms") as u64,
         renew_ms: config.whole("lock_renew_ms") as u64,
@@ -274,7 +278,12 @@ pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
 pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     let secrets = Secrets::new(core.shop.store().secret());
     let quotes = QuoteSigner::new(&core.shop.store().quote_key()).map_err(CannotStart::because)?;
-    Ok(Edge::new(
+    let forwarder = forwards(config).then(|| {
+        let wait_ns = config.whole("request_wait_ms") as u64 * 1_000_000;
+        let peers = Arc::new(PeerWay(PeerClient::new()));
+        Forwarder::new(peers, &secrets, config.text("node_name"), wait_ns)
+    });
+    let edge = Edge::new(
         core.shop.clone(),
         secrets,
         Buying {
@@ -287,7 +296,35 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
         core.search.clone(),
         core.random.clone(),
         edge_options(config),
-    ))
+    );
+    Ok(match forwarder {
+        Some(forwarder) => edge.with_forwarder(forwarder),
+        None => edge,
+    })
+}
+
+/// Whether this process passes writes on where another one has the lease.
+pub fn forwards(config: &Config) -> bool {
+    match config.text("forward_writes") {
+        // A shared data directory refuses writes elsewhere, as the store inventory plan says.
+        "auto" => false,
+        said => said == "true" && config.flag("locks_enabled"),
+    }
+}
+
+/// The adapters' client as the surfaces want it.
+struct PeerWay(PeerClient);
+
+impl Peers for PeerWay {
+    fn send(&self, request: http::Request<Outgoing>) -> Sent {
+        let client = self.0.clone();
+        Box::pin(async move {
+            client.send(request).await.map_err(|failure| match failure {
+                HttpFailure::NotSent(why) => Unanswered::NotSent(why),
+                HttpFailure::Unknown(why) => Unanswered::Unknown(why),
+            })
+        })
+    }
 }
 
 fn edge_options(config: &Config) -> Options {

@@ -42,6 +42,22 @@ pub const SERVICES: &[&str] = &[
     "hipstershop.EmailService",
 ];
 
+/// Methods that change the shop, whichever package they are of.
+const WRITES: [&str; 4] = [
+    "CartService/AddItem",
+    "CartService/EmptyCart",
+    "CheckoutService/PlaceOrder",
+    "PaymentService/Charge",
+];
+
+/// Whether a call changes the shop: `/oteldemo.CartService/AddItem`.
+pub(crate) fn writes(path: &str) -> bool {
+    let method = ["/oteldemo.", "/hipstershop."]
+        .iter()
+        .find_map(|package| path.strip_prefix(package));
+    method.is_some_and(|method| WRITES.contains(&method))
+}
+
 /// Adds the services of both packages.
 pub fn add_services(routes: &mut RoutesBuilder, edge: &Arc<Edge>) {
     packages::oteldemo::add(routes, edge);

@@ -32,6 +32,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Text | Kind::Secret => "TEXT",
         Kind::Path => "PATH",
         Kind::Address => "HOST:PORT",
+        Kind::Peer => "URL",
         Kind::Currency => "CURRENCY",
         Kind::Country => "COUNTRY",
         Kind::Rates => "RATES",

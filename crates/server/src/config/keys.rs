@@ -534,6 +534,19 @@ pub const KEYS: &[Key] = &[
         "300",
         "When to try it again: `retry_after_ms` of the refusal, and `Retry-After` in whole seconds. With `locks_enabled`.",
     ),
+    // Several processes
+    key(
+        "advertise_url",
+        Kind::Peer,
+        "",
+        "Where other processes of the shop reach this one, like `http://10.0.0.7:8080`. Unset: `http://` and the address that `listen` came to. With several processes.",
+    ),
+    key(
+        "forward_writes",
+        Kind::Choice(&["auto", "true", "false"]),
+        "auto",
+        "Whether a process without the lease passes writes on to the one that has it, and so takes any request. `auto`: `false` where processes share a data directory (`locks_enabled`: they answer writes as `lock_reject_status` says), `true` elsewhere.",
+    ),
     // End
     key(
         "drain_delay_ms",
