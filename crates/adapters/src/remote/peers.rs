@@ -61,7 +61,10 @@ impl PeerClient {
     /// # Errors
     /// [`HttpFailure`]: surely not seen by the other side, or perhaps seen. There is no deadline: a connection whose other end
     /// gives no sign of life fails by itself.
-    pub async fn send(&self, request: Request<Outgoing>) -> Result<Response<Incoming>, HttpFailure> {
+    pub async fn send(
+        &self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, HttpFailure> {
         self.client.request(request).await.map_err(|error| {
             let text = chain(&error);
             if error.is_connect() || causes(&error).any(was_not_sent) {

@@ -88,7 +88,11 @@ impl Forwarder {
             let now = standing.borrow_and_update().clone();
             let now_ns = shop.clock().monotonic_ns();
             if now_ns >= until_ns {
-                return Err(if is_open { lost() } else { Fault::NoLease.into() });
+                return Err(if is_open {
+                    lost()
+                } else {
+                    Fault::NoLease.into()
+                });
             }
             let url = now.holder.as_ref().map(|it| &it.url);
             let Some(url) = url.filter(|url| !url.is_empty()) else {

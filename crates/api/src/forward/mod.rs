@@ -153,12 +153,9 @@ impl Forwarder {
             return Reach::Ok;
         }
         let now_ns = now_ns.max(1);
-        let first = self.cut_off_since_ns.compare_exchange(
-            0,
-            now_ns,
-            Ordering::Relaxed,
-            Ordering::Relaxed,
-        );
+        let first =
+            self.cut_off_since_ns
+                .compare_exchange(0, now_ns, Ordering::Relaxed, Ordering::Relaxed);
         let since = first.err().unwrap_or(now_ns);
         if now_ns.saturating_sub(since) > self.wait_ns {
             Reach::CutOff

@@ -56,7 +56,12 @@ impl Passport {
             by: SmolStr::default(),
             wait_ns: 0,
         };
-        for (name, value) in told.to_str().ok()?.split(';').filter_map(|it| it.split_once('=')) {
+        for (name, value) in told
+            .to_str()
+            .ok()?
+            .split(';')
+            .filter_map(|it| it.split_once('='))
+        {
             match name {
                 "for" => passport.client = value.parse().ok()?,
                 "by" => passport.by = value.into(),

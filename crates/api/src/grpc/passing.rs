@@ -51,9 +51,8 @@ impl Inner {
         };
         let came_ns = self.edge.shop.clock().monotonic_ns();
         let deadline = parts.headers.get("grpc-timeout").and_then(timeout);
-        let gives_up_ns = deadline.map(|long| {
-            came_ns.saturating_add(u64::try_from(long.as_nanos()).unwrap_or(u64::MAX))
-        });
+        let gives_up_ns = deadline
+            .map(|long| came_ns.saturating_add(u64::try_from(long.as_nanos()).unwrap_or(u64::MAX)));
         let client = parts.extensions.get::<Client>();
         let letter = Letter {
             client: client.map_or(IpAddr::from([0, 0, 0, 0]), |it| it.0),

@@ -306,8 +306,8 @@ impl Edge {
         let is_forwarded = came.parts.extensions.get::<Passport>().is_some();
         let is_one = is_one_command(came.endpoint);
         // Who loses the lease before it decides has another process decide.
-        let again = (writes && is_one && !is_forwarded && self.forwarder.is_some())
-            .then(|| came.clone());
+        let again =
+            (writes && is_one && !is_forwarded && self.forwarder.is_some()).then(|| came.clone());
         let (answered, read) = self.answer(came, body).await;
         let reply = match answered {
             Ok(reply) => reply,
@@ -335,12 +335,22 @@ impl Edge {
         }
     }
 
-    pub(super) fn refuse(&self, problem: Problem, request_id: &str, method: &Method) -> Response<ReplyBody> {
+    pub(super) fn refuse(
+        &self,
+        problem: Problem,
+        request_id: &str,
+        method: &Method,
+    ) -> Response<ReplyBody> {
         let problem = self.as_configured(problem);
         write_problem(&problem, request_id, method == Method::HEAD).map(ReplyBody::Whole)
     }
 
-    pub(super) fn check(&self, came: &Came, body: Option<&Incoming>, limit: usize) -> Result<(), Problem> {
+    pub(super) fn check(
+        &self,
+        came: &Came,
+        body: Option<&Incoming>,
+        limit: usize,
+    ) -> Result<(), Problem> {
         let (parts, has_body) = (&came.parts, body.is_some_and(|it| !it.is_end_stream()));
         self.check_sizes(parts, body.map_or(0, |it| it.size_hint().lower()), limit)?;
         check_media(came.endpoint, &parts.headers, has_body)

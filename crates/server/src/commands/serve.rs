@@ -56,7 +56,9 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         said => said.to_owned(),
     };
     if wiring::forwards(config) && advertised == url && address.ip().is_unspecified() {
-        tracing::warn!("other processes of the shop are told to reach this one at {url}, which only this machine can: set advertise_url");
+        tracing::warn!(
+            "other processes of the shop are told to reach this one at {url}, which only this machine can: set advertise_url"
+        );
     }
     let core = wiring::start_shared(config, &advertised)?;
     let edge = Arc::new(wiring::edge(&core, config)?);
@@ -115,9 +117,7 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         } else {
             "serves reads"
         };
-        eprintln!(
-            "cartwright is ready on {url}; another process has the lease, this one {does}"
-        );
+        eprintln!("cartwright is ready on {url}; another process has the lease, this one {does}");
     }
 
     let (stop, stopped) = tokio::sync::oneshot::channel();

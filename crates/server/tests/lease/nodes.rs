@@ -28,6 +28,11 @@ impl Nodes {
         Self { dir, setup }
     }
 
+    /// Processes that pass writes on to the one that has the lease.
+    pub(crate) fn forwarding(name: &str) -> Self {
+        Self::new(name).with("CARTWRIGHT_FORWARD_WRITES", "true")
+    }
+
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
         self.setup = self.setup.with(name, value);
         self
