@@ -9,8 +9,13 @@ use crate::nodes::{Nodes, is_writer, metric};
 use crate::support::client::Connection;
 use crate::support::{Request, Shop, check, fresh, uuid, whole};
 
+/// Processes whose lease no busy machine makes them lose.
+fn calm(name: &str) -> Nodes {
+    Nodes::forwarding(name).with("LOCK_TTL_MS", "60000")
+}
+
 fn two(name: &str) -> (Nodes, Shop, Shop) {
-    let nodes = Nodes::forwarding(name);
+    let nodes = calm(name);
     let (writer, other) = (nodes.start("a"), nodes.start("b"));
     assert!(is_writer(&writer) && !is_writer(&other));
     (nodes, writer, other)
@@ -118,7 +123,7 @@ fn the_answer_of_the_process_that_writes_is_handed_on_as_it_is() {
 /// Whoever knows the words that processes say to each other, but not the shop's secret, is believed nothing.
 #[test]
 fn words_of_peers_count_from_peers_alone() {
-    let nodes = Nodes::forwarding("peers").with("CARTWRIGHT_RATE_LIMIT_IP_RPS", "1000");
+    let nodes = calm("peers").with("CARTWRIGHT_RATE_LIMIT_IP_RPS", "1000");
     let (writer, other) = (nodes.start("a"), nodes.start("b"));
     let level = writer.stocked(1);
     for shop in [&writer, &other] {
@@ -140,7 +145,7 @@ fn words_of_peers_count_from_peers_alone() {
 /// The rate of an address counts the client's, wherever it knocks.
 #[test]
 fn the_rate_of_an_address_is_that_of_the_client() {
-    let nodes = Nodes::forwarding("address").with("CARTWRIGHT_RATE_LIMIT_IP_RPS", "20");
+    let nodes = calm("address").with("CARTWRIGHT_RATE_LIMIT_IP_RPS", "20");
     let (_writer, other) = (nodes.start("a"), nodes.start("b"));
     let mut connection = Connection::open(other.address()).expect("it listens");
     let answers: Vec<u16> = (0..60)
