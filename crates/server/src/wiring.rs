@@ -9,13 +9,13 @@ use cartwright_adapters::http::{HttpClient, HttpFailure};
 use cartwright_adapters::mail::SmtpMailer;
 use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
-use cartwright_adapters::remote::PeerClient;
+use cartwright_adapters::remote::{BreakerOptions, PeerClient, RemoteInventory};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_api::forward::{Forwarder, Outgoing, Peers, Sent, Unanswered};
 use cartwright_api::grpc::Services;
-use cartwright_api::http::{Buying, Edge, Grpc, Options};
+use cartwright_api::http::{Buying, Edge, Elsewhere, Grpc, Options, Role, Roles};
 use cartwright_api::quotes::QuoteSigner;
 use cartwright_api::wire::order::Seller;
 use cartwright_app::Shop;
@@ -39,6 +39,9 @@ use std::time::Duration;
 
 /// The search index within the data directory.
 pub const SEARCH_DIR: &str = "search";
+
+/// Answers and failures before a circuit breaker may open.
+const BREAKER_AT_LEAST: usize = 5;
 
 /// How often, and how many times, it is looked whether the consumers have followed.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(20);
@@ -297,10 +300,41 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
         core.random.clone(),
         edge_options(config),
     );
+    let edge = match inventory_elsewhere(core, config)? {
+        Some(elsewhere) => edge.with_inventory(elsewhere),
+        None => edge,
+    };
     Ok(match forwarder {
         Some(forwarder) => edge.with_forwarder(forwarder),
         None => edge,
     })
+}
+
+/// The roles of this process, and who has the others.
+fn roles(config: &Config) -> Roles {
+    Roles::parse(config.text("roles"), config.text("peers"))
+        .unwrap_or_else(|| unreachable!("checked when it was read"))
+}
+
+/// Who is asked what can be had, where this process does not serve the inventory role and somebody is named who does.
+fn inventory_elsewhere(core: &Core, config: &Config) -> Result<Option<Elsewhere>, CannotStart> {
+    let roles = roles(config);
+    let Some(url) = roles.peer(Role::Inventory) else {
+        return Ok(None);
+    };
+    let nanos = |name| config.whole(name) as u64 * 1_000_000;
+    let breaker = BreakerOptions {
+        // Read and checked as a number from 0 to 1.
+        threshold: config.text("breaker_threshold").parse().unwrap_or(0.5),
+        window_ns: nanos("breaker_window_ms"),
+        at_least: BREAKER_AT_LEAST,
+        cooldown_ns: nanos("breaker_cooldown_ms"),
+    };
+    let timeout = Duration::from_nanos(nanos("validation_timeout_ms"));
+    let remote = RemoteInventory::new(url, timeout, breaker, core.shop.clock().clone());
+    let remote = remote.map_err(CannotStart::because)?;
+    let fails_open = config.flag("validation_fails_open");
+    Ok(Some(Elsewhere::new(Arc::new(remote), fails_open)))
 }
 
 /// Whether this process passes writes on where another one has the lease.
@@ -364,6 +398,7 @@ fn edge_options(config: &Config) -> Options {
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
+        roles: roles(config),
         legacy_open: config.flag("legacy_open"),
         lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
         lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,

@@ -108,9 +108,8 @@ impl Breaker {
         }
         let all = self.outcomes.len();
         let share = self.failed as f64 / all.max(1) as f64;
-        let opens = self.failed > 0
-            && all >= self.options.at_least
-            && share >= self.options.threshold;
+        let opens =
+            self.failed > 0 && all >= self.options.at_least && share >= self.options.threshold;
         if opens {
             self.open_since_ns = Some(now_ns);
         }

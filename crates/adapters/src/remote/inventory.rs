@@ -74,10 +74,13 @@ impl RemoteInventory {
             return Err(Fault::Unavailable(why.into()));
         }
         let mut client = self.client.clone();
-        let answering = tokio::time::timeout(self.timeout, client.availability(self.request(asked)));
+        let answering =
+            tokio::time::timeout(self.timeout, client.availability(self.request(asked)));
         let answer = answering.await.unwrap_or_else(|_| {
             let long = self.timeout.as_millis();
-            Err(Status::deadline_exceeded(format!("no answer within {long} ms")))
+            Err(Status::deadline_exceeded(format!(
+                "no answer within {long} ms"
+            )))
         });
         let answer = answer.map(tonic::Response::into_inner);
         // Who refuses a question works.
@@ -88,7 +91,11 @@ impl RemoteInventory {
             changed.then(|| breaker.way())
         };
         if let Some(way) = changed {
-            tracing::warn!(breaker = "inventory", state = way.as_str(), "a circuit breaker changed");
+            tracing::warn!(
+                breaker = "inventory",
+                state = way.as_str(),
+                "a circuit breaker changed"
+            );
         }
         let answer = answer.map_err(|status| Fault::Unavailable(format!("inventory: {status}")))?;
         read(answer)

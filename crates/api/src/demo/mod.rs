@@ -18,7 +18,7 @@ mod packages;
 pub mod payment;
 pub mod shipping;
 
-use crate::http::Edge;
+use crate::http::{Edge, Role};
 use crate::problem::Problem;
 use std::sync::Arc;
 use tonic::Status;
@@ -56,6 +56,17 @@ pub(crate) fn writes(path: &str) -> bool {
         .iter()
         .find_map(|package| path.strip_prefix(package));
     method.is_some_and(|method| WRITES.contains(&method))
+}
+
+/// The role that a call belongs to.
+pub(crate) fn role(path: &str) -> Option<Role> {
+    let service = path.strip_prefix("/oteldemo.");
+    let service = service.or_else(|| path.strip_prefix("/hipstershop."))?;
+    match service.split('/').next()? {
+        "CartService" | "ProductCatalogService" => Some(Role::Storefront),
+        "PaymentService" => Some(Role::Payment),
+        _ => Some(Role::Checkout),
+    }
 }
 
 /// Adds the services of both packages.

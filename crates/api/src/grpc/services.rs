@@ -10,7 +10,9 @@ use super::status::{described, of_document, of_problem, status};
 use super::{json, methods, stream};
 use crate::demo;
 use crate::forward::Passport;
-use crate::http::{Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Verb, boxed, identify};
+use crate::http::{
+    Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Role, Verb, boxed, identify, role_of,
+};
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_proto::FILE_DESCRIPTOR_SET;
@@ -155,6 +157,10 @@ impl Grpc for Services {
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let counting = self.inner.counting(request.uri().path());
         let is_lookup = request.uri().path().starts_with(lookup::PATH);
+        if let Err(problem) = self.inner.serves(&request, is_lookup) {
+            let refused = refusal(&of_problem(&problem)).map(Body::Framed);
+            return Box::pin(std::future::ready(counting.done(refused)));
+        }
         if is_lookup && !request.headers().contains_key(header::AUTHORIZATION) {
             let mut lookup = self.inner.lookup.clone();
             let answering = lookup.call(request);
@@ -195,6 +201,21 @@ impl Inner {
             started_ns: self.edge.shop.clock().monotonic_ns(),
             edge: self.edge.clone(),
         }
+    }
+
+    /// Whether a call belongs to a role of this process. What another process passed on is done here in any case.
+    fn serves(&self, request: &Request<Incoming>, is_lookup: bool) -> Result<(), Problem> {
+        let roles = &self.edge.options.roles;
+        if roles.are_all() || request.extensions().get::<Passport>().is_some() {
+            return Ok(());
+        }
+        let path = request.uri().path();
+        let bound = self.methods.get(path);
+        roles.refuse(match bound {
+            _ if is_lookup => Some(Role::Storefront),
+            Some(bound) => role_of(bound.endpoint),
+            None => demo::role(path),
+        })
     }
 
     fn answering(

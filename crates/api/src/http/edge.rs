@@ -1,6 +1,7 @@
 //! What every request passes, in the contract's order: route, method, sizes, media types, credentials, scope, rate, shape.
 
 use super::auth::{Who, identify};
+use super::elsewhere::Elsewhere;
 use super::endpoint::{BodyKind, Call, Endpoint, Reply};
 use super::gate::Gate;
 use super::media::check_media;
@@ -8,6 +9,7 @@ use super::metrics::Metrics;
 use super::passing::{Came, YES, changes, is_one_command};
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
+use super::roles::{Roles, role_of};
 use super::serve::ReplyBody;
 use super::written::{write_problem, write_reply};
 use super::{linger, query, routes, watch};
@@ -92,6 +94,8 @@ pub struct Options {
     pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
+    /// Which nouns are served here.
+    pub roles: Roles,
     /// Status of a write to a process without the lease.
     pub lease_reject_status: u16,
     /// When to try that again, in milliseconds.
@@ -131,6 +135,8 @@ pub struct Edge {
     pub ready: std::sync::atomic::AtomicBool,
     pub(super) rendered_carts: RenderedCarts,
     pub(crate) gate: Gate,
+    /// Says what can be had, where another process serves the inventory role.
+    pub(crate) elsewhere: Option<Elsewhere>,
     /// Passes writes on where another process has the lease.
     pub(crate) forwarder: Option<Forwarder>,
     ids: Mutex<Ids>,
@@ -192,6 +198,7 @@ impl Edge {
             request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
             requests: AtomicU64::new(0),
             rendered_carts: RenderedCarts::default(),
+            elsewhere: None,
             forwarder: None,
             ids: Mutex::new(Ids::new(random)),
             shop,
@@ -212,6 +219,13 @@ impl Edge {
     #[must_use]
     pub fn with_forwarder(mut self, forwarder: Forwarder) -> Self {
         self.forwarder = Some(forwarder);
+        self
+    }
+
+    /// Where another process is asked what can be had.
+    #[must_use]
+    pub fn with_inventory(mut self, elsewhere: Elsewhere) -> Self {
+        self.elsewhere = Some(elsewhere);
         self
     }
 
@@ -292,6 +306,13 @@ impl Edge {
         body: &mut Option<Incoming>,
     ) -> Response<ReplyBody> {
         let (request_id, method) = (came.request_id.clone(), came.parts.method.clone());
+        // What another process passed on is done here, whatever this one serves.
+        if !self.options.roles.are_all()
+            && came.parts.extensions.get::<Passport>().is_none()
+            && let Err(problem) = self.options.roles.refuse(role_of(came.endpoint))
+        {
+            return self.refuse(problem, &request_id, &method);
+        }
         let writes = changes(came.endpoint);
         if let Some(forwarder) = self.forwards(&came.parts.extensions).filter(|_| writes) {
             let passed = async {

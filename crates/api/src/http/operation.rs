@@ -1,11 +1,13 @@
 //! Health and metrics.
 
 use super::attention;
+use super::elsewhere::Elsewhere;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::{Following, write_histogram};
 use crate::forward::Reach;
 use crate::problem::Problem;
 use cartwright_app::ports::ReadStore;
+use cartwright_app::ports::inventory::Way;
 use cartwright_domain::key::Scope;
 
 use schemars::JsonSchema;
@@ -145,6 +147,11 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         status
     };
     let ready = status == "ready";
+    let mut breakers =
+        std::collections::BTreeMap::from([("store", if read_only { "open" } else { "closed" })]);
+    if let Some(elsewhere) = &edge.elsewhere {
+        breakers.insert("inventory", elsewhere.way().as_str());
+    }
     let reply = Reply::of(&Readiness {
         ready,
         status,
@@ -159,7 +166,7 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
             url: holder.url.into(),
         }),
         dependencies,
-        breakers: [("store", if read_only { "open" } else { "closed" })].into(),
+        breakers,
         queue_depth: edge.shop.waiting(),
         search_lag: position.saturating_sub(edge.search.cursor()),
         position,
@@ -399,7 +406,33 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
         out,
         "# TYPE cartwright_loop_busy_seconds_total counter\ncartwright_loop_busy_seconds_total {busy}"
     )?;
+    if let Some(elsewhere) = &edge.elsewhere {
+        write_elsewhere(elsewhere, out)?;
+    }
     write_routes(call, out)
+}
+
+fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) -> std::fmt::Result {
+    let open = match elsewhere.way() {
+        Way::Closed => 0,
+        Way::HalfOpen => 1,
+        Way::Open => 2,
+    };
+    writeln!(
+        out,
+        "# HELP cartwright_breaker_state State of a circuit breaker: 0 closed, 1 half open, 2 open.\n# TYPE cartwright_breaker_state gauge\ncartwright_breaker_state{{breaker=\"inventory\"}} {open}"
+    )?;
+    writeln!(
+        out,
+        "# HELP cartwright_cart_validations_total Carts checked against the inventory role, gone unchecked for want of its answer, or refused for that.\n# TYPE cartwright_cart_validations_total counter"
+    )?;
+    for (result, count) in elsewhere.counts() {
+        writeln!(
+            out,
+            "cartwright_cart_validations_total{{result=\"{result}\"}} {count}"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_routes(call: &Call, out: &mut String) -> std::fmt::Result {

@@ -86,9 +86,9 @@ pub async fn stock_elsewhere(
             let answer = inventory.available(asked).await?;
             found.extend(answer.into_iter().map(|it| {
                 let at = store.as_ref().or(it.store.as_ref());
-                let own = own.iter().filter(|held| {
-                    held.level.sku == it.sku && Some(&held.level.store) == at
-                });
+                let own = own
+                    .iter()
+                    .filter(|held| held.level.sku == it.sku && Some(&held.level.store) == at);
                 let own: i64 = own.map(|held| held.quantity).sum();
                 ((it.sku, store.clone()), it.available + own)
             }));

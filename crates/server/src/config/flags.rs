@@ -33,6 +33,8 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Path => "PATH",
         Kind::Address => "HOST:PORT",
         Kind::Peer => "URL",
+        Kind::Roles => "ROLES",
+        Kind::RolePeers => "ROLE=URL",
         Kind::Currency => "CURRENCY",
         Kind::Country => "COUNTRY",
         Kind::Rates => "RATES",

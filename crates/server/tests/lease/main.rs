@@ -15,6 +15,7 @@ mod deeds;
 #[path = "../crash/load.rs"]
 mod load;
 #[path = "../faults/proxy.rs"]
+#[allow(dead_code, reason = "some weather is for other tests")]
 mod proxy;
 #[path = "../crash/random.rs"]
 mod random;
@@ -25,5 +26,6 @@ mod failover;
 mod forwarding;
 mod nodes;
 mod reading;
+mod roles;
 mod starting;
 mod takeover;
