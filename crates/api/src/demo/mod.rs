@@ -20,6 +20,7 @@ pub mod shipping;
 
 use crate::http::{Edge, Role};
 use crate::problem::Problem;
+use http::HeaderMap;
 use std::sync::Arc;
 use tonic::Status;
 use tonic::service::RoutesBuilder;
@@ -56,6 +57,12 @@ pub(crate) fn writes(path: &str) -> bool {
         .iter()
         .find_map(|package| path.strip_prefix(package));
     method.is_some_and(|method| WRITES.contains(&method))
+}
+
+/// Whether sending a call again does no more than sending it once. Adding to a cart knows no keys.
+pub(crate) fn repeatable(path: &str, headers: &HeaderMap) -> bool {
+    let knows_keys = path.ends_with("/PlaceOrder") || path.ends_with("/Charge");
+    path.ends_with("/EmptyCart") || knows_keys && headers.contains_key("idempotency-key")
 }
 
 /// The role that a call belongs to.

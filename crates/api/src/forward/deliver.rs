@@ -51,7 +51,9 @@ pub(crate) fn repeatable(endpoint: &Endpoint, headers: &HeaderMap) -> bool {
     let is_known = path == "/v1/reservations"
         || path.starts_with("/v1/webhooks/")
         || path.starts_with("/v1/") && ENDS.iter().any(|end| path.ends_with(end));
-    is_known || headers.contains_key("idempotency-key")
+    // What somebody looked into is settled by a decision that knows no keys.
+    let knows_keys = !path.starts_with("/v1/attention/");
+    is_known || knows_keys && headers.contains_key("idempotency-key")
 }
 
 impl Forwarder {
@@ -236,5 +238,34 @@ fn lost() -> Problem {
     Problem {
         retry_after: Some(1),
         ..Problem::new("dependency_unavailable", detail)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_twice_is_once_is_sent_again() {
+        let keyed = HeaderMap::from_iter([(
+            HeaderName::from_static("idempotency-key"),
+            HeaderValue::from_static("k"),
+        )]);
+        for (path, bare, with_key) in [
+            ("/v1/carts/{id}/lines", false, true),
+            ("/v1/stores/{store}/inventory/{sku}/adjust", false, true),
+            ("/v1/stores/{store}/inventory/{sku}/reserve", true, true),
+            ("/v1/reservations/{id}/release", true, true),
+            ("/v1/reservations/{id}/extend", false, true),
+            ("/v1/reservations", true, true),
+            ("/v1/webhooks/{provider}", true, true),
+            ("/v1/attention/{id}/resolve", false, false),
+            ("/stores/{storeId}/inventory/{sku}/reserve", false, true),
+        ] {
+            let route = crate::http::routes().find(|it| it.path == path && it.writes());
+            let route = route.unwrap_or_else(|| panic!("no route {path}"));
+            assert_eq!(repeatable(route, &HeaderMap::new()), bare, "{path}");
+            assert_eq!(repeatable(route, &keyed), with_key, "{path} with a key");
+        }
     }
 }

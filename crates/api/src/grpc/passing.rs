@@ -3,6 +3,7 @@
 use super::frame::refusal;
 use super::services::{Inner, read, retryable, timeout};
 use super::status::of_problem;
+use crate::demo;
 use crate::forward::{Letter, Load, NOTHING_DONE, repeatable};
 use crate::http::{Client, ReplyBody as Body, YES};
 use crate::problem::Problem;
@@ -47,7 +48,7 @@ impl Inner {
         let bound = self.methods.get(parts.uri.path());
         let is_repeatable = match bound {
             Some(bound) => repeatable(bound.endpoint, &parts.headers),
-            None => parts.headers.contains_key("idempotency-key"),
+            None => demo::repeatable(parts.uri.path(), &parts.headers),
         };
         let came_ns = self.edge.shop.clock().monotonic_ns();
         let deadline = parts.headers.get("grpc-timeout").and_then(timeout);
