@@ -5,6 +5,7 @@ pub mod courier;
 pub mod http;
 pub mod mail;
 pub mod payment;
+pub mod remote;
 pub mod search;
 pub mod store;
 pub mod system;

@@ -2,6 +2,7 @@
 
 pub mod codes;
 pub mod demo;
+pub mod forward;
 pub mod grpc;
 pub mod http;
 mod invoice_pdf;

@@ -165,6 +165,7 @@ pub(crate) async fn off_thread<T: Send + 'static>(
 #[allow(missing_debug_implementations, reason = "holds trait objects")]
 pub struct Shop {
     pub(crate) queue: Sender<Waiting>,
+    pub(crate) nudge: Sender<()>,
     pub(crate) committed: Arc<Committed>,
     pub(crate) store: Arc<dyn ReadStore>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -261,6 +262,17 @@ impl Shop {
     /// Position of the last committed entry; changes wake those who watch.
     pub fn head(&self) -> watch::Receiver<u64> {
         self.head.clone()
+    }
+
+    /// Waits until this process has seen the log up to a position; at once for the one that writes. Ends too when the shop does.
+    pub async fn reach(&self, position: u64) {
+        let mut head = self.head();
+        if *head.borrow_and_update() >= position {
+            return;
+        }
+        // A nudge that waits already serves everybody.
+        let _ = self.nudge.try_send(());
+        drop(head.wait_for(|seen| *seen >= position).await);
     }
 
     /// How the loop is doing.

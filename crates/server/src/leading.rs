@@ -34,7 +34,9 @@ pub struct Me {
 pub async fn watch(edge: Arc<Edge>, me: Me, shown: fn(&str)) {
     let mut standing = edge.shop.health().standing();
     loop {
-        let Standing { is_reader, epoch } = *standing.borrow_and_update();
+        let Standing {
+            is_reader, epoch, ..
+        } = standing.borrow_and_update().clone();
         if !is_reader && epoch > 0 {
             match first_key::ensure(&edge).await {
                 Ok(Some(key)) => shown(&key),

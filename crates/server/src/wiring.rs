@@ -5,16 +5,18 @@ use crate::config::Config;
 use crate::search_slot::SearchSlot;
 use cartwright_adapters::bus::EmbeddedBus;
 use cartwright_adapters::courier::HttpCourier;
-use cartwright_adapters::http::HttpClient;
+use cartwright_adapters::http::{HttpClient, HttpFailure};
 use cartwright_adapters::mail::SmtpMailer;
 use cartwright_adapters::payment::webhook::ProviderWebhooks;
 use cartwright_adapters::payment::{self, Provider};
+use cartwright_adapters::remote::{BreakerOptions, PeerClient, RemoteInventory};
 use cartwright_adapters::search::TantivySearch;
 use cartwright_adapters::store::postgres::{self, PostgresOptions};
 use cartwright_adapters::store::sqlite::{self, SqliteOptions};
 use cartwright_adapters::system::{SystemClock, SystemRandom};
+use cartwright_api::forward::{Forwarder, Outgoing, Peers, Sent, Unanswered};
 use cartwright_api::grpc::Services;
-use cartwright_api::http::{Buying, Edge, Grpc, Options};
+use cartwright_api::http::{Buying, Edge, Elsewhere, Grpc, Options, Role, Roles};
 use cartwright_api::quotes::QuoteSigner;
 use cartwright_api::wire::order::Seller;
 use cartwright_app::Shop;
@@ -38,6 +40,9 @@ use std::time::Duration;
 
 /// The search index within the data directory.
 pub const SEARCH_DIR: &str = "search";
+
+/// Answers and failures before a circuit breaker may open.
+const BREAKER_AT_LEAST: usize = 5;
 
 /// How often, and how many times, it is looked whether the consumers have followed.
 const FOLLOW_PAUSE: Duration = Duration::from_millis(20);
@@ -131,13 +136,13 @@ pub fn start(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, None)
 }
 
-/// Starts the shop of the configured database; in PostgreSQL, or with `locks_enabled`, together with other processes.
+/// Starts the shop of the configured database; in PostgreSQL, or with `locks_enabled`, together with other processes, which reach this
+/// one at `url`.
 ///
 /// # Errors
 /// As [`start`].
-pub fn start_shared(config: &Config) -> Result<Core, CannotStart> {
-    let is_shared = config.is_postgres() || config.flag("locks_enabled");
-    let lease = is_shared.then(|| lease(config));
+pub fn start_shared(config: &Config, url: &str) -> Result<Core, CannotStart> {
+    let lease = config.is_shared().then(|| lease(config, url));
     start_as(config, lease)
 }
 
@@ -197,13 +202,14 @@ fn providers(config: &Config) -> Result<Vec<Provider>, CannotStart> {
         .map_err(CannotStart::because)
 }
 
-fn lease(config: &Config) -> LeaseOptions {
+fn lease(config: &Config, url: &str) -> LeaseOptions {
     let mut run = [0; 8];
     SystemRandom.fill(&mut run);
     let node = config.text("node_name");
     LeaseOptions {
         holder: format!("{node}-{:016x}", u64::from_be_bytes(run)),
         node: node.to_owned(),
+        url: url.to_owned(),
         pid: std::process::id(),
         ttl_ms: config.whole("lock_ttl_ms") as u64,
         renew_ms: config.whole("lock_renew_ms") as u64,
@@ -290,7 +296,12 @@ pub fn grpc(edge: &Arc<Edge>) -> anyhow::Result<Arc<dyn Grpc>> {
 pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
     let secrets = Secrets::new(core.shop.store().secret());
     let quotes = QuoteSigner::new(&core.shop.store().quote_key()).map_err(CannotStart::because)?;
-    Ok(Edge::new(
+    let forwarder = forwards(config).then(|| {
+        let wait_ns = config.whole("request_wait_ms") as u64 * 1_000_000;
+        let peers = Arc::new(PeerWay(PeerClient::new()));
+        Forwarder::new(peers, &secrets, config.text("node_name"), wait_ns)
+    });
+    let edge = Edge::new(
         core.shop.clone(),
         secrets,
         Buying {
@@ -303,7 +314,66 @@ pub fn edge(core: &Core, config: &Config) -> Result<Edge, CannotStart> {
         core.search.clone(),
         core.random.clone(),
         edge_options(config),
-    ))
+    );
+    let edge = match inventory_elsewhere(core, config)? {
+        Some(elsewhere) => edge.with_inventory(elsewhere),
+        None => edge,
+    };
+    Ok(match forwarder {
+        Some(forwarder) => edge.with_forwarder(forwarder),
+        None => edge,
+    })
+}
+
+/// The roles of this process, and who has the others.
+fn roles(config: &Config) -> Roles {
+    Roles::parse(config.text("roles"), config.text("peers"))
+        .unwrap_or_else(|| unreachable!("checked when it was read"))
+}
+
+/// Who is asked what can be had, where this process does not serve the inventory role and somebody is named who does.
+fn inventory_elsewhere(core: &Core, config: &Config) -> Result<Option<Elsewhere>, CannotStart> {
+    let roles = roles(config);
+    let Some(url) = roles.peer(Role::Inventory) else {
+        return Ok(None);
+    };
+    let nanos = |name| config.whole(name) as u64 * 1_000_000;
+    let breaker = BreakerOptions {
+        // Read and checked as a number from 0 to 1.
+        threshold: config.text("breaker_threshold").parse().unwrap_or(0.5),
+        window_ns: nanos("breaker_window_ms"),
+        at_least: BREAKER_AT_LEAST,
+        cooldown_ns: nanos("breaker_cooldown_ms"),
+    };
+    let timeout = Duration::from_nanos(nanos("validation_timeout_ms"));
+    let remote = RemoteInventory::new(url, timeout, breaker, core.shop.clock().clone());
+    let remote = remote.map_err(CannotStart::because)?;
+    let fails_open = config.flag("validation_fails_open");
+    Ok(Some(Elsewhere::new(Arc::new(remote), fails_open)))
+}
+
+/// Whether this process passes writes on where another one has the lease.
+pub fn forwards(config: &Config) -> bool {
+    match config.text("forward_writes") {
+        // A shared data directory refuses writes elsewhere, as the store inventory plan says.
+        "auto" => config.is_postgres(),
+        said => said == "true" && config.is_shared(),
+    }
+}
+
+/// The adapters' client as the surfaces want it.
+struct PeerWay(PeerClient);
+
+impl Peers for PeerWay {
+    fn send(&self, request: http::Request<Outgoing>) -> Sent {
+        let client = self.0.clone();
+        Box::pin(async move {
+            client.send(request).await.map_err(|failure| match failure {
+                HttpFailure::NotSent(why) => Unanswered::NotSent(why),
+                HttpFailure::Unknown(why) => Unanswered::Unknown(why),
+            })
+        })
+    }
 }
 
 fn edge_options(config: &Config) -> Options {
@@ -343,6 +413,7 @@ fn edge_options(config: &Config) -> Options {
         validate_carts: config.flag("validate_carts"),
         validate_drop_in: config.flag("validate_drop_in_carts"),
         drop_in: config.flag("drop_in"),
+        roles: roles(config),
         legacy_open: config.flag("legacy_open"),
         lease_reject_status: u16::try_from(config.whole("lock_reject_status")).unwrap_or(503),
         lease_retry_after_ms: config.whole("lock_retry_after_ms") as u64,

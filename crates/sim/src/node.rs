@@ -83,6 +83,7 @@ impl Node {
         let lease = is_shared.then(|| LeaseOptions {
             holder: format!("node-{number}-{life}"),
             node: format!("node-{number}"),
+            url: format!("http://node-{number}"),
             pid: number as u32,
             ttl_ms: 2_000,
             renew_ms: 500,

@@ -20,6 +20,7 @@ fn lease(holder: &str, epoch: u64, beat: u64) -> Lease {
     Lease {
         holder: holder.into(),
         node: holder.into(),
+        url: format!("http://{holder}"),
         pid: 1,
         epoch,
         beat,

@@ -18,8 +18,9 @@ mod packages;
 pub mod payment;
 pub mod shipping;
 
-use crate::http::Edge;
+use crate::http::{Edge, Role};
 use crate::problem::Problem;
+use http::HeaderMap;
 use std::sync::Arc;
 use tonic::Status;
 use tonic::service::RoutesBuilder;
@@ -41,6 +42,39 @@ pub const SERVICES: &[&str] = &[
     "hipstershop.ShippingService",
     "hipstershop.EmailService",
 ];
+
+/// Methods that change the shop, whichever package they are of.
+const WRITES: [&str; 4] = [
+    "CartService/AddItem",
+    "CartService/EmptyCart",
+    "CheckoutService/PlaceOrder",
+    "PaymentService/Charge",
+];
+
+/// Whether a call changes the shop: `/oteldemo.CartService/AddItem`.
+pub(crate) fn writes(path: &str) -> bool {
+    let method = ["/oteldemo.", "/hipstershop."]
+        .iter()
+        .find_map(|package| path.strip_prefix(package));
+    method.is_some_and(|method| WRITES.contains(&method))
+}
+
+/// Whether sending a call again does no more than sending it once. Adding to a cart knows no keys.
+pub(crate) fn repeatable(path: &str, headers: &HeaderMap) -> bool {
+    let knows_keys = path.ends_with("/PlaceOrder") || path.ends_with("/Charge");
+    path.ends_with("/EmptyCart") || knows_keys && headers.contains_key("idempotency-key")
+}
+
+/// The role that a call belongs to.
+pub(crate) fn role(path: &str) -> Option<Role> {
+    let service = path.strip_prefix("/oteldemo.");
+    let service = service.or_else(|| path.strip_prefix("/hipstershop."))?;
+    match service.split('/').next()? {
+        "CartService" | "ProductCatalogService" => Some(Role::Storefront),
+        "PaymentService" => Some(Role::Payment),
+        _ => Some(Role::Checkout),
+    }
+}
 
 /// Adds the services of both packages.
 pub fn add_services(routes: &mut RoutesBuilder, edge: &Arc<Edge>) {

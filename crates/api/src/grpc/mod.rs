@@ -7,6 +7,7 @@ pub mod lookup;
 pub mod lookup_shop;
 pub mod methods;
 pub(crate) mod metrics;
+mod passing;
 mod services;
 mod shapes;
 pub mod status;

@@ -9,7 +9,10 @@ use super::metrics::GrpcMetrics;
 use super::status::{described, of_document, of_problem, status};
 use super::{json, methods, stream};
 use crate::demo;
-use crate::http::{Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Verb, boxed, identify};
+use crate::forward::Passport;
+use crate::http::{
+    Call, Edge, Endpoint, Grpc, Reply, ReplyBody as Body, Role, Verb, boxed, identify, role_of,
+};
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_proto::FILE_DESCRIPTOR_SET;
@@ -40,17 +43,17 @@ const STANDARD: [&str; 3] = [
 ];
 
 /// A method with its route and its messages.
-struct Bound {
+pub(super) struct Bound {
     method: &'static Method,
-    endpoint: &'static Endpoint,
+    pub(super) endpoint: &'static Endpoint,
     input: MessageDescriptor,
     output: MessageDescriptor,
 }
 
-struct Inner {
-    edge: Arc<Edge>,
+pub(super) struct Inner {
+    pub(super) edge: Arc<Edge>,
     lookup: ProductLookup<LookupShop>,
-    methods: HashMap<String, Bound>,
+    pub(super) methods: HashMap<String, Bound>,
     others: Routes,
 }
 
@@ -154,6 +157,10 @@ impl Grpc for Services {
     ) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
         let counting = self.inner.counting(request.uri().path());
         let is_lookup = request.uri().path().starts_with(lookup::PATH);
+        if let Err(problem) = self.inner.serves(&request, is_lookup) {
+            let refused = refusal(&of_problem(&problem)).map(Body::Framed);
+            return Box::pin(std::future::ready(counting.done(refused)));
+        }
         if is_lookup && !request.headers().contains_key(header::AUTHORIZATION) {
             let mut lookup = self.inner.lookup.clone();
             let answering = lookup.call(request);
@@ -196,6 +203,21 @@ impl Inner {
         }
     }
 
+    /// Whether a call belongs to a role of this process. What another process passed on is done here in any case.
+    fn serves(&self, request: &Request<Incoming>, is_lookup: bool) -> Result<(), Problem> {
+        let roles = &self.edge.options.roles;
+        if roles.are_all() || request.extensions().get::<Passport>().is_some() {
+            return Ok(());
+        }
+        let path = request.uri().path();
+        let bound = self.methods.get(path);
+        roles.refuse(match bound {
+            _ if is_lookup => Some(Role::Storefront),
+            Some(bound) => role_of(bound.endpoint),
+            None => demo::role(path),
+        })
+    }
+
     fn answering(
         self: &Arc<Self>,
         request: Request<Incoming>,
@@ -206,7 +228,16 @@ impl Inner {
             let lookup = inner.lookup.clone();
             return Box::pin(async move { inner.known_lookup(lookup, request).await });
         }
-        if inner.methods.contains_key(request.uri().path()) {
+        let path = request.uri().path();
+        let bound = inner.methods.get(path);
+        let writes = bound.map_or_else(
+            || demo::writes(path),
+            |bound| bound.method.verb != Verb::Get,
+        );
+        if writes && inner.edge.forwards(request.extensions()).is_some() {
+            return Box::pin(async move { inner.passed_on(request).await });
+        }
+        if bound.is_some() {
             return Box::pin(async move { inner.unary(request).await });
         }
         let mut others = inner.others.clone();
@@ -280,10 +311,15 @@ impl Inner {
             return Err(Status::unimplemented("there is no such method"));
         };
         let deadline = parts.headers.get("grpc-timeout").and_then(timeout);
-        let message = unframe(read(body, self.edge.options.max_body).await?)?;
+        let body = read(body, self.edge.options.max_body).await?;
+        let is_forwarded = parts.extensions.get::<Passport>().is_some();
+        // Who loses the lease before it decides has another process decide.
+        let again = (self.edge.forwarder.is_some() && bound.method.verb != Verb::Get)
+            .then(|| (parts.clone(), body.clone(), is_forwarded));
+        let message = unframe(body)?;
         let message = DynamicMessage::decode(bound.input.clone(), message)
             .map_err(|error| malformed(&format!("the request is not its message: {error}")))?;
-        let reply = self.route(bound, &message, parts, request_id);
+        let reply = self.route(bound, &message, parts, request_id.clone());
         let reply = match deadline {
             Some(deadline) => tokio::time::timeout(deadline, reply).await.map_err(|_| {
                 Status::deadline_exceeded(
@@ -292,7 +328,13 @@ impl Inner {
             })?,
             None => reply.await,
         };
-        let reply = reply.map_err(|problem| retryable(&problem))?;
+        let reply = match reply {
+            Ok(reply) => reply,
+            Err(problem) if problem.is_for_lack_of_lease() => {
+                return self.without_lease(&problem, again, request_id).await;
+            }
+            Err(problem) => return Err(retryable(&problem)),
+        };
         match reply.watch {
             Some(watch) => Ok(stream::told(self.edge.clone(), watch, bound.output.clone())),
             None => Ok(written(bound, &reply)?.map(Body::Framed)),
@@ -330,6 +372,9 @@ impl Inner {
         if let Some(problem) = wrong {
             return Err(problem);
         }
+        if bound.method.verb == Verb::Get {
+            self.edge.has_reached(&parts.headers).await?;
+        }
         let (query, body) = if bound.method.verb == Verb::Get {
             (query(object), Bytes::new())
         } else {
@@ -351,7 +396,7 @@ impl Inner {
     }
 }
 
-async fn read(body: Incoming, limit: usize) -> Result<Bytes, Status> {
+pub(super) async fn read(body: Incoming, limit: usize) -> Result<Bytes, Status> {
     if body.is_end_stream() {
         return Ok(Bytes::new());
     }
@@ -414,7 +459,7 @@ fn quote_version(headers: &mut HeaderMap) {
 }
 
 /// `grpc-timeout`: at most 8 digits and a unit.
-fn timeout(value: &HeaderValue) -> Option<Duration> {
+pub(super) fn timeout(value: &HeaderValue) -> Option<Duration> {
     let text = value.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
     let amount: u64 = digits.parse().ok()?;
@@ -430,7 +475,7 @@ fn timeout(value: &HeaderValue) -> Option<Duration> {
 }
 
 /// A refusal with `retry-after` in seconds where it means something.
-fn retryable(problem: &Problem) -> Status {
+pub(super) fn retryable(problem: &Problem) -> Status {
     let mut status = of_problem(problem);
     if let Some(seconds) = problem.retry_after {
         status.metadata_mut().insert("retry-after", seconds.into());

@@ -126,7 +126,7 @@ async fn add(call: Call) -> Result<Reply, Problem> {
     let before = call.find_cart(cart.id).await?;
     let terms = call
         .terms(before.as_deref(), std::slice::from_ref(&line))
-        .await;
+        .await?;
     let stock = terms.stock.clone();
     call.write_cart(app::AddLine { cart, line, terms }, stock)
         .await
@@ -141,7 +141,7 @@ async fn add_many(call: Call) -> Result<Reply, Problem> {
     let lines = checked_lines(body.lines, call.max_line_quantity())?;
     let cart = call.target(expected_version)?;
     let before = call.find_cart(cart.id).await?;
-    let terms = call.terms(before.as_deref(), &lines).await;
+    let terms = call.terms(before.as_deref(), &lines).await?;
     let stock = terms.stock.clone();
     call.write_cart(app::AddLines { cart, lines, terms }, stock)
         .await
@@ -152,7 +152,7 @@ async fn replace(call: Call) -> Result<Reply, Problem> {
     let lines = checked_lines(body.lines, call.max_line_quantity())?;
     let cart = call.target(expected_version)?;
     let before = call.find_cart(cart.id).await?;
-    let terms = call.terms(before.as_deref(), &lines).await;
+    let terms = call.terms(before.as_deref(), &lines).await?;
     let stock = terms.stock.clone();
     call.write_cart(app::ReplaceLines { cart, lines, terms }, stock)
         .await
@@ -171,7 +171,7 @@ async fn change(call: Call) -> Result<Reply, Problem> {
     let moved = before
         .as_deref()
         .and_then(|cart| moved(cart, change.line, &change.store));
-    let terms = call.terms(before.as_deref(), moved.as_slice()).await;
+    let terms = call.terms(before.as_deref(), moved.as_slice()).await?;
     let stock = terms.stock.clone();
     let command = app::ChangeLine {
         cart,
@@ -227,7 +227,7 @@ async fn shrink(
     command: impl cartwright_app::shop::Command + 'static,
 ) -> Result<Reply, Problem> {
     let before = call.find_cart(cart.id).await?;
-    let stock = call.terms(before.as_deref(), &[]).await.stock;
+    let stock = call.terms(before.as_deref(), &[]).await?.stock;
     call.write_cart(command, stock).await
 }
 

@@ -7,8 +7,9 @@ use crate::wire::cart;
 use cartwright_app::carts::{Shelved, Stock, Target, Terms, stock};
 use cartwright_app::checkouts::held_for;
 use cartwright_app::kept::KeptReply;
+use cartwright_app::ports::inventory::Asked;
 use cartwright_app::shop::{Command, Outcome};
-use cartwright_app::{Key, Record};
+use cartwright_app::{Fault, Key, Record};
 use cartwright_domain::cart::{Add, Cart, price};
 use cartwright_domain::key::Scope;
 use cartwright_domain::{CartId, Country, Sku, Time};
@@ -69,7 +70,7 @@ impl Call {
     }
 
     /// What a decision goes by: the availability of what the cart holds (its reply shows it) and of what is added.
-    pub(super) async fn terms(&self, cart: Option<&Cart>, added: &[Add]) -> Terms {
+    pub(super) async fn terms(&self, cart: Option<&Cart>, added: &[Add]) -> Result<Terms, Problem> {
         let country = cart.map_or(self.edge.options.cart_rules.country, |cart| cart.country);
         self.terms_in(country, cart, added).await
     }
@@ -80,19 +81,28 @@ impl Call {
         country: Country,
         cart: Option<&Cart>,
         added: &[Add],
-    ) -> Terms {
+    ) -> Result<Terms, Problem> {
+        let grows = !added.is_empty();
         let held = cart.map_or(&[][..], |cart| &cart.lines);
         let held = held.iter().map(|line| (&line.sku, &line.store));
         let added = added.iter().map(|line| (&line.sku, &line.store));
         let places = held
             .chain(added)
             .map(|(sku, store)| (sku.clone(), store.clone()));
-        Terms {
-            stock: self
-                .stock_of(places, country, cart.map(|cart| cart.id))
-                .await,
+        let stock = self
+            .ask_stock(places, country, cart.map(|cart| cart.id))
+            .await;
+        let stock = match (&self.edge.elsewhere, stock) {
+            (Some(elsewhere), Err(fault)) if grows => {
+                let request_id = &self.request_id;
+                Arc::new(elsewhere.goes_on(fault, request_id)?)
+            }
+            (_, stock) => stock.unwrap_or_default(),
+        };
+        Ok(Terms {
+            stock,
             ..self.without_stock()
-        }
+        })
     }
 
     /// Availability of some places, to the cart that asks; nothing when carts are not checked against stock.
@@ -102,13 +112,37 @@ impl Call {
         country: Country,
         cart: Option<CartId>,
     ) -> Arc<Stock> {
+        // What is only shown is shown without, where nobody says what can be had.
+        let stock = self.ask_stock(places, country, cart).await;
+        stock.unwrap_or_default()
+    }
+
+    async fn ask_stock(
+        &self,
+        places: impl Iterator<Item = cartwright_app::carts::Place>,
+        country: Country,
+        cart: Option<CartId>,
+    ) -> Result<Arc<Stock>, Fault> {
         let options = &self.edge.options;
         if !options.validate_carts {
-            return Arc::default();
+            return Ok(Arc::default());
         }
         let shop = &self.edge.shop;
         let own = cart.map_or_else(Vec::new, |cart| held_for(shop, cart));
-        Arc::new(stock(shop, places.collect(), country, options.sourcing, &own).await)
+        let places = places.collect();
+        let stock = match &self.edge.elsewhere {
+            None => stock(shop, places, country, options.sourcing, &own).await,
+            Some(elsewhere) => {
+                let traceparent = self.headers().get("traceparent");
+                let asking = Asked {
+                    traceparent: traceparent.and_then(|it| Some(it.to_str().ok()?.to_owned())),
+                    request_id: self.request_id.to_string(),
+                    ..Asked::default()
+                };
+                elsewhere.stock(places, country, &own, &asking).await?
+            }
+        };
+        Ok(Arc::new(stock))
     }
 
     /// Submits a command whose answer is a cart.

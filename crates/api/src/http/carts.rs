@@ -146,7 +146,7 @@ async fn create(call: Call) -> Result<Reply, Problem> {
     let country = create
         .country
         .unwrap_or(call.edge.options.cart_rules.country);
-    let terms = call.terms_in(country, None, &create.lines).await;
+    let terms = call.terms_in(country, None, &create.lines).await?;
     let render = render_new(terms.stock.clone());
     let command = app::CreateCart {
         id,
@@ -199,7 +199,7 @@ async fn show<T>(
     cart: &DomainCart,
     write: impl FnOnce(Cart<'_>) -> T,
 ) -> Result<T, Problem> {
-    let stock = call.terms(Some(cart), &[]).await.stock;
+    let stock = call.terms(Some(cart), &[]).await?.stock;
     let shelf = call.shelf(skus(cart)).await?;
     let goods = Shelved::new(cart.lines.iter().map(|line| &line.sku), &stock, |sku| {
         shelf.get(sku).cloned()
@@ -226,7 +226,7 @@ async fn update(call: Call) -> Result<Reply, Problem> {
             rules.country
         }
     };
-    let stock = call.terms_in(country, cart.as_deref(), &[]).await.stock;
+    let stock = call.terms_in(country, cart.as_deref(), &[]).await?.stock;
     let command = app::UpdateCart {
         cart: target,
         update,
@@ -251,7 +251,7 @@ async fn delete(call: Call) -> Result<Reply, Problem> {
 
 async fn explanation(call: Call) -> Result<Reply, Problem> {
     let cart = call.load_cart(call.cart_id()?).await?;
-    let stock = call.terms(Some(&cart), &[]).await.stock;
+    let stock = call.terms(Some(&cart), &[]).await?.stock;
     let shelf = call.shelf(skus(&cart)).await?;
     let goods = Shelved::new(cart.lines.iter().map(|line| &line.sku), &stock, |sku| {
         shelf.get(sku).cloned()

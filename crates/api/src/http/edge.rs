@@ -1,14 +1,19 @@
 //! What every request passes, in the contract's order: route, method, sizes, media types, credentials, scope, rate, shape.
 
 use super::auth::{Who, identify};
+use super::elsewhere::Elsewhere;
 use super::endpoint::{BodyKind, Call, Endpoint, Reply};
 use super::gate::Gate;
 use super::media::check_media;
 use super::metrics::Metrics;
+use super::passing::{Came, YES, changes, is_one_command};
 use super::rate::Rates;
 use super::rendered_carts::RenderedCarts;
+use super::roles::{Roles, role_of};
 use super::serve::ReplyBody;
+use super::written::{write_problem, write_reply};
 use super::{linger, query, routes, watch};
+use crate::forward::{Forwarder, Load, NOTHING_DONE, Passport};
 use crate::problem::Problem;
 use crate::quotes::QuoteSigner;
 use crate::rendered::Rendered;
@@ -26,7 +31,7 @@ use cartwright_app::ports::webhooks::Webhooks;
 use cartwright_domain::Time;
 use cartwright_domain::inventory::Sourcing;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Response, Version, header};
+use http::{HeaderMap, Method, Response, Version, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::{Body, Incoming};
 use parking_lot::Mutex;
@@ -89,6 +94,8 @@ pub struct Options {
     pub drop_in: bool,
     /// Whether the store inventory plan's own routes need no credentials (loopback only).
     pub legacy_open: bool,
+    /// Which nouns are served here.
+    pub roles: Roles,
     /// Status of a write to a process without the lease.
     pub lease_reject_status: u16,
     /// When to try that again, in milliseconds.
@@ -128,6 +135,10 @@ pub struct Edge {
     pub ready: std::sync::atomic::AtomicBool,
     pub(super) rendered_carts: RenderedCarts,
     pub(crate) gate: Gate,
+    /// Says what can be had, where another process serves the inventory role.
+    pub(crate) elsewhere: Option<Elsewhere>,
+    /// Passes writes on where another process has the lease.
+    pub(crate) forwarder: Option<Forwarder>,
     ids: Mutex<Ids>,
     rates: Rates,
     router: matchit::Router<Vec<(usize, &'static Endpoint)>>,
@@ -187,6 +198,8 @@ impl Edge {
             request_prefix: format_smolstr!("{:x}", started & 0xFFFF_FFFF),
             requests: AtomicU64::new(0),
             rendered_carts: RenderedCarts::default(),
+            elsewhere: None,
+            forwarder: None,
             ids: Mutex::new(Ids::new(random)),
             shop,
             secrets,
@@ -200,6 +213,20 @@ impl Edge {
             options,
             router,
         }
+    }
+
+    /// With a way to the other processes of the shop: writes go to the one that has the lease.
+    #[must_use]
+    pub fn with_forwarder(mut self, forwarder: Forwarder) -> Self {
+        self.forwarder = Some(forwarder);
+        self
+    }
+
+    /// Where another process is asked what can be had.
+    #[must_use]
+    pub fn with_inventory(mut self, elsewhere: Elsewhere) -> Self {
+        self.elsewhere = Some(elsewhere);
+        self
     }
 
     /// A fresh identifier, for what a secret is derived from before the loop decides.
@@ -231,39 +258,36 @@ impl Edge {
         )
     }
 
-    /// Answers one request.
-    pub async fn handle(self: &Arc<Self>, parts: Parts, mut body: Incoming) -> Response<ReplyBody> {
+    /// Answers one request of a client at this address.
+    pub async fn handle(
+        self: &Arc<Self>,
+        client: IpAddr,
+        parts: Parts,
+        body: Incoming,
+    ) -> Response<ReplyBody> {
+        // Taken out by what reads it to its end elsewhere.
+        let mut body = Some(body);
         let started = self.shop.clock().monotonic_ns();
         let request_id = self.request_id(&parts.headers);
         let (method, version) = (parts.method.clone(), parts.version);
-        let reads = matches!(method, Method::GET | Method::HEAD);
-        let if_none_match = parts.headers.get(header::IF_NONE_MATCH);
-        let if_none_match = if_none_match.filter(|_| reads).cloned();
         let uri = parts.uri.clone();
-        let (place, result) = match self.route(&parts) {
-            Ok((place, endpoint, params)) => (
-                Some(place),
-                self.answer(endpoint, params, parts, &mut body, request_id.clone())
-                    .await,
-            ),
-            Err(problem) => (None, Err(problem)),
+        let (place, response) = match self.route(&parts) {
+            Ok((place, endpoint, params)) => {
+                let came = Came {
+                    endpoint,
+                    params,
+                    parts,
+                    request_id: request_id.clone(),
+                    client,
+                    came_ns: started,
+                };
+                (Some(place), self.respond(came, &mut body).await)
+            }
+            Err(problem) => (None, self.refuse(problem, &request_id, &method)),
         };
-        if version == Version::HTTP_2 {
+        if let (Version::HTTP_2, Some(body)) = (version, body) {
             linger::read_rest(body);
         }
-        let watch = result.as_ref().ok().and_then(|reply| reply.watch);
-        let response = match result {
-            Ok(reply) => write_reply(
-                reply,
-                &request_id,
-                if_none_match.as_ref(),
-                method == Method::HEAD,
-            ),
-            Err(problem) => {
-                let problem = self.as_configured(problem);
-                write_problem(&problem, &request_id, method == Method::HEAD)
-            }
-        };
         let nanos = self.shop.clock().monotonic_ns().saturating_sub(started);
         let status = response.status().as_u16();
         self.metrics.request(place, status, nanos);
@@ -272,10 +296,85 @@ impl Edge {
         } else {
             tracing::debug!(%method, path = uri.path(), status, request_id = %request_id, micros = nanos / 1000, "request");
         }
-        match watch.filter(|_| method != Method::HEAD) {
+        response
+    }
+
+    /// Answers here, or has the process answer that writes.
+    async fn respond(
+        self: &Arc<Self>,
+        came: Came,
+        body: &mut Option<Incoming>,
+    ) -> Response<ReplyBody> {
+        let (request_id, method) = (came.request_id.clone(), came.parts.method.clone());
+        // What another process passed on is done here, whatever this one serves.
+        if !self.options.roles.are_all()
+            && came.parts.extensions.get::<Passport>().is_none()
+            && let Err(problem) = self.options.roles.refuse(role_of(came.endpoint))
+        {
+            return self.refuse(problem, &request_id, &method);
+        }
+        let writes = changes(came.endpoint);
+        if let Some(forwarder) = self.forwards(&came.parts.extensions).filter(|_| writes) {
+            let passed = async {
+                let letter = self.letter(came, body).await?;
+                forwarder.deliver(&self.shop, &letter).await
+            };
+            let passed = passed.await;
+            return passed.unwrap_or_else(|problem| self.refuse(problem, &request_id, &method));
+        }
+        let if_none_match = came.parts.headers.get(header::IF_NONE_MATCH);
+        let if_none_match = if_none_match.filter(|_| !came.endpoint.writes()).cloned();
+        let is_forwarded = came.parts.extensions.get::<Passport>().is_some();
+        let is_one = is_one_command(came.endpoint);
+        // Who loses the lease before it decides has another process decide.
+        let again =
+            (writes && is_one && !is_forwarded && self.forwarder.is_some()).then(|| came.clone());
+        let (answered, read) = self.answer(came, body).await;
+        let reply = match answered {
+            Ok(reply) => reply,
+            Err(problem) if problem.is_for_lack_of_lease() => {
+                if let (Some(forwarder), Some(came)) = (&self.forwarder, again) {
+                    let letter = came.letter(Load::Whole(read));
+                    let passed = forwarder.deliver(&self.shop, &letter).await;
+                    return passed
+                        .unwrap_or_else(|problem| self.refuse(problem, &request_id, &method));
+                }
+                let mut refusal = self.refuse(problem, &request_id, &method);
+                if is_forwarded && is_one {
+                    refusal.headers_mut().insert(NOTHING_DONE, YES);
+                }
+                return refusal;
+            }
+            Err(problem) => return self.refuse(problem, &request_id, &method),
+        };
+        let is_head = method == Method::HEAD;
+        let watch = reply.watch.filter(|_| !is_head);
+        let response = write_reply(reply, &request_id, if_none_match.as_ref(), is_head);
+        match watch {
             Some(watch) => response.map(|_| watch::body(self.clone(), watch)),
             None => response.map(ReplyBody::Whole),
         }
+    }
+
+    pub(super) fn refuse(
+        &self,
+        problem: Problem,
+        request_id: &str,
+        method: &Method,
+    ) -> Response<ReplyBody> {
+        let problem = self.as_configured(problem);
+        write_problem(&problem, request_id, method == Method::HEAD).map(ReplyBody::Whole)
+    }
+
+    pub(super) fn check(
+        &self,
+        came: &Came,
+        body: Option<&Incoming>,
+        limit: usize,
+    ) -> Result<(), Problem> {
+        let (parts, has_body) = (&came.parts, body.is_some_and(|it| !it.is_end_stream()));
+        self.check_sizes(parts, body.map_or(0, |it| it.size_hint().lower()), limit)?;
+        check_media(came.endpoint, &parts.headers, has_body)
     }
 
     /// What a process without the lease answers to writes is configured.
@@ -328,42 +427,54 @@ impl Edge {
         Ok((*place, endpoint, params.collect::<Result<_, _>>()?))
     }
 
+    /// What the route comes to, and the body that was read for it.
     async fn answer(
         self: &Arc<Self>,
-        endpoint: &'static Endpoint,
-        params: Vec<String>,
-        parts: Parts,
-        body: &mut Incoming,
-        request_id: SmolStr,
-    ) -> Result<Reply, Problem> {
-        let limit = self.body_limit(endpoint);
-        self.check_sizes(&parts, body, limit)?;
-        check_media(endpoint, &parts.headers, !body.is_end_stream())?;
-        let who = self.admit(endpoint, &parts.headers, &params).await?;
-        let body = if body.is_end_stream() {
-            Bytes::new()
-        } else {
-            read(body, limit).await?
+        came: Came,
+        body: &mut Option<Incoming>,
+    ) -> (Result<Reply, Problem>, Bytes) {
+        let mut whole = Bytes::new();
+        let call = self.call(came, body, &mut whole).await;
+        let reply = match call {
+            Ok(call) => (call.endpoint.handler)(call).await,
+            Err(problem) => Err(problem),
         };
+        (reply, whole)
+    }
+
+    async fn call(
+        self: &Arc<Self>,
+        came: Came,
+        body: &mut Option<Incoming>,
+        whole: &mut Bytes,
+    ) -> Result<Call, Problem> {
+        let endpoint = came.endpoint;
+        let limit = self.body_limit(endpoint);
+        self.check(&came, body.as_ref(), limit)?;
+        let (params, parts) = (came.params, came.parts);
+        let who = self.admit(endpoint, &parts.headers, &params).await?;
+        *whole = read(body.as_mut(), limit).await?;
         let query = query::parse(endpoint, parts.uri.query())?;
-        let call = Call {
+        if !endpoint.writes() {
+            self.has_reached(&parts.headers).await?;
+        }
+        Ok(Call {
             edge: self.clone(),
             endpoint,
             params,
             query,
             who,
             parts,
-            payload: body.clone(),
-            body,
-            request_id,
+            payload: whole.clone(),
+            body: whole.clone(),
+            request_id: came.request_id,
             // Health is told however much waits.
             slot: if endpoint.path.starts_with("/health") {
                 None
             } else {
                 self.gate.enter().await?
             },
-        };
-        (endpoint.handler)(call).await
+        })
     }
 
     /// Who calls, if they may: credentials, then scope or cart token, then rate. Every surface asks here.
@@ -404,7 +515,7 @@ impl Edge {
         }
     }
 
-    fn body_limit(&self, endpoint: &Endpoint) -> usize {
+    pub(super) fn body_limit(&self, endpoint: &Endpoint) -> usize {
         if endpoint.body == BodyKind::Import {
             self.options.max_import
         } else {
@@ -412,7 +523,7 @@ impl Edge {
         }
     }
 
-    fn check_sizes(&self, parts: &Parts, body: &Incoming, limit: usize) -> Result<(), Problem> {
+    fn check_sizes(&self, parts: &Parts, body: u64, limit: usize) -> Result<(), Problem> {
         let headers: usize = parts
             .headers
             .iter()
@@ -433,7 +544,7 @@ impl Edge {
                 format!("an address may take {} bytes", self.options.max_uri),
             ));
         }
-        if body.size_hint().lower() > limit as u64 {
+        if body > limit as u64 {
             return Err(too_large(limit));
         }
         Ok(())
@@ -454,7 +565,10 @@ fn too_large(limit: usize) -> Problem {
     Problem::new("too_large", format!("a body may take {limit} bytes")).with("limit", limit)
 }
 
-async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read(body: Option<&mut Incoming>, limit: usize) -> Result<Bytes, Problem> {
+    let Some(body) = body.filter(|it| !it.is_end_stream()) else {
+        return Ok(Bytes::new());
+    };
     let collected = Limited::new(body, limit).collect().await;
     collected
         .map(http_body_util::Collected::to_bytes)
@@ -465,88 +579,4 @@ async fn read(body: &mut Incoming, limit: usize) -> Result<Bytes, Problem> {
                 Problem::new("malformed_request", "the body ended early; send it again")
             }
         })
-}
-
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
-const PROBLEM: HeaderValue = HeaderValue::from_static("application/problem+json");
-
-fn value(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).unwrap_or_else(|_| HeaderValue::from_static(""))
-}
-
-fn common(headers: &mut HeaderMap, request_id: &str) {
-    headers.insert("request-id", value(request_id));
-    headers.insert(
-        "x-content-type-options",
-        HeaderValue::from_static("nosniff"),
-    );
-}
-
-fn write_reply(
-    reply: Reply,
-    request_id: &str,
-    if_none_match: Option<&HeaderValue>,
-    head: bool,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() =
-        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    if !reply.body.is_empty() {
-        headers.insert(header::CONTENT_TYPE, JSON);
-    }
-    for (name, text) in &reply.headers {
-        headers.insert(*name, value(text));
-    }
-    if let Some(position) = reply.position {
-        headers.insert("position", position.into());
-    }
-    common(headers, request_id);
-    let tag = headers.get(header::ETAG);
-    let unchanged = if_none_match.is_some_and(|known| tag.is_some_and(|tag| knows(known, tag)));
-    if unchanged && reply.status == 200 {
-        *response.status_mut() = http::StatusCode::NOT_MODIFIED;
-    } else if head {
-        headers.insert(header::CONTENT_LENGTH, reply.body.len().into());
-    } else {
-        *response.body_mut() = Full::new(reply.body);
-    }
-    response
-}
-
-/// Whether `If-None-Match` names this tag: one or several, weak or strong, or any.
-fn knows(known: &HeaderValue, tag: &HeaderValue) -> bool {
-    let text = |value: &HeaderValue| value.to_str().unwrap_or_default().to_owned();
-    let (known, tag) = (text(known), text(tag));
-    let same = |one: &str| one == "*" || one.strip_prefix("W/").unwrap_or(one) == tag;
-    known.split(',').map(str::trim).any(same)
-}
-
-pub(super) fn write_problem(
-    problem: &Problem,
-    request_id: &str,
-    head: bool,
-) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::default());
-    *response.status_mut() = http::StatusCode::from_u16(problem.status())
-        .unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, PROBLEM);
-    if let Some(seconds) = problem.retry_after {
-        headers.insert(header::RETRY_AFTER, seconds.into());
-    }
-    if let Some(allow) = &problem.allow {
-        headers.insert(header::ALLOW, value(allow));
-    }
-    if problem.code == "unauthenticated" {
-        headers.insert(
-            header::WWW_AUTHENTICATE,
-            HeaderValue::from_static("Bearer realm=\"cartwright\""),
-        );
-    }
-    common(headers, request_id);
-    if !head {
-        *response.body_mut() = Full::new(problem.body());
-    }
-    response
 }

@@ -4,6 +4,7 @@ use super::Edge;
 use super::auth::Who;
 use super::gate::Slot;
 use super::watch::Watch;
+use crate::forward::Passport;
 use crate::problem::Problem;
 use bytes::Bytes;
 use cartwright_domain::key::Scope;
@@ -180,6 +181,13 @@ impl Call {
     /// Headers of the request.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
+    }
+
+    /// How long it waits for the loop, in nanoseconds: no longer than the process that passed it on.
+    pub fn wait_ns(&self) -> u64 {
+        let here = self.edge.options.wait_ns;
+        let passport = self.parts.extensions.get::<Passport>();
+        passport.map_or(here, |passport| passport.wait_ns.min(here))
     }
 
     /// A parameter of the path by its place.

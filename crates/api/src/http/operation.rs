@@ -1,10 +1,13 @@
 //! Health and metrics.
 
 use super::attention;
+use super::elsewhere::Elsewhere;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::{Following, write_histogram};
+use crate::forward::Reach;
 use crate::problem::Problem;
 use cartwright_app::ports::ReadStore;
+use cartwright_app::ports::inventory::Way;
 use cartwright_domain::key::Scope;
 
 use schemars::JsonSchema;
@@ -33,6 +36,9 @@ struct Readiness {
     role: &'static str,
     /// Epoch of the lease; 0 where only one process uses the data.
     epoch: u64,
+    /// The process that has the lease and writes; absent while nobody has it, and where only one process uses the data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    writer: Option<Writer>,
     /// What it depends on, and how that is.
     dependencies: std::collections::BTreeMap<&'static str, &'static str>,
     /// Circuit breakers and their state.
@@ -43,6 +49,15 @@ struct Readiness {
     search_lag: u64,
     /// Position of the log.
     position: u64,
+}
+
+/// The process that writes.
+#[derive(Debug, Serialize, JsonSchema)]
+struct Writer {
+    /// What it is called.
+    node: String,
+    /// Where it is reached.
+    url: String,
 }
 
 const fn open(path: &'static str, name: &'static str, summary: &'static str) -> Endpoint {
@@ -108,8 +123,35 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         (true, true) => "read_only",
         (true, false) => "ready",
     };
-    let ready = serving && !read_only;
-    let standing = *edge.shop.health().standing().borrow();
+    let standing = edge.shop.health().standing().borrow().clone();
+    let mut dependencies = std::collections::BTreeMap::from([
+        ("store", if read_only { "failing" } else { "ok" }),
+        ("search", "ok"),
+    ]);
+    let mut is_cut_off = false;
+    if let Some(forwarder) = edge.forwarder.as_ref().filter(|_| standing.is_reader) {
+        let reach = forwarder.probe(&edge.shop).await;
+        is_cut_off = reach == Reach::CutOff;
+        dependencies.insert(
+            "writer",
+            match reach {
+                Reach::Ok => "ok",
+                Reach::Waiting => "waiting",
+                Reach::CutOff => "failing",
+            },
+        );
+    }
+    let status = if is_cut_off && status == "ready" {
+        "read_only"
+    } else {
+        status
+    };
+    let ready = status == "ready";
+    let mut breakers =
+        std::collections::BTreeMap::from([("store", if read_only { "open" } else { "closed" })]);
+    if let Some(elsewhere) = &edge.elsewhere {
+        breakers.insert("inventory", elsewhere.way().as_str());
+    }
     let reply = Reply::of(&Readiness {
         ready,
         status,
@@ -119,12 +161,12 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
             "writer"
         },
         epoch: standing.epoch,
-        dependencies: [
-            ("store", if read_only { "failing" } else { "ok" }),
-            ("search", "ok"),
-        ]
-        .into(),
-        breakers: [("store", if read_only { "open" } else { "closed" })].into(),
+        writer: standing.holder.map(|holder| Writer {
+            node: holder.node.into(),
+            url: holder.url.into(),
+        }),
+        dependencies,
+        breakers,
         queue_depth: edge.shop.waiting(),
         search_lag: position.saturating_sub(edge.search.cursor()),
         position,
@@ -173,7 +215,7 @@ fn json_counters(call: &Call, following: &Following, open: u64) -> serde_json::V
     let (requests, errors) = totals(call);
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
-    let standing = *edge.shop.health().standing().borrow();
+    let standing = edge.shop.health().standing().borrow().clone();
     let (calls, failed) = edge.metrics.grpc.get().map_or((0, 0), |grpc| grpc.totals());
     json!({
         "grpcRequests": calls, "grpcErrors": failed,
@@ -248,7 +290,7 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
     let counts = edge.shop.health().counts();
     let (hits, misses) = edge.shop.cache_counts();
     let position = *edge.shop.head().borrow();
-    let standing = *edge.shop.health().standing().borrow();
+    let standing = edge.shop.health().standing().borrow().clone();
     let singles = [
         (
             "cartwright_commands_total",
@@ -347,7 +389,9 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
             standing.epoch,
         ),
     ];
-    for (name, kind, help, value) in singles {
+    let forwarded = edge.forwarder.iter().flat_map(|it| it.counts.read());
+    let forwarded = forwarded.map(|(name, help, value)| (name, "counter", help, value));
+    for (name, kind, help, value) in singles.into_iter().chain(forwarded) {
         writeln!(
             out,
             "# HELP {name} {help}\n# TYPE {name} {kind}\n{name} {value}"
@@ -362,7 +406,33 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
         out,
         "# TYPE cartwright_loop_busy_seconds_total counter\ncartwright_loop_busy_seconds_total {busy}"
     )?;
+    if let Some(elsewhere) = &edge.elsewhere {
+        write_elsewhere(elsewhere, out)?;
+    }
     write_routes(call, out)
+}
+
+fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) -> std::fmt::Result {
+    let open = match elsewhere.way() {
+        Way::Closed => 0,
+        Way::HalfOpen => 1,
+        Way::Open => 2,
+    };
+    writeln!(
+        out,
+        "# HELP cartwright_breaker_state State of a circuit breaker: 0 closed, 1 half open, 2 open.\n# TYPE cartwright_breaker_state gauge\ncartwright_breaker_state{{breaker=\"inventory\"}} {open}"
+    )?;
+    writeln!(
+        out,
+        "# HELP cartwright_cart_validations_total Carts checked against the inventory role, gone unchecked for want of its answer, or refused for that.\n# TYPE cartwright_cart_validations_total counter"
+    )?;
+    for (result, count) in elsewhere.counts() {
+        writeln!(
+            out,
+            "cartwright_cart_validations_total{{result=\"{result}\"}} {count}"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_routes(call: &Call, out: &mut String) -> std::fmt::Result {

@@ -2,6 +2,7 @@
 
 use super::Edge;
 use super::linger::Lingering;
+use crate::forward::SEEN_AT;
 use bytes::Bytes;
 use http::{Request, Response, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -81,6 +82,10 @@ where
     ReplyBody::Other(body.map_err(Into::into).boxed_unsync())
 }
 
+/// The address of the client that a gRPC request comes from.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Client(pub(crate) IpAddr);
+
 /// What answers gRPC requests.
 pub trait Grpc: Send + Sync + 'static {
     /// Answers one.
@@ -150,19 +155,42 @@ async fn dispatch(
     edge: Arc<Edge>,
     grpc: Option<Arc<dyn Grpc>>,
     peer: IpAddr,
-    request: Request<Incoming>,
+    mut request: Request<Incoming>,
 ) -> Result<Response<ReplyBody>, Infallible> {
+    let passport = edge.passport(request.headers_mut());
+    let client = passport.as_ref().map_or(peer, |it| it.client);
     if edge.gate.counts_addresses()
-        && let Err(refused) = edge.check_address(peer, request.headers())
+        && let Err(refused) = edge.check_address(client, request.headers())
     {
         return Ok(refused.map(ReplyBody::Whole));
     }
+    let Some(passport) = passport else {
+        return Ok(answer(&edge, grpc, client, request).await);
+    };
+    if edge.shop.health().is_reader() {
+        return Ok(edge.nothing_done(request.headers()));
+    }
+    tracing::debug!(by = %passport.by, %client, path = request.uri().path(), "passed on by another process");
+    request.extensions_mut().insert(passport);
+    let mut response = answer(&edge, grpc, client, request).await;
+    let seen_at = *edge.shop.head().borrow();
+    response.headers_mut().insert(SEEN_AT, seen_at.into());
+    Ok(response)
+}
+
+async fn answer(
+    edge: &Arc<Edge>,
+    grpc: Option<Arc<dyn Grpc>>,
+    client: IpAddr,
+    mut request: Request<Incoming>,
+) -> Response<ReplyBody> {
     let content_type = request.headers().get(header::CONTENT_TYPE);
     let is_grpc =
         content_type.is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"));
     if let (true, Some(grpc)) = (is_grpc, grpc) {
-        return Ok(grpc.call(request).await);
+        request.extensions_mut().insert(Client(client));
+        return grpc.call(request).await;
     }
     let (parts, body) = request.into_parts();
-    Ok(edge.handle(parts, body).await)
+    edge.handle(client, parts, body).await
 }

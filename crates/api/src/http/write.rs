@@ -51,7 +51,7 @@ impl Call {
         render: Render,
     ) -> Result<Reply, Problem> {
         let keyed = self.keyed(render.clone())?;
-        let deadline_ns = self.edge.shop.clock().monotonic_ns() + self.edge.options.wait_ns;
+        let deadline_ns = self.edge.shop.clock().monotonic_ns() + self.wait_ns();
         let submission = Submission {
             command: self.traced(command),
             keyed,

@@ -15,7 +15,7 @@ pub(crate) use goods::Loaded;
 pub use goods::{Shelved, offer};
 pub use lines::{AddLine, AddLines, ChangeLine, Clear, RemoveLine, RemoveLines, ReplaceLines};
 pub use merge::MergeCarts;
-pub use stock::{Place, Stock, stock};
+pub use stock::{Place, Stock, stock, stock_elsewhere};
 pub(crate) use tidy::{AT_ONCE, sweep};
 pub use tidy::{ExpireCart, PurgeCart, Tidied, tidy};
 pub use update::{DeleteCart, UpdateCart};

@@ -1,6 +1,8 @@
 //! What could be had when a request came in. A line promises nothing, so a committed read is enough.
 
+use crate::fault::Fault;
 use crate::inventory::availability;
+use crate::ports::inventory::{Asked, Inventory};
 use crate::shop::Shop;
 use cartwright_domain::inventory::{Held, Sourcing};
 use cartwright_domain::{Country, Sku, StoreId};
@@ -53,6 +55,46 @@ pub async fn stock(
         }
     }
     Stock(found)
+}
+
+/// SKUs in one question at most.
+const ASKED_AT_ONCE: usize = 200;
+
+/// As [`stock`], where another process of the shop says what can be had: a question for the country, and one for each store that
+/// is named. What the cart's own checkout holds counts where most of the SKU is.
+///
+/// Errors: [`Fault`] of the first question that is not answered.
+pub async fn stock_elsewhere(
+    inventory: &dyn Inventory,
+    mut places: Vec<Place>,
+    country: Country,
+    own: &[Held],
+    asking: &Asked,
+) -> Result<Stock, Fault> {
+    places.sort_unstable_by(|one, other| (&one.1, &one.0).cmp(&(&other.1, &other.0)));
+    places.dedup();
+    let mut found = Vec::with_capacity(places.len());
+    for of_store in places.chunk_by(|one, other| one.1 == other.1) {
+        for part in of_store.chunks(ASKED_AT_ONCE) {
+            let store = part[0].1.clone();
+            let asked = Asked {
+                skus: part.iter().map(|(sku, _)| sku.clone()).collect(),
+                country: store.is_none().then_some(country),
+                store: store.clone(),
+                ..asking.clone()
+            };
+            let answer = inventory.available(asked).await?;
+            found.extend(answer.into_iter().map(|it| {
+                let at = store.as_ref().or(it.store.as_ref());
+                let own = own
+                    .iter()
+                    .filter(|held| held.level.sku == it.sku && Some(&held.level.store) == at);
+                let own: i64 = own.map(|held| held.quantity).sum();
+                ((it.sku, store.clone()), it.available + own)
+            }));
+        }
+    }
+    Ok(Stock::new(found))
 }
 
 #[cfg(test)]

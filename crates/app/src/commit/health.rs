@@ -8,6 +8,7 @@ use tokio::sync::watch;
 #[derive(Debug, Default)]
 pub struct Health {
     closing: AtomicBool,
+    retiring: AtomicBool,
     read_only: AtomicBool,
     next_repair_ns: AtomicU64,
     shed: AtomicU64,
@@ -93,6 +94,16 @@ impl Health {
     pub(super) fn set_fresh_until(&self, until_ns: u64) {
         self.fresh_until_ns
             .store(until_ns.max(1), Ordering::Release);
+    }
+
+    /// From now on another process shall write: the loop finishes what waits and gives the lease back. For a process that is
+    /// about to stop and whose writes others can take.
+    pub fn retire(&self) {
+        self.retiring.store(true, Ordering::Release);
+    }
+
+    pub(super) fn is_retiring(&self) -> bool {
+        self.retiring.load(Ordering::Acquire)
     }
 
     pub(super) fn is_closing(&self) -> bool {

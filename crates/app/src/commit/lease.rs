@@ -10,6 +10,7 @@ use crate::fault::Fault;
 use crate::ports::{Lease, ReadStore, Swap};
 use crate::shop::Waiting;
 use cartwright_domain::planted::{Bug, planted};
+use smol_str::SmolStr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub struct LeaseOptions {
     pub holder: String,
     /// What people call this process.
     pub node: String,
+    /// Where other processes of the shop reach this one: `http://HOST:PORT`.
+    pub url: String,
     /// The process number.
     pub pid: u32,
     /// How long the lease lasts without renewal, in milliseconds.
@@ -37,12 +40,37 @@ pub struct LeaseOptions {
 }
 
 /// Who may write, as far as this process knows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Standing {
     /// Whether another process writes. False too where only one process uses the store.
     pub is_reader: bool,
     /// Epoch of the lease; 0 where there are no leases.
     pub epoch: u64,
+    /// Who has the lease, as far as this process knows; `None` while nobody has it, and where there are no leases.
+    pub holder: Option<Holder>,
+}
+
+/// The process that has the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Holder {
+    /// What people call it.
+    pub node: SmolStr,
+    /// Where it is reached; empty when its version does not say.
+    pub url: SmolStr,
+}
+
+impl Standing {
+    fn of(lease: &Lease, is_reader: bool) -> Self {
+        let holder = (lease.ttl_ms > 0).then(|| Holder {
+            node: SmolStr::new(&lease.node),
+            url: SmolStr::new(&lease.url),
+        });
+        Self {
+            is_reader,
+            epoch: lease.epoch,
+            holder,
+        }
+    }
 }
 
 /// What the loop knows of the lease.
@@ -56,6 +84,8 @@ pub(super) struct Tenure {
     seen: Option<(Lease, u64)>,
     /// The last thing that went wrong, so that it is logged once.
     complaint: String,
+    /// Until when the lease is left to others, in monotonic nanoseconds: this process has given it back to stop.
+    leaves_until_ns: u64,
 }
 
 impl Tenure {
@@ -67,6 +97,7 @@ impl Tenure {
             renewed_ns: 0,
             seen: None,
             complaint: String::new(),
+            leaves_until_ns: 0,
         }
     }
 
@@ -74,6 +105,7 @@ impl Tenure {
         Lease {
             holder: self.options.holder.clone(),
             node: self.options.node.clone(),
+            url: self.options.url.clone(),
             pid: self.options.pid,
             epoch,
             beat: 0,
@@ -128,13 +160,33 @@ impl Loop {
         }
     }
 
+    /// Whether it follows the log of another process.
+    pub(super) fn follows(&self) -> bool {
+        self.tenure.as_ref().is_some_and(|it| it.mine.is_none())
+    }
+
     /// Until the lease is taken there is nothing to write with, and nothing in memory to trust.
     pub(super) fn begin_as_reader(&mut self) {
         self.health.set_fresh_until(0);
         self.health.set_standing(Standing {
             is_reader: true,
-            epoch: 0,
+            ..Standing::default()
         });
+    }
+
+    /// Gives the lease back before the process stops, so that another one writes while this one finishes what is under way and
+    /// passes its writes on. Where nobody takes it within its life, this process takes it again.
+    pub(super) fn retire(&mut self) {
+        let now = self.clock.monotonic_ns();
+        let Some(tenure) = self.tenure.as_mut().filter(|it| it.mine.is_some()) else {
+            return;
+        };
+        if tenure.leaves_until_ns > 0 {
+            return;
+        }
+        tenure.leaves_until_ns = now + tenure.options.ttl_ms * NS_PER_MS;
+        self.resign();
+        self.read_from_now_on();
     }
 
     /// Whether this process may write: renews the lease, or follows its holder and takes it when its time is over.
@@ -209,17 +261,15 @@ impl Loop {
         let Some(tenure) = &mut self.tenure else {
             return;
         };
-        let is_free = tenure.is_free(found.as_ref(), now_ns)
+        let is_over = tenure.is_free(found.as_ref(), now_ns)
             || tenure.is_anothers(found.as_ref())
                 && self.store.is_abandoned().unwrap_or_else(|fault| {
                     tenure.complain("it cannot be seen whether the lease's holder lives", &fault);
                     false
                 });
+        let is_free = is_over && now_ns >= tenure.leaves_until_ns;
         if let Some(lease) = &found {
-            self.health.set_standing(Standing {
-                is_reader: true,
-                epoch: lease.epoch,
-            });
+            self.health.set_standing(Standing::of(lease, true));
         }
         if is_free {
             let claim = tenure.claim(found.as_ref().map_or(1, |lease| lease.epoch + 1));
@@ -292,17 +342,14 @@ impl Loop {
             position = self.position,
             "this process has the lease and writes"
         );
-        let epoch = lease.epoch;
+        let standing = Standing::of(&lease, false);
         self.renewed(lease, now_ns);
         if let Some(tenure) = &mut self.tenure {
             tenure.seen = None;
             tenure.complaint.clear();
         }
         self.head.send_replace(self.position);
-        self.health.set_standing(Standing {
-            is_reader: false,
-            epoch,
-        });
+        self.health.set_standing(standing);
     }
 
     /// The lease is lost, or was not renewed in time: from now on this process reads.
@@ -311,15 +358,19 @@ impl Loop {
             return;
         };
         let epoch = tenure.mine.take().map_or(0, |lease| lease.epoch);
+        self.read_from_now_on();
+        tracing::warn!(
+            epoch,
+            "the lease was lost; this process serves reads until it has one again"
+        );
+    }
+
+    fn read_from_now_on(&mut self) {
         self.begin_as_reader();
         self.health.set_read_only(false);
         self.committed.clear();
         self.kept.clear();
         self.expiring.clear();
-        tracing::warn!(
-            epoch,
-            "the lease was lost; this process serves reads until it has one again"
-        );
     }
 
     /// Brings memory up to what other processes have written, and then tells of the new head.

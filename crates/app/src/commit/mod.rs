@@ -9,7 +9,7 @@ mod kept_index;
 mod lease;
 
 pub use health::Health;
-pub use lease::{LeaseOptions, Standing};
+pub use lease::{Holder, LeaseOptions, Standing};
 
 use crate::committed::Committed;
 use crate::failpoint::{Point, failpoint};
@@ -22,7 +22,7 @@ use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::planted::{Bug, planted};
 use cartwright_domain::{ReservationId, Time};
-use crossbeam_channel::{Receiver, bounded, never, select};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError, bounded};
 use kept_index::KeptIndex;
 use lease::Tenure;
 use std::cmp::Reverse;
@@ -122,6 +122,8 @@ impl ByHand {
         let StoreParts { mut write, read } = parts;
         let (position, last) = write.head()?;
         let (queue, waiting) = bounded(options.max_waiting);
+        let (nudge, news) = bounded(1);
+        write.listen(nudge.clone());
         let (head_sender, head) = watch::channel(position);
         let (answers, handed) = mpsc::unbounded_channel();
         runtime.spawn(hand_out(handed));
@@ -129,6 +131,7 @@ impl ByHand {
         let committed = Arc::new(Committed::new(options.cache_bytes));
         let shop = Shop {
             queue,
+            nudge,
             committed: committed.clone(),
             store: read,
             clock: clock.clone(),
@@ -138,10 +141,10 @@ impl ByHand {
         let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
         let mut this = Loop {
             kept: KeptIndex::new(options.max_kept),
-            news: write.news().unwrap_or_else(never),
             store: write,
             committed,
             queue: waiting,
+            news,
             clock,
             ids: Ids::new(random),
             position,
@@ -176,7 +179,7 @@ struct Loop {
     store: Box<dyn WriteStore>,
     committed: Arc<Committed>,
     queue: Receiver<Waiting>,
-    /// Of other processes' commits.
+    /// Somebody knows of entries that another process wrote.
     news: Receiver<()>,
     clock: Arc<dyn Clock>,
     ids: Ids,
@@ -236,19 +239,17 @@ impl Loop {
         if !waiting.is_empty() {
             self.process(waiting, now);
         }
+        if self.health.is_retiring() {
+            self.retire();
+        }
     }
 
     /// All that waits, up to the limit; empty after a while without any; `None` when the shop closes.
     fn take(&mut self) -> Option<Vec<Waiting>> {
-        let first = select! {
-            recv(self.queue) -> first => first.ok()?,
-            recv(self.news) -> told => {
-                if told.is_err() {
-                    self.news = never();
-                }
-                return Some(Vec::new());
-            }
-            default(self.idle()) => return (!self.health.is_closing()).then(Vec::new),
+        let first = match self.next() {
+            Ok(first) => first,
+            Err(RecvTimeoutError::Timeout) if !self.health.is_closing() => return Some(Vec::new()),
+            Err(_) => return None,
         };
         self.gather_company();
         let mut waiting = Vec::with_capacity(self.queue.len() + 1);
@@ -256,6 +257,25 @@ impl Loop {
         waiting.extend(self.queue.try_iter().take(self.options.max_batch - 1));
         self.company = waiting.len() > 1;
         Some(waiting)
+    }
+
+    /// What comes next. A reader also wakes when somebody knows of news in the log.
+    fn next(&self) -> Result<Waiting, RecvTimeoutError> {
+        if !self.follows() {
+            return self.queue.recv_timeout(self.idle());
+        }
+        let mut either = Select::new();
+        either.recv(&self.queue);
+        either.recv(&self.news);
+        if either.ready_timeout(self.idle()).is_err() {
+            return Err(RecvTimeoutError::Timeout);
+        }
+        // Whoever comes from now on nudges again.
+        self.news.try_iter().for_each(drop);
+        self.queue.try_recv().map_err(|error| match error {
+            TryRecvError::Empty => RecvTimeoutError::Timeout,
+            TryRecvError::Disconnected => RecvTimeoutError::Disconnected,
+        })
     }
 
     /// Those who were just answered together come back together: while they still arrive, one commit serves more of them.

@@ -10,6 +10,9 @@ pub struct Lease {
     pub holder: String,
     /// What people call that process.
     pub node: String,
+    /// Where other processes of the shop reach it (`http://HOST:PORT`); empty in rows of older versions.
+    #[serde(default)]
+    pub url: String,
     /// Its number on its machine.
     pub pid: u32,
     /// Rises whenever another process takes it.

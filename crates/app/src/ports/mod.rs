@@ -3,6 +3,7 @@
 mod bus;
 mod clock;
 pub mod courier;
+pub mod inventory;
 mod lease;
 pub mod mailer;
 pub mod payment;

@@ -13,7 +13,7 @@ use cartwright_domain::{
     WebhookEndpointId,
 };
 use cartwright_proto::events as proto;
-use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -188,10 +188,8 @@ pub trait WriteStore: Send {
         Ok(false)
     }
 
-    /// What tells when another process may have written, for a store that can say so: then nobody need look every moment.
-    fn news(&self) -> Option<Receiver<()>> {
-        None
-    }
+    /// Nudges when another process may have written, if the store can say so: then nobody need look every moment.
+    fn listen(&mut self, _nudge: Sender<()>) {}
 
     /// Wakes the processes that were stopped in the middle of a commit and so keep everybody else from the store; their numbers.
     fn wake(&mut self) -> Result<Vec<u32>, Fault> {

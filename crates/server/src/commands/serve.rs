@@ -50,7 +50,17 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     let gateway = own_gateway::start(config).await?;
     let config = &*config;
-    let core = wiring::start_shared(config)?;
+    let url = format!("http://{address}");
+    let advertised = match config.text("advertise_url") {
+        "" => url.clone(),
+        said => said.to_owned(),
+    };
+    if wiring::forwards(config) && advertised == url && address.ip().is_unspecified() {
+        tracing::warn!(
+            "other processes of the shop are told to reach this one at {url}, which only this machine can: set advertise_url"
+        );
+    }
+    let core = wiring::start_shared(config, &advertised)?;
     let edge = Arc::new(wiring::edge(&core, config)?);
     let grpc = wiring::grpc(&edge)?;
     // A process that starts as a reader makes no key and loads no sample: the one with the lease did.
@@ -68,7 +78,6 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
         core.consumers_follow().await;
     }
     tracing::debug!(position = *core.shop.head().borrow(), "the store is open");
-    let url = format!("http://{address}");
     if let Some(key) = key {
         show_key(&key);
     }
@@ -96,21 +105,25 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
     let telling = tokio::spawn(core.webhooks.clone().watch());
     let me = leading::Me {
         node: config.text("node_name").to_owned(),
-        url: url.clone(),
+        url: advertised,
         lock_dir: config.path("lock_dir"),
     };
     let leading = tokio::spawn(leading::watch(edge.clone(), me, show_key));
     if writes {
         eprintln!("cartwright is ready on {url}");
     } else {
-        eprintln!(
-            "cartwright is ready on {url}; another process has the lease, this one serves reads"
-        );
+        let does = if wiring::forwards(config) {
+            "passes writes on"
+        } else {
+            "serves reads"
+        };
+        eprintln!("cartwright is ready on {url}; another process has the lease, this one {does}");
     }
 
     let (stop, stopped) = tokio::sync::oneshot::channel();
     let delay = Duration::from_millis(config.whole("drain_delay_ms") as u64);
     let draining = edge.clone();
+    let hands_over = wiring::forwards(config);
     tokio::spawn(async move {
         signals.first().await;
         tracing::info!("draining: no new connections, requests under way finish");
@@ -121,6 +134,9 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
             std::process::exit(1);
         });
         tokio::time::sleep(delay).await;
+        if hands_over {
+            hand_over(&draining.shop).await;
+        }
         // Nobody listens any more when serving ended by itself.
         let _ = stop.send(());
     });
@@ -144,6 +160,19 @@ async fn serve(config: &mut Config) -> anyhow::Result<()> {
 
 fn show_key(key: &str) {
     println!("First admin key (shown once; send it as `Authorization: Bearer <key>`): {key}");
+}
+
+/// How long handing over the lease may take.
+const HAND_OVER_WITHIN: Duration = Duration::from_secs(2);
+
+/// Another process shall write before this one stops taking requests; what is still to be written here goes there.
+async fn hand_over(shop: &Shop) {
+    shop.health().retire();
+    let mut standing = shop.health().standing();
+    let read = standing.wait_for(|now| now.is_reader && now.holder.is_some());
+    if tokio::time::timeout(HAND_OVER_WITHIN, read).await.is_err() {
+        tracing::info!("no other process has taken the lease yet");
+    }
 }
 
 /// How often carts and checkouts whose time is over are looked for.

@@ -67,9 +67,27 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "roles",
-        Kind::Choice(&["all"]),
+        Kind::Roles,
         "all",
-        "Which nouns this process serves. `all`: every one.",
+        "Which nouns this process serves: `all`, or some of `storefront` (catalogue, search, carts), `inventory` (locations, stock, holds), `checkout` (checkouts, orders, returns, invoices) and `payment` (refunds, wallets, messages of providers), with commas. Operation, keys and documentation are served by all; other routes are answered 404 with the `role` that has them.",
+    ),
+    key(
+        "peers",
+        Kind::RolePeers,
+        "",
+        "Who serves other roles: `inventory=http://10.0.0.8:8080,checkout=http://10.0.0.9:8080`. A process without the role `inventory` asks that one what can be had when a cart grows; without such a peer it reads the database.",
+    ),
+    key(
+        "validation_timeout_ms",
+        whole(1, 60_000),
+        "250",
+        "How long a peer with the role `inventory` may take to say what can be had.",
+    ),
+    key(
+        "validation_fails_open",
+        Kind::Flag,
+        "true",
+        "Whether a cart grows unchecked when that peer does not answer (the hold at checkout decides all the same), or is answered 503.",
     ),
     key(
         "node_name",
@@ -186,14 +204,20 @@ pub const KEYS: &[Key] = &[
         "BREAKER_THRESHOLD",
         Kind::Ratio,
         "0.5",
-        "Share of failures that opens a circuit breaker. Read, but without effect while everything is in one process.",
+        "Share of failures that opens the circuit breaker before a peer with the role `inventory`.",
     ),
     plan(
         "breaker_cooldown_ms",
         "BREAKER_COOLDOWN_MS",
         whole(1, DAY_MS),
         "10000",
-        "How long an open circuit breaker waits. Read, but without effect while everything is in one process.",
+        "How long an open circuit breaker waits before it tries once.",
+    ),
+    key(
+        "breaker_window_ms",
+        whole(1, DAY_MS),
+        "10000",
+        "How long an answer or a failure counts for the circuit breaker; at least 5 must.",
     ),
     plan(
         "retry_base_ms",
@@ -551,6 +575,19 @@ pub const KEYS: &[Key] = &[
         whole(1, DAY_MS),
         "300",
         "When to try it again: `retry_after_ms` of the refusal, and `Retry-After` in whole seconds. With `locks_enabled`.",
+    ),
+    // Several processes
+    key(
+        "advertise_url",
+        Kind::Peer,
+        "",
+        "Where other processes of the shop reach this one, like `http://10.0.0.7:8080`. Unset: `http://` and the address that `listen` came to. With several processes.",
+    ),
+    key(
+        "forward_writes",
+        Kind::Choice(&["auto", "true", "false"]),
+        "auto",
+        "Whether a process without the lease passes writes on to the one that has it, and so takes any request. `auto`: `false` where processes share a data directory (`locks_enabled`: they answer writes as `lock_reject_status` says), `true` elsewhere.",
     ),
     // End
     key(

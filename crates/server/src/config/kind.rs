@@ -1,5 +1,6 @@
 //! What a setting may be, and the sentence for what it may not.
 
+use cartwright_api::http::Roles;
 use cartwright_domain::checkout::Rates;
 use cartwright_domain::{Country, Currency};
 use std::net::ToSocketAddrs;
@@ -35,6 +36,12 @@ pub enum Kind {
     Path,
     /// `host:port`.
     Address,
+    /// Where another process is reached: `http://host:port`; or nothing.
+    Peer,
+    /// `all`, or names of roles with commas between them.
+    Roles,
+    /// Roles and where others serve them.
+    RolePeers,
     /// ISO 4217.
     Currency,
     /// ISO 3166-1 alpha-2.
@@ -65,6 +72,9 @@ impl Kind {
             Self::Secret => "1 to 200 visible ASCII letters without spaces".into(),
             Self::Path => "a path".into(),
             Self::Address => "an address and a port, like 127.0.0.1:8080".into(),
+            Self::Peer => "like http://10.0.0.7:8080: without TLS, a path or a query".into(),
+            Self::Roles => "`all`, or some of `storefront`, `inventory`, `checkout`, `payment` with commas".into(),
+            Self::RolePeers => "roles and addresses, like inventory=http://10.0.0.8:8080".into(),
             Self::Currency => "three capital letters of ISO 4217, like USD".into(),
             Self::Country => "two capital letters of ISO 3166-1, like US".into(),
             Self::Rates => {
@@ -107,10 +117,21 @@ impl Kind {
             Self::Address => value
                 .to_socket_addrs()
                 .is_ok_and(|mut found| found.next().is_some()),
+            Self::Peer => value.is_empty() || is_peer(value),
+            Self::Roles => Roles::parse(value, "").is_some(),
+            Self::RolePeers => Roles::parse("all", value).is_some_and(|it| it.peers().all(is_peer)),
             Self::Currency => Currency::new(value).is_ok(),
             Self::Country => Country::new(value).is_ok(),
             Self::Rates => Rates::parse(value).is_ok(),
         };
         good.then(|| value.to_owned())
     }
+}
+
+/// Whether processes of a shop can be reached at it.
+fn is_peer(value: &str) -> bool {
+    let host = value.strip_prefix("http://");
+    let (host, port) = host.and_then(|it| it.rsplit_once(':')).unwrap_or_default();
+    let is_plain = |letter: u8| letter.is_ascii_alphanumeric() || b"-._[]:".contains(&letter);
+    !host.is_empty() && host.bytes().all(is_plain) && port.parse().is_ok_and(|port: u16| port > 0)
 }

@@ -243,8 +243,7 @@ impl Config {
     /// What is allowed alone and not together.
     fn check_together(&self) -> Result<(), ConfigError> {
         let together = |sentence: &str| Err(ConfigError::Together(sentence.to_owned()));
-        if self.flag("locks_enabled") && self.whole("lock_renew_ms") * 2 > self.whole("lock_ttl_ms")
-        {
+        if self.is_shared() && self.whole("lock_renew_ms") * 2 > self.whole("lock_ttl_ms") {
             return together(
                 "lock_renew_ms is more than half of lock_ttl_ms: renew a lease at least twice in its life, or it is lost to a short delay",
             );
@@ -301,6 +300,11 @@ impl Config {
             }
             _ => value.to_owned(),
         }
+    }
+
+    /// Whether other processes may use the same state, each with leases.
+    pub fn is_shared(&self) -> bool {
+        self.is_postgres() || self.flag("locks_enabled")
     }
 
     /// Whether state is kept in PostgreSQL.

@@ -98,7 +98,9 @@ async fn a_full_disk_refuses_writes_and_says_so_to_those_who_watch() {
 #[tokio::test]
 async fn a_process_without_the_lease_serves_reads() {
     let dir = Arc::new(TempDir::new("grpc-lease"));
-    let setup = Setup::new(&dir).with("LOCKS_ENABLED", "true");
+    let setup = Setup::new(&dir)
+        .with("LOCKS_ENABLED", "true")
+        .with("CARTWRIGHT_FORWARD_WRITES", "false");
     let writer = Shop::of(setup.start(), Arc::clone(&dir));
     let level = writer.stocked(1);
     let mut second = setup.clone();

@@ -23,9 +23,15 @@ impl Nodes {
         let dir = Arc::new(TempDir::new(name));
         let setup = Setup::new(&dir)
             .with("LOCKS_ENABLED", "true")
+            .with("CARTWRIGHT_FORWARD_WRITES", "false")
             .with("LOCK_TTL_MS", &TTL.as_millis().to_string())
             .with("LOCK_RENEW_MS", "250");
         Self { dir, setup }
+    }
+
+    /// Processes that pass writes on to the one that has the lease.
+    pub(crate) fn forwarding(name: &str) -> Self {
+        Self::new(name).with("CARTWRIGHT_FORWARD_WRITES", "true")
     }
 
     pub(crate) fn with(mut self, name: &str, value: &str) -> Self {

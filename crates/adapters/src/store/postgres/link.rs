@@ -316,9 +316,8 @@ pub(super) async fn linked(
 /// How long after a listening connection broke another one is made.
 const LISTEN_AGAIN: Duration = Duration::from_millis(500);
 
-/// Hears of every commit, whoever made it, for as long as somebody listens.
-pub(super) fn listen(io: &Io, address: Arc<Address>) -> crossbeam_channel::Receiver<()> {
-    let (tell, heard) = crossbeam_channel::bounded(1);
+/// Tells of every commit, whoever made it, as long as the store is open.
+pub(super) fn listen(io: &Io, address: Arc<Address>, tell: Sender<()>) {
     io.spawn(async move {
         loop {
             if let Ok(link) = Link::open(address.clone(), Some(tell.clone())).await
@@ -336,5 +335,4 @@ pub(super) fn listen(io: &Io, address: Arc<Address>) -> crossbeam_channel::Recei
             tokio::time::sleep(LISTEN_AGAIN).await;
         }
     });
-    heard
 }

@@ -2,7 +2,7 @@
 
 use super::fault::{fault, spelled};
 use super::lease::{Claim, Fence};
-use super::link::{Io, Link, PATIENCE, Pool, listen, value};
+use super::link::{Io, Link, PATIENCE, Pool, value};
 use super::migrations::{self, MigrateError};
 use super::read::Reader;
 use super::write::Writer;
@@ -267,8 +267,7 @@ pub fn open(options: &PostgresOptions, random: &dyn Random) -> Result<StoreParts
     let pool = Pool::new(io.clone(), address.clone(), options.readers);
     let replica = replica.map(|it| Pool::new(io.clone(), Arc::new(it), options.readers));
     let read = Reader::new(pool, replica, secrets, fence.clone());
-    let news = options.is_shared.then(|| listen(&io, address.clone()));
-    let mut write = Writer::new(io, address.clone(), link, fence, claim, news);
+    let mut write = Writer::new(io, address.clone(), link, fence, claim);
     if !options.is_shared && !write.take_alone().map_err(failed)? {
         return Err(OpenError::Locked {
             at: address.shown.clone(),

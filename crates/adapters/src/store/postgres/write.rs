@@ -2,7 +2,7 @@
 
 use super::fault::{fault, is_passing};
 use super::lease::{self, Claim, Fence, Locks};
-use super::link::{Io, Link, PATIENCE, Value, value};
+use super::link::{Io, Link, PATIENCE, Value, listen, value};
 use super::open::Address;
 use super::puts::Puts;
 use super::{load, log, rows};
@@ -14,7 +14,7 @@ use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{Batch, Lease, Swap, WriteStore, last_position};
 use cartwright_domain::{ReservationId, Time};
-use crossbeam_channel::Receiver;
+use crossbeam_channel::Sender;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Row;
@@ -49,7 +49,6 @@ pub(super) struct Writer {
     is_guarded: bool,
     /// Holder and epoch of the lease that this process took last.
     mine: Option<(String, u64)>,
-    news: Option<Receiver<()>>,
     head: (u64, Time),
     next_place: u64,
     drop_before: Option<Time>,
@@ -64,7 +63,6 @@ impl Writer {
         link: Arc<Link>,
         fence: Arc<Fence>,
         mut claim: Claim,
-        news: Option<Receiver<()>>,
     ) -> Self {
         Self {
             locks: Locks::of(&address.schema),
@@ -76,7 +74,6 @@ impl Writer {
             fence,
             is_guarded: false,
             mine: None,
-            news,
             head: (0, Time(0)),
             next_place: 1,
             drop_before: None,
@@ -438,8 +435,10 @@ impl WriteStore for Writer {
         Ok(self.is_guarded)
     }
 
-    fn news(&self) -> Option<Receiver<()>> {
-        self.news.clone()
+    fn listen(&mut self, nudge: Sender<()>) {
+        if self.fence.is_shared {
+            listen(&self.io, self.address.clone(), nudge);
+        }
     }
 
     fn wake(&mut self) -> Result<Vec<u32>, Fault> {

@@ -448,6 +448,7 @@ impl Child {
         let taken = Lease {
             holder: format!("life {}", self.orders.life),
             node: "test".into(),
+            url: String::new(),
             pid: 1,
             epoch: found.as_ref().map_or(1, |it| it.epoch + 1),
             beat: found.as_ref().map_or(1, |it| it.beat + 1),
