@@ -37,6 +37,7 @@ fn load(level: &Level, shop: &Shop, after: u64, accident: impl FnOnce()) -> Told
         let clients: Vec<_> = (0..CLIENTS)
             .map(|_| scope.spawn(|| client(level, shop, &done, &count)))
             .collect();
+        let ends = Ends(&done);
         eventually(LONG, "answers come", || {
             (count.load(Ordering::Relaxed) >= after).then_some(())
         });
@@ -45,7 +46,7 @@ fn load(level: &Level, shop: &Shop, after: u64, accident: impl FnOnce()) -> Told
         eventually(LONG, "answers come again", || {
             (count.load(Ordering::Relaxed) >= then + 2 * after).then_some(())
         });
-        done.store(true, Ordering::Relaxed);
+        drop(ends);
         let clients = clients.into_iter().map(|it| it.join().expect("a client"));
         clients.fold(
             Told {
@@ -271,6 +272,10 @@ impl Response {
 /// Nobody writes: a write waits as long as it is configured to, and then says when to come back.
 #[test]
 fn without_anybody_who_writes_a_write_waits_and_is_refused() {
+    // There a dead holder is known to be dead at once, however long its lease is.
+    if crate::support::database_of(std::path::Path::new("")).is_some() {
+        return;
+    }
     let nodes = Nodes::forwarding("nobody")
         .with("LOCK_TTL_MS", "3600000")
         .with("LOCK_RENEW_MS", "1000")

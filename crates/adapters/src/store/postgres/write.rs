@@ -400,13 +400,13 @@ impl WriteStore for Writer {
             let is_guarded = was_guarded || lease::live(&link, locks).await?;
             let said = is_guarded && after.ttl_ms > 0;
             let swapped = lease::swap(&link, locks, before.as_ref(), &after, session, said).await?;
-            let is_held = swapped == Swap::Done && after.ttl_ms > 0;
             let lost = swapped == Swap::Changed || (is_new && swapped == Swap::Busy);
             if is_guarded && (lost || after.ttl_ms == 0) {
                 lease::rest(&link, locks).await?;
                 return Ok((swapped, false));
             }
-            if is_held && !is_guarded {
+            // Who else wanted the lease gives the lock back at once; whoever still has it at the third renewal is the one that lost it.
+            if swapped == Swap::Done && !is_guarded && after.beat > 2 && after.ttl_ms > 0 {
                 return Ok((swapped, take_over_life(&link, locks).await?));
             }
             Ok((swapped, is_guarded))
