@@ -47,7 +47,7 @@ const CHANGE_NOTHING: [&str; 7] = [
     "sync",
     "legacySync",
     "legacyApiSync",
-    "legacyApiInventorySync",
+    "legacyInventorySync",
     "demoShippingQuote",
     "demoShipOrder",
     "demoConfirmOrder",
