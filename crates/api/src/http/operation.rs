@@ -1,6 +1,7 @@
 //! Health and metrics.
 
 use super::attention;
+use super::edge::Edge;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::{Following, write_histogram};
 use crate::problem::Problem;
@@ -10,6 +11,7 @@ use cartwright_domain::key::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -34,9 +36,9 @@ struct Readiness {
     /// Epoch of the lease; 0 where only one process uses the data.
     epoch: u64,
     /// What it depends on, and how that is.
-    dependencies: std::collections::BTreeMap<&'static str, &'static str>,
+    dependencies: BTreeMap<&'static str, &'static str>,
     /// Circuit breakers and their state.
-    breakers: std::collections::BTreeMap<&'static str, &'static str>,
+    breakers: BTreeMap<&'static str, &'static str>,
     /// Commands waiting for the write loop.
     queue_depth: usize,
     /// Entries the search index is behind.
@@ -119,11 +121,7 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
             "writer"
         },
         epoch: standing.epoch,
-        dependencies: [
-            ("store", if read_only { "failing" } else { "ok" }),
-            ("search", "ok"),
-        ]
-        .into(),
+        dependencies: dependencies(edge, read_only),
         breakers: [("store", if read_only { "open" } else { "closed" })].into(),
         queue_depth: edge.shop.waiting(),
         search_lag: position.saturating_sub(edge.search.cursor()),
@@ -133,6 +131,19 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         status: if ready { 200 } else { 503 },
         ..reply
     })
+}
+
+/// Without what stands outside the shop goes on selling: it is degraded, and ready.
+fn dependencies(edge: &Edge, read_only: bool) -> BTreeMap<&'static str, &'static str> {
+    let outside = edge.shop.health().outside().into_iter();
+    let own = [
+        ("store", if read_only { "failing" } else { "ok" }),
+        ("search", "ok"),
+    ];
+    outside
+        .map(|(name, fails)| (name, if fails { "degraded" } else { "ok" }))
+        .chain(own)
+        .collect()
 }
 
 async fn metrics(call: Call) -> Result<Reply, Problem> {

@@ -1,6 +1,8 @@
 //! How the loop is doing: counters anybody may read at any time.
 
 use super::lease::Standing;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
@@ -19,6 +21,7 @@ pub struct Health {
     is_reader: AtomicBool,
     fresh_until_ns: AtomicU64,
     standing: watch::Sender<Standing>,
+    degraded: Mutex<BTreeMap<&'static str, bool>>,
 }
 
 /// How often a broken store is tried.
@@ -93,6 +96,16 @@ impl Health {
     pub(super) fn set_fresh_until(&self, until_ns: u64) {
         self.fresh_until_ns
             .store(until_ns.max(1), Ordering::Release);
+    }
+
+    /// Notes whether something outside, that the shop can do without for a while, fails.
+    pub fn note_outside(&self, name: &'static str, fails: bool) {
+        self.degraded.lock().insert(name, fails);
+    }
+
+    /// What is outside, and whether it fails.
+    pub fn outside(&self) -> BTreeMap<&'static str, bool> {
+        self.degraded.lock().clone()
     }
 
     pub(super) fn is_closing(&self) -> bool {

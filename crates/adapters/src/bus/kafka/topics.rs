@@ -1,0 +1,148 @@
+//! The topics themselves: made, looked into, emptied.
+
+use super::KafkaOptions;
+use super::clients::{Quiet, settings_of, unavailable, wait};
+use super::records::{Records, batch_of, last_of};
+use cartwright_app::Fault;
+use cartwright_app::ports::ReadStore;
+use cartwright_proto::events as proto;
+use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::{Message as _, Offset, TopicPartitionList};
+use std::time::Duration;
+
+/// How long Kafka may take for such a thing.
+pub(super) const WITHIN: Duration = Duration::from_secs(5);
+/// The partition of the log's topic.
+pub(super) const ONLY: i32 = 0;
+
+/// Kafka gives up messages by their own time: what is published again after a year would be gone at once. Their clock may be ahead.
+const KEPT: [(&str, &str); 2] = [
+    ("retention.ms", "-1"),
+    ("message.timestamp.after.max.ms", "9223372036854775807"),
+];
+
+fn admin(options: &KafkaOptions) -> Result<AdminClient<Quiet>, Fault> {
+    AdminClient::from_config_and_context(&settings_of(options, "admin"), Quiet).map_err(unavailable)
+}
+
+fn patience() -> AdminOptions {
+    AdminOptions::new()
+        .request_timeout(Some(WITHIN))
+        .operation_timeout(Some(WITHIN))
+}
+
+/// Makes the topics that are not there; all others are left as they are.
+pub(super) fn ensure(options: &KafkaOptions) -> Result<(), Fault> {
+    let (nouns, log) = Records::topics(options);
+    let one = nouns.iter().map(|name| (name, options.partitions));
+    let wanted: Vec<_> = one
+        .chain([(&log, 1)])
+        .map(|(name, partitions)| {
+            let replication = TopicReplication::Fixed(options.replication);
+            let topic = NewTopic::new(name, partitions, replication);
+            KEPT.iter()
+                .fold(topic, |topic, (key, value)| topic.set(key, value))
+        })
+        .collect();
+    let made = wait(admin(options)?.create_topics(&wanted, &patience()))?;
+    for topic in made.map_err(unavailable)? {
+        match topic {
+            Ok(name) => tracing::info!(topic = name, "a topic is made"),
+            Err((_, RDKafkaErrorCode::TopicAlreadyExists)) => {}
+            Err((name, error)) => return Err(unavailable(format!("topic {name}: {error}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Removes topics; it is no error that one is not there. Kafka may take a moment more.
+pub(super) fn delete(options: &KafkaOptions, names: &[String]) -> Result<(), Fault> {
+    let names: Vec<_> = names.iter().map(String::as_str).collect();
+    let gone = wait(admin(options)?.delete_topics(&names, &patience()))?;
+    for topic in gone.map_err(unavailable)? {
+        match topic {
+            Ok(_) | Err((_, RDKafkaErrorCode::UnknownTopicOrPartition)) => {}
+            Err((name, error)) => return Err(unavailable(format!("topic {name}: {error}"))),
+        }
+    }
+    Ok(())
+}
+
+/// Whether the log's topic continues this store's log. Where the store was restored from an older copy, Kafka has entries that never
+/// happened, at positions that other ones get now.
+pub(super) fn agrees(
+    options: &KafkaOptions,
+    store: &dyn ReadStore,
+    head: u64,
+) -> Result<bool, Fault> {
+    let Some(last) = last_batch(options)? else {
+        return Ok(true);
+    };
+    if last_of(&last) > head {
+        return Ok(false);
+    }
+    let here = store.log(last.first_position - 1, 1)?;
+    // What was compacted away cannot be compared.
+    let here = here
+        .first()
+        .filter(|it| it.first_position <= last.first_position);
+    Ok(here.is_none_or(|it| it.batch_id == last.batch_id))
+}
+
+fn looker(options: &KafkaOptions) -> Result<BaseConsumer<Quiet>, Fault> {
+    let mut settings = settings_of(options, "looker");
+    settings.set("group.id", options.group_of("looker"));
+    settings.set("enable.auto.commit", "false");
+    settings.create_with_context(Quiet).map_err(unavailable)
+}
+
+/// What was put last into the log's topic; `None` where there is none, or nothing of ours.
+fn last_batch(options: &KafkaOptions) -> Result<Option<proto::Batch>, Fault> {
+    let (topic, consumer) = (options.log_topic(), looker(options)?);
+    let (low, high) = match consumer.fetch_watermarks(&topic, ONLY, WITHIN) {
+        Ok(marks) => marks,
+        Err(error) if is_missing(&error) => return Ok(None),
+        Err(error) => return Err(unavailable(error)),
+    };
+    if low >= high {
+        return Ok(None);
+    }
+    let mut last = TopicPartitionList::new();
+    last.add_partition_offset(&topic, ONLY, Offset::Offset(high - 1))
+        .map_err(unavailable)?;
+    consumer.assign(&last).map_err(unavailable)?;
+    match consumer.poll(WITHIN) {
+        Some(message) => Ok(message.map_err(unavailable)?.payload().and_then(batch_of)),
+        None => Err(unavailable(format!(
+            "{topic} has {high} messages and shows none"
+        ))),
+    }
+}
+
+/// Whether that is because there is no such topic.
+pub(super) fn is_missing(error: &rdkafka::error::KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::UnknownPartition
+        )
+    )
+}
+
+/// Empties the log's topic.
+pub(super) fn empty_log(options: &KafkaOptions) -> Result<(), Fault> {
+    let topic = options.log_topic();
+    let marks = looker(options)?.fetch_watermarks(&topic, ONLY, WITHIN);
+    let (_, high) = marks.map_err(unavailable)?;
+    let mut until = TopicPartitionList::new();
+    until
+        .add_partition_offset(&topic, ONLY, Offset::Offset(high))
+        .map_err(unavailable)?;
+    wait(admin(options)?.delete_records(&until, &patience()))?.map_err(unavailable)?;
+    Ok(())
+}
