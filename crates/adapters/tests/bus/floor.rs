@@ -4,6 +4,7 @@ use cartwright_adapters::store::memory;
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_app::Shop;
 use cartwright_app::commit::{Options, Running, start};
+use cartwright_app::ports::Clock;
 use cartwright_app::consumers::{Consumer, Place, Seen};
 use cartwright_app::shop::{Command, Reply, Submission};
 use cartwright_app::stores::PutStore;
@@ -104,13 +105,12 @@ impl Floor {
 
 /// Asks until the answer is yes; panics after a generous time.
 pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
-    for _ in 0..3_000 {
-        if is_so() {
-            return;
-        }
+    let clock = SystemClock::new();
+    let end_ns = clock.monotonic_ns() + 30_000_000_000;
+    while !is_so() {
+        assert!(clock.monotonic_ns() < end_ns, "{what}: not within 30 seconds");
         std::thread::sleep(Duration::from_millis(10));
     }
-    panic!("{what}: not within 30 seconds");
 }
 
 /// Positions that consumers were handed, in the order in which they were.

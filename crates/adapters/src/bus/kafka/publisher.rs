@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// How long brokers may take for a record before all that follow are sent again.
-const WITHIN_MS: u64 = 10_000;
+const WITHIN_MS: u64 = 5_000;
 /// How long the client waits for word of them at once.
 const POLL: Duration = Duration::from_millis(100);
 

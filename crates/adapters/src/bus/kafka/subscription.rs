@@ -24,6 +24,8 @@ use std::time::Duration;
 
 /// How long a committed entry may stay away before it is read from the store.
 const PATIENCE_NS: u64 = 500_000_000;
+/// The same for the first one after the client was told where to read.
+const FIRST_PATIENCE_NS: u64 = 3_000_000_000;
 /// Longest wait for a message at once.
 const POLL: Duration = Duration::from_millis(50);
 /// How long joining a group may take before the store is read, when nobody else is in it.
@@ -97,14 +99,6 @@ impl ConsumerContext for Member {
     }
 }
 
-/// How it stands with the partition.
-enum Standing {
-    /// It is this one's, and stands at the right place.
-    Here,
-    /// It is not, or Kafka does not answer.
-    Not,
-}
-
 impl KafkaSubscription {
     pub(super) fn new(
         source: Arc<Source>,
@@ -156,8 +150,9 @@ impl KafkaSubscription {
         })
     }
 
-    /// Hears what the group says, and goes to the right place when that has changed.
-    fn stand(&mut self, after: u64) -> Result<Standing, Fault> {
+    /// Hears what the group says, and goes to the right place when that has changed; false where the partition is not this one's, or
+    /// Kafka does not answer.
+    fn stand(&mut self, after: u64) -> Result<bool, Fault> {
         let assigned = *self.consumer.context().0.lock();
         if self.placed.is_some_and(|it| it != assigned.generation) {
             // Another one may have read on meanwhile.
@@ -170,14 +165,14 @@ impl KafkaSubscription {
             return Err(Fault::NoLease);
         }
         if self.placed.is_some() {
-            return Ok(Standing::Here);
+            return Ok(true);
         }
         if (self.readers == Readers::One && !assigned.has) || !self.source.agrees() {
-            return Ok(Standing::Not);
+            return Ok(false);
         }
         if let Err(error) = self.go_to(after) {
             tracing::debug!(consumer = self.name, %error, "no place is found in the topic of the log");
-            return Ok(Standing::Not);
+            return Ok(false);
         }
         self.placed = Some(assigned.generation);
         tracing::debug!(consumer = self.name, after, "reads from Kafka");
@@ -185,7 +180,7 @@ impl KafkaSubscription {
             // The one that had it before has come further since its place was asked.
             return Err(Fault::NoLease);
         }
-        Ok(Standing::Here)
+        Ok(true)
     }
 
     fn forget(&mut self) {
@@ -366,21 +361,29 @@ impl KafkaSubscription {
 
 impl Subscription for KafkaSubscription {
     fn read(&mut self, after: u64, limit: usize) -> Result<Option<Vec<proto::Batch>>, Fault> {
-        let begun_ns = self.source.clock.monotonic_ns();
-        let patience_ns = if self.is_behind { 0 } else { PATIENCE_NS };
-        let mut looked = 0;
-        loop {
-            let left_ns = (begun_ns + patience_ns).saturating_sub(self.source.clock.monotonic_ns());
-            let has_come = self.receive(POLL.min(Duration::from_nanos(left_ns)), after);
-            if let Standing::Here = self.stand(after)? {
-                // What is there already is taken together.
-                let is_more = has_come && self.pending.len() < limit && looked < LOOK_AT;
+        let now_ns = self.source.clock.monotonic_ns();
+        let mut until_ns = now_ns + if self.is_behind { 0 } else { PATIENCE_NS };
+        for _ in 0..LOOK_AT {
+            // What is there already is taken together.
+            let left =
+                Duration::from_nanos(until_ns.saturating_sub(self.source.clock.monotonic_ns()));
+            let wait = if self.pending.is_empty() {
+                left.min(POLL)
+            } else {
+                Duration::ZERO
+            };
+            let has_come = self.receive(wait, after);
+            let was_placed = self.placed.is_some();
+            if self.stand(after)? {
+                if !was_placed {
+                    until_ns = self.source.clock.monotonic_ns() + FIRST_PATIENCE_NS;
+                }
+                let is_more = has_come && self.pending.len() < limit;
                 if !is_more && let Some(batches) = self.take(after, limit)? {
                     return Ok(Some(batches));
                 }
             }
-            looked += 1;
-            if (!has_come && left_ns == 0) || looked > LOOK_AT {
+            if !has_come && self.source.clock.monotonic_ns() >= until_ns {
                 break;
             }
         }

@@ -9,12 +9,15 @@ use cartwright_proto::events as proto;
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::{Message as _, Offset, TopicPartitionList};
 use std::time::Duration;
 
 /// How long Kafka may take for such a thing.
 pub(super) const WITHIN: Duration = Duration::from_secs(5);
+/// How often, and how many times, a topic is asked for again that nobody leads.
+const PAUSE: Duration = Duration::from_millis(100);
+const TRIES: u32 = 50;
 /// The partition of the log's topic.
 pub(super) const ONLY: i32 = 0;
 
@@ -99,17 +102,31 @@ fn looker(options: &KafkaOptions) -> Result<BaseConsumer<Quiet>, Fault> {
     settings.create_with_context(Quiet).map_err(unavailable)
 }
 
+/// The first offset of the log's topic and the one after its last; `None` where there is no such topic. A topic that was just made may
+/// take a moment to be led.
+fn marks(
+    options: &KafkaOptions,
+    consumer: &BaseConsumer<Quiet>,
+) -> Result<Option<(i64, i64)>, Fault> {
+    let topic = options.log_topic();
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match consumer.fetch_watermarks(&topic, ONLY, WITHIN) {
+            Ok(marks) => return Ok(Some(marks)),
+            Err(error) if is_missing(&error) => return Ok(None),
+            Err(error) if is_moving(&error) && tries < TRIES => std::thread::sleep(PAUSE),
+            Err(error) => return Err(unavailable(error)),
+        }
+    }
+}
+
 /// What was put last into the log's topic; `None` where there is none, or nothing of ours.
 fn last_batch(options: &KafkaOptions) -> Result<Option<proto::Batch>, Fault> {
     let (topic, consumer) = (options.log_topic(), looker(options)?);
-    let (low, high) = match consumer.fetch_watermarks(&topic, ONLY, WITHIN) {
-        Ok(marks) => marks,
-        Err(error) if is_missing(&error) => return Ok(None),
-        Err(error) => return Err(unavailable(error)),
-    };
-    if low >= high {
+    let Some((low, high)) = marks(options, &consumer)?.filter(|(low, high)| low < high) else {
         return Ok(None);
-    }
+    };
     let mut last = TopicPartitionList::new();
     last.add_partition_offset(&topic, ONLY, Offset::Offset(high - 1))
         .map_err(unavailable)?;
@@ -117,28 +134,35 @@ fn last_batch(options: &KafkaOptions) -> Result<Option<proto::Batch>, Fault> {
     match consumer.poll(WITHIN) {
         Some(message) => Ok(message.map_err(unavailable)?.payload().and_then(batch_of)),
         None => Err(unavailable(format!(
-            "{topic} has {high} messages and shows none"
+            "{topic} ends at {high}, begins at {low} and shows nothing"
         ))),
     }
 }
 
 /// Whether that is because there is no such topic.
-pub(super) fn is_missing(error: &rdkafka::error::KafkaError) -> bool {
+fn is_missing(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
     matches!(
         error.rdkafka_error_code(),
-        Some(
-            RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::UnknownPartition
-        )
+        Some(Code::UnknownTopicOrPartition | Code::UnknownTopic | Code::UnknownPartition)
+    )
+}
+
+/// Whether that is because nobody leads it for the moment.
+fn is_moving(error: &KafkaError) -> bool {
+    use RDKafkaErrorCode as Code;
+    matches!(
+        error.rdkafka_error_code(),
+        Some(Code::NotLeaderForPartition | Code::LeaderNotAvailable)
     )
 }
 
 /// Empties the log's topic.
 pub(super) fn empty_log(options: &KafkaOptions) -> Result<(), Fault> {
     let topic = options.log_topic();
-    let marks = looker(options)?.fetch_watermarks(&topic, ONLY, WITHIN);
-    let (_, high) = marks.map_err(unavailable)?;
+    let Some((_, high)) = marks(options, &looker(options)?)? else {
+        return Ok(());
+    };
     let mut until = TopicPartitionList::new();
     until
         .add_partition_offset(&topic, ONLY, Offset::Offset(high))

@@ -20,6 +20,11 @@ const WITHIN: Duration = Duration::from_secs(10);
 /// Options with topics of their own; `None`, said loudly, where there is no broker.
 pub(crate) fn options(test: &str) -> Option<KafkaOptions> {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
+    // `RUST_LOG=cartwright_adapters=debug` shows what happens; that it is there already is no error.
+    let _ = tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_test_writer()
+        .try_init();
     let said = |name| {
         std::env::var(name)
             .ok()

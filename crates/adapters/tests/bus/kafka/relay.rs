@@ -3,7 +3,7 @@
 use super::real::{self, lying, options, relay, relayed};
 use crate::contract::keeps_the_contract;
 use crate::floor::{Floor, until};
-use cartwright_adapters::bus::kafka::{KafkaBus, Registry};
+use cartwright_adapters::bus::kafka::{KafkaBus, RELAY, Registry};
 use cartwright_app::consumers::{Consumer, Seen};
 use cartwright_app::{Key, Record};
 use cartwright_domain::Time;
@@ -34,6 +34,10 @@ fn the_kafka_bus_keeps_the_contract() {
     let mut floor = Floor::new();
     let consumers = relayed(&floor, &options);
     let bus = KafkaBus::new(&floor.shop, options.clone());
+    floor.grow(1);
+    until("the relay works", || {
+        floor.shop.store().cursor(RELAY).expect("a place") == Some(1)
+    });
     keeps_the_contract(&floor, &bus);
     let (by_kafka, _) = bus.brought();
     assert!(
