@@ -18,10 +18,7 @@ pub const EVENT_FILES: &[(&str, &str)] = &[
         "api_key",
         include_str!("../../../proto/events/v1/api_key.proto"),
     ),
-    (
-        "cart",
-        include_str!("../../../proto/events/v1/cart.proto"),
-    ),
+    ("cart", include_str!("../../../proto/events/v1/cart.proto")),
     (
         "catalog",
         include_str!("../../../proto/events/v1/catalog.proto"),
@@ -46,10 +43,7 @@ pub const EVENT_FILES: &[(&str, &str)] = &[
         "location",
         include_str!("../../../proto/events/v1/location.proto"),
     ),
-    (
-        "log",
-        include_str!("../../../proto/events/v1/log.proto"),
-    ),
+    ("log", include_str!("../../../proto/events/v1/log.proto")),
     (
         "order",
         include_str!("../../../proto/events/v1/order.proto"),

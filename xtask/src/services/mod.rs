@@ -179,8 +179,7 @@ fn named(names: &[String]) -> anyhow::Result<Vec<&'static Service>> {
         let known: Vec<_> = SERVICES.iter().map(|it| it.name).collect();
         bail!("there is no service {unknown}, only {}", known.join(", "));
     }
-    let is_wanted =
-        |it: &&Service| names.is_empty() || names.iter().any(|name| it.name == *name);
+    let is_wanted = |it: &&Service| names.is_empty() || names.iter().any(|name| it.name == *name);
     Ok(SERVICES.iter().filter(is_wanted).collect())
 }
 

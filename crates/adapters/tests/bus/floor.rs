@@ -4,8 +4,8 @@ use cartwright_adapters::store::memory;
 use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_app::Shop;
 use cartwright_app::commit::{Options, Running, start};
-use cartwright_app::ports::Clock;
 use cartwright_app::consumers::{Consumer, Place, Seen};
+use cartwright_app::ports::Clock;
 use cartwright_app::shop::{Command, Reply, Submission};
 use cartwright_app::stores::PutStore;
 use cartwright_domain::location::{Details, Kind};
@@ -39,8 +39,7 @@ impl Floor {
         std::thread::spawn(move || threads.block_on(ended));
         let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
         let parts = memory::open(&SystemRandom);
-        let (shop, running) =
-            start(parts, clock, random, options, &handle).expect("a shop");
+        let (shop, running) = start(parts, clock, random, options, &handle).expect("a shop");
         Self {
             shop,
             running: Some(running),
@@ -108,7 +107,10 @@ pub(crate) fn until(what: &str, mut is_so: impl FnMut() -> bool) {
     let clock = SystemClock::new();
     let end_ns = clock.monotonic_ns() + 30_000_000_000;
     while !is_so() {
-        assert!(clock.monotonic_ns() < end_ns, "{what}: not within 30 seconds");
+        assert!(
+            clock.monotonic_ns() < end_ns,
+            "{what}: not within 30 seconds"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -35,6 +35,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Currency => "CURRENCY",
         Kind::Country => "COUNTRY",
         Kind::Rates => "RATES",
+        Kind::Bus => "URL",
     }
 }
 

@@ -34,6 +34,8 @@ pub enum Kind {
     Country,
     /// Shipping options and what they cost.
     Rates,
+    /// `embedded`, or the URL of a Kafka.
+    Bus,
 }
 
 impl Kind {
@@ -55,6 +57,7 @@ impl Kind {
             Self::Path => "a path".into(),
             Self::Address => "an address and a port, like 127.0.0.1:8080".into(),
             Self::Currency => "three capital letters of ISO 4217, like USD".into(),
+            Self::Bus => "`embedded` or `kafka://host:port[,host:port]?registry=http://host:port`".into(),
             Self::Country => "two capital letters of ISO 3166-1, like US".into(),
             Self::Rates => {
                 "options with prices in minor units, like `standard=USD:599 EUR:499, express=USD:1499`"
@@ -98,6 +101,7 @@ impl Kind {
             Self::Currency => Currency::new(value).is_ok(),
             Self::Country => Country::new(value).is_ok(),
             Self::Rates => Rates::parse(value).is_ok(),
+            Self::Bus => value == "embedded" || crate::buses::check(value).is_ok(),
         };
         good.then(|| value.to_owned())
     }
