@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::sync::watch;
 
 /// How often it is looked whether Kafka has the log of this store, while it has not.
-const LOOK_EVERY_NS: u64 = 5_000_000_000;
+const LOOK_EVERY_NS: u64 = 2_000_000_000;
 
 /// The topic of the log, and behind it the log.
 #[allow(missing_debug_implementations, reason = "holds the store")]

@@ -5,6 +5,7 @@
 
 mod bus;
 mod clients;
+mod look;
 mod options;
 mod orders;
 mod publisher;
@@ -17,6 +18,7 @@ mod subscription;
 mod topics;
 
 pub use bus::KafkaBus;
+pub use look::{Look, look};
 pub use options::KafkaOptions;
 pub use orders::{OrderOf, OrdersTopic};
 pub use rebuild::{Rebuild, Rebuilt};

@@ -311,12 +311,12 @@ impl KafkaSubscription {
             to = next - 1,
             "the topic of the log has a gap; reading it from the store"
         );
-        let mut missing = self.from_store(after, limit)?;
+        let mut missing = self.in_store(after, limit)?;
         missing.retain(|it| it.first_position < next);
         Ok(Some(missing))
     }
 
-    fn from_store(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
+    fn in_store(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
         let found = self.source.store.log(after, limit)?;
         count_in(&self.source.brought.by_store, &found);
         Ok(found)
@@ -399,7 +399,7 @@ impl Subscription for KafkaSubscription {
             );
         }
         self.is_behind = true;
-        self.from_store(after, limit).map(Some)
+        self.in_store(after, limit).map(Some)
     }
 
     fn kept(&mut self, position: u64) {
