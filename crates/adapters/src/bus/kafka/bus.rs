@@ -48,19 +48,21 @@ impl Source {
     pub(super) fn agrees(&self) -> bool {
         let now_ns = self.clock.monotonic_ns();
         let mut agreed = self.agreed.lock();
-        match *agreed {
+        let is_first = match *agreed {
             Agreed::Yes => return true,
             Agreed::No { until_ns } if now_ns < until_ns => return false,
-            Agreed::No { .. } => {}
-        }
+            Agreed::No { until_ns } => until_ns == 0,
+        };
         let head = *self.head.borrow();
         *agreed = match topics::agrees(&self.options, &*self.store, head) {
             Ok(true) => Agreed::Yes,
             other => {
-                tracing::warn!(
-                    ?other,
-                    "Kafka does not show the log of this store; consumers read the store"
-                );
+                if is_first {
+                    tracing::warn!(
+                        ?other,
+                        "Kafka does not show the log of this store; consumers read the store until it does"
+                    );
+                }
                 Agreed::No {
                     until_ns: now_ns + LOOK_EVERY_NS,
                 }

@@ -6,6 +6,7 @@
 mod bus;
 mod clients;
 mod look;
+mod member;
 mod options;
 mod orders;
 mod publisher;

@@ -4,17 +4,14 @@
 //! When Kafka brings nothing for a moment the store is read too, and Kafka taken up again where it continues.
 
 use super::bus::Source;
-use super::clients::{self, settings_of, unavailable};
+use super::clients::{settings_of, unavailable};
+use super::member::Member;
 use super::records::{PART, batch_of, last_of};
 use super::topics::{ONLY, WITHIN};
 use cartwright_app::Fault;
 use cartwright_app::ports::{Readers, Subscription};
 use cartwright_proto::events as proto;
-use parking_lot::Mutex;
-use rdkafka::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
-use rdkafka::error::KafkaError;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::message::{BorrowedMessage, Headers, Message};
 use rdkafka::{Offset, TopicPartitionList};
 use std::collections::VecDeque;
@@ -67,38 +64,6 @@ pub(super) struct KafkaSubscription {
     others: (bool, u64),
 }
 
-/// What the group says.
-#[derive(Debug, Default)]
-struct Member(Mutex<Assigned>);
-
-#[derive(Debug, Default, Clone, Copy)]
-struct Assigned {
-    /// Rises with each change.
-    generation: u64,
-    has: bool,
-}
-
-impl ClientContext for Member {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
-        clients::log(level, facility, message);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        clients::note(&error, reason);
-    }
-}
-
-impl ConsumerContext for Member {
-    fn post_rebalance(&self, _: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let mut assigned = self.0.lock();
-        assigned.generation += 1;
-        assigned.has = match rebalance {
-            Rebalance::Assign(list) => list.elements().iter().any(|it| it.partition() == ONLY),
-            Rebalance::Revoke(_) | Rebalance::Error(_) => false,
-        };
-    }
-}
-
 impl KafkaSubscription {
     pub(super) fn new(
         source: Arc<Source>,
@@ -121,6 +86,7 @@ impl KafkaSubscription {
             .set("session.timeout.ms", "6000")
             .set("heartbeat.interval.ms", "1000")
             .set("fetch.wait.max.ms", "100")
+            .set("socket.timeout.ms", "5000")
             .set("queued.max.messages.kbytes", "16384")
             .set("topic.metadata.refresh.interval.ms", "10000")
             .set("allow.auto.create.topics", "false");
@@ -153,7 +119,7 @@ impl KafkaSubscription {
     /// Hears what the group says, and goes to the right place when that has changed; false where the partition is not this one's, or
     /// Kafka does not answer.
     fn stand(&mut self, after: u64) -> Result<bool, Fault> {
-        let assigned = *self.consumer.context().0.lock();
+        let assigned = self.consumer.context().assigned();
         if self.placed.is_some_and(|it| it != assigned.generation) {
             // Another one may have read on meanwhile.
             tracing::info!(
@@ -422,7 +388,7 @@ impl Subscription for KafkaSubscription {
 impl Drop for KafkaSubscription {
     fn drop(&mut self) {
         if self.placed.is_some() {
-            self.tell(CommitMode::Sync);
+            self.tell(CommitMode::Async);
         }
     }
 }

@@ -84,15 +84,15 @@ pub(super) fn agrees(
     let Some(last) = last_batch(options)? else {
         return Ok(true);
     };
-    if last_of(&last) > head {
-        return Ok(false);
-    }
     let here = store.log(last.first_position - 1, 1)?;
-    // What was compacted away cannot be compared.
     let here = here
         .first()
         .filter(|it| it.first_position <= last.first_position);
-    Ok(here.is_none_or(|it| it.batch_id == last.batch_id))
+    // Nothing is published before it is committed; what was compacted away cannot be compared.
+    Ok(match here {
+        Some(here) => here.batch_id == last.batch_id,
+        None => last_of(&last) <= head,
+    })
 }
 
 fn looker(options: &KafkaOptions) -> Result<BaseConsumer<Quiet>, Fault> {
