@@ -12,6 +12,56 @@
 /// `google.protobuf.FileDescriptorSet` without comments.
 pub const FILE_DESCRIPTOR_SET: &[u8] = include_bytes!("gen/descriptors.bin");
 
+/// The files of the log's events, by name without `.proto`: what a schema registry is told.
+pub const EVENT_FILES: &[(&str, &str)] = &[
+    (
+        "api_key",
+        include_str!("../../../proto/events/v1/api_key.proto"),
+    ),
+    ("cart", include_str!("../../../proto/events/v1/cart.proto")),
+    (
+        "catalog",
+        include_str!("../../../proto/events/v1/catalog.proto"),
+    ),
+    (
+        "checkout",
+        include_str!("../../../proto/events/v1/checkout.proto"),
+    ),
+    (
+        "common",
+        include_str!("../../../proto/events/v1/common.proto"),
+    ),
+    (
+        "dead_letter",
+        include_str!("../../../proto/events/v1/dead_letter.proto"),
+    ),
+    (
+        "inventory",
+        include_str!("../../../proto/events/v1/inventory.proto"),
+    ),
+    (
+        "location",
+        include_str!("../../../proto/events/v1/location.proto"),
+    ),
+    ("log", include_str!("../../../proto/events/v1/log.proto")),
+    (
+        "order",
+        include_str!("../../../proto/events/v1/order.proto"),
+    ),
+    (
+        "payment",
+        include_str!("../../../proto/events/v1/payment.proto"),
+    ),
+    (
+        "wallet",
+        include_str!("../../../proto/events/v1/wallet.proto"),
+    ),
+    (
+        "webhook_endpoint",
+        include_str!("../../../proto/events/v1/webhook_endpoint.proto"),
+    ),
+];
+
 pub use cartwright::events::v1 as events;
 pub use cartwright::v1;
 

@@ -1,5 +1,6 @@
 //! The parts of the binary `cartwright` that stand on their own: settings, wiring, catalogue files, the sample catalogue.
 
+pub mod buses;
 mod cannot_start;
 pub mod catalogue_files;
 pub mod config;

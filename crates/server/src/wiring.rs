@@ -1,9 +1,9 @@
 //! Putting the shop together: the store, the write loop, search and the surfaces, each as the settings say.
 
+use crate::buses;
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
-use cartwright_adapters::bus::EmbeddedBus;
 use cartwright_adapters::courier::HttpCourier;
 use cartwright_adapters::http::{HttpClient, HttpFailure};
 use cartwright_adapters::mail::SmtpMailer;
@@ -264,8 +264,9 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
     if let Some(notifier) = notifier(&shop, config)? {
         followers.push(Box::new(notifier));
     }
-    let bus: Arc<dyn Bus> = Arc::new(EmbeddedBus::new(&shop));
+    let (bus, carriers) = buses::start(&shop, config)?;
     let consumers = consumers::start(&shop, &bus, followers).map_err(CannotStart::because)?;
+    let consumers = consumers.and(carriers);
     Ok(Core {
         webhooks: webhooks(&shop, bus, random.clone(), config),
         shop,

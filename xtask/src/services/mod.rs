@@ -137,7 +137,10 @@ pub(crate) struct Arguments {
 #[derive(clap::Subcommand)]
 enum Verb {
     /// Start what is not up, and print the variables that tests read
-    Up,
+    Up {
+        /// Only these: `kafka`, `schema-registry`, ...; every one when none is named
+        names: Vec<String>,
+    },
     /// End what `up` started
     Down,
     /// Say what answers
@@ -147,9 +150,9 @@ enum Verb {
 /// # Errors
 /// When a service cannot be had, does not end, or (`status`) does not answer.
 pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
-    match arguments.verb {
-        Verb::Up => {
-            for (variable, value) in environment(&up()?) {
+    match &arguments.verb {
+        Verb::Up { names } => {
+            for (variable, value) in environment(&up_some(&named(names)?)?) {
                 println!("export {variable}={value}");
             }
             Ok(())
@@ -164,9 +167,26 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
 /// # Errors
 /// When one of them cannot be had; those that this call started are ended again.
 pub(crate) fn up() -> anyhow::Result<Vec<Ready>> {
+    up_some(&SERVICES.iter().collect::<Vec<_>>())
+}
+
+/// The services of these names, in the order of their start; all of them for no name.
+fn named(names: &[String]) -> anyhow::Result<Vec<&'static Service>> {
+    if let Some(unknown) = names
+        .iter()
+        .find(|name| SERVICES.iter().all(|it| it.name != **name))
+    {
+        let known: Vec<_> = SERVICES.iter().map(|it| it.name).collect();
+        bail!("there is no service {unknown}, only {}", known.join(", "));
+    }
+    let is_wanted = |it: &&Service| names.is_empty() || names.iter().any(|name| it.name == *name);
+    Ok(SERVICES.iter().filter(is_wanted).collect())
+}
+
+fn up_some(services: &[&'static Service]) -> anyhow::Result<Vec<Ready>> {
     let composed = compose::is_there();
     let mut ready: Vec<Ready> = Vec::new();
-    for service in SERVICES {
+    for service in services.iter().copied() {
         match have(service, composed) {
             Ok(it) => {
                 eprintln!(

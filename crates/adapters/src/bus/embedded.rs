@@ -1,6 +1,6 @@
 //! The embedded bus: the log itself, and the loop's word that it has grown.
 
-use cartwright_app::ports::{Bus, ReadStore};
+use cartwright_app::ports::{Bus, ReadStore, Readers, Subscription};
 use cartwright_app::{Fault, Shop};
 use cartwright_proto::events as proto;
 use std::sync::Arc;
@@ -28,8 +28,8 @@ impl Bus for EmbeddedBus {
         self.head.clone()
     }
 
-    fn read(&self, after: u64, limit: usize) -> Result<Vec<proto::Batch>, Fault> {
-        self.store.log(after, limit)
+    fn subscribe(&self, _: &str, _: Readers) -> Result<Box<dyn Subscription>, Fault> {
+        Ok(Box::new(Log(self.store.clone())))
     }
 
     fn place(&self, consumer: &str) -> Result<Option<u64>, Fault> {
@@ -38,5 +38,14 @@ impl Bus for EmbeddedBus {
 
     fn keep_place(&self, consumer: &str, position: u64) -> Result<(), Fault> {
         self.store.set_cursor(consumer, position)
+    }
+}
+
+/// Everybody reads the log itself.
+struct Log(Arc<dyn ReadStore>);
+
+impl Subscription for Log {
+    fn read(&mut self, after: u64, limit: usize) -> Result<Option<Vec<proto::Batch>>, Fault> {
+        self.0.log(after, limit).map(Some)
     }
 }

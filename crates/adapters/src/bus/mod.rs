@@ -1,5 +1,7 @@
 //! The bus's technologies.
 
 mod embedded;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 
 pub use embedded::EmbeddedBus;

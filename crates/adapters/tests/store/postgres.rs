@@ -97,6 +97,7 @@ mod fence {
             holder: holder.into(),
             node: holder.into(),
             pid: 1,
+            url: String::new(),
             epoch,
             beat,
             ttl_ms: 60_000,

@@ -65,6 +65,29 @@ impl Address {
             phone: None,
         })
     }
+
+    /// As those shops know one that an order kept: its country by its first name.
+    pub(super) fn told(kept: &domain::Address) -> Self {
+        let text = |text: &str| text.to_owned();
+        Self {
+            street_address: text(&kept.line1),
+            city: text(&kept.city),
+            state: kept.region.as_deref().map(text).unwrap_or_default(),
+            country: name_of(kept.country),
+            zip_code: text(&kept.postal_code),
+        }
+    }
+}
+
+/// What addresses say for a country.
+fn name_of(country: Country) -> String {
+    let rows = COUNTRIES.lines().filter(|line| !line.starts_with('#'));
+    let mut rows = rows.filter_map(|line| line.split_once('|'));
+    let names = rows
+        .find(|(code, _)| *code == country.code())
+        .map(|it| it.1);
+    let name = names.and_then(|names| names.split('|').next());
+    name.unwrap_or(country.code()).to_owned()
 }
 
 /// The country of a code or a name, whatever the case.
@@ -104,6 +127,20 @@ mod tests {
             let code = row.split('|').next().unwrap_or_default();
             assert!(Country::new(code).is_ok(), "{row}");
         }
+    }
+
+    #[test]
+    fn an_address_goes_there_and_back() {
+        let home = Country::new("DE").expect("a country");
+        let address = Address {
+            street_address: "1600 Amphitheatre Parkway".into(),
+            city: "Mountain View".into(),
+            state: "CA".into(),
+            country: "United States".into(),
+            zip_code: "94043".into(),
+        };
+        let kept = address.kept("ada@example.com", home).expect("short");
+        assert!(Address::told(&kept) == address);
     }
 
     #[test]

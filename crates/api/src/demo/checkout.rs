@@ -323,7 +323,7 @@ async fn order_of(edge: &Edge, checkout: &Checkout, key: &str) -> Result<Arc<Ord
 }
 
 /// The order as those shops show it. Its cart knows by which names it was filled.
-fn placed(order: &Order, cart: Option<&Cart>) -> Placed {
+pub(super) fn placed(order: &Order, cart: Option<&Cart>) -> Placed {
     let price = |minor| Price::from(Money::new(minor, order.currency));
     let items = order.lines.iter().map(|line| {
         let added = cart.and_then(|cart| cart.line(line.id));

@@ -16,7 +16,10 @@ pub mod failure;
 mod opening;
 mod packages;
 pub mod payment;
+mod placed;
 pub mod shipping;
+
+pub use placed::order_result;
 
 use crate::http::{Edge, Role};
 use crate::problem::Problem;

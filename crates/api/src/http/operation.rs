@@ -1,6 +1,7 @@
 //! Health and metrics.
 
 use super::attention;
+use super::edge::Edge;
 use super::elsewhere::Elsewhere;
 use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::{Following, write_histogram};
@@ -13,6 +14,7 @@ use cartwright_domain::key::Scope;
 use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -40,9 +42,9 @@ struct Readiness {
     #[serde(skip_serializing_if = "Option::is_none")]
     writer: Option<Writer>,
     /// What it depends on, and how that is.
-    dependencies: std::collections::BTreeMap<&'static str, &'static str>,
+    dependencies: BTreeMap<&'static str, &'static str>,
     /// Circuit breakers and their state.
-    breakers: std::collections::BTreeMap<&'static str, &'static str>,
+    breakers: BTreeMap<&'static str, &'static str>,
     /// Commands waiting for the write loop.
     queue_depth: usize,
     /// Entries the search index is behind.
@@ -124,10 +126,7 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         (true, false) => "ready",
     };
     let standing = edge.shop.health().standing().borrow().clone();
-    let mut dependencies = std::collections::BTreeMap::from([
-        ("store", if read_only { "failing" } else { "ok" }),
-        ("search", "ok"),
-    ]);
+    let mut dependencies = dependencies(edge, read_only);
     let mut is_cut_off = false;
     if let Some(forwarder) = edge.forwarder.as_ref().filter(|_| standing.is_reader) {
         let reach = forwarder.probe(&edge.shop).await;
@@ -147,8 +146,7 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         status
     };
     let ready = status == "ready";
-    let mut breakers =
-        std::collections::BTreeMap::from([("store", if read_only { "open" } else { "closed" })]);
+    let mut breakers = BTreeMap::from([("store", if read_only { "open" } else { "closed" })]);
     if let Some(elsewhere) = &edge.elsewhere {
         breakers.insert("inventory", elsewhere.way().as_str());
     }
@@ -175,6 +173,19 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
         status: if ready { 200 } else { 503 },
         ..reply
     })
+}
+
+/// Without what stands outside the shop goes on selling: it is degraded, and ready.
+fn dependencies(edge: &Edge, read_only: bool) -> BTreeMap<&'static str, &'static str> {
+    let outside = edge.shop.health().outside().into_iter();
+    let own = [
+        ("store", if read_only { "failing" } else { "ok" }),
+        ("search", "ok"),
+    ];
+    outside
+        .map(|(name, fails)| (name, if fails { "degraded" } else { "ok" }))
+        .chain(own)
+        .collect()
 }
 
 async fn metrics(call: Call) -> Result<Reply, Problem> {

@@ -39,6 +39,8 @@ pub struct Seen<'a> {
     pub time: Time,
     /// Node that wrote it.
     pub origin: &'a str,
+    /// Id of the batch that it was committed with.
+    pub batch: &'a [u8],
     /// The entry.
     pub entry: &'a proto::Entry,
 }

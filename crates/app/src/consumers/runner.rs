@@ -3,7 +3,7 @@
 use super::{Consumer, Place, Seen};
 use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
-use crate::ports::Bus;
+use crate::ports::{Bus, Readers, Subscription};
 use crate::shop::Shop;
 use cartwright_domain::Time;
 use cartwright_proto::events as proto;
@@ -27,6 +27,8 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After so long without commits a consumer rests.
 const QUIET: Duration = Duration::from_secs(10);
+/// How often its subscription hears meanwhile that nothing is to be read.
+const REST_EVERY: Duration = Duration::from_secs(2);
 
 /// Consumers at work.
 #[derive(Debug, Default)]
@@ -46,6 +48,12 @@ impl Consumers {
     pub fn positions(&self) -> impl Iterator<Item = (&'static str, u64)> + '_ {
         let position = |it: &Running| (it.name, it.position.load(Ordering::Acquire));
         self.running.iter().map(position)
+    }
+
+    /// These and those.
+    pub fn and(mut self, others: Self) -> Self {
+        self.running.extend(others.running);
+        self
     }
 
     /// Waits until all have handled what was committed. They end by themselves once the write loop has closed, so close
@@ -93,10 +101,12 @@ fn start_one(
         consumer,
         shop: shop.clone(),
         bus: bus.clone(),
+        subscription: None,
         head: bus.head(),
         runtime,
         position: position.clone(),
         is_shared: false,
+        has_not_come: false,
     };
     let thread = std::thread::Builder::new()
         .name(name.to_owned())
@@ -113,10 +123,13 @@ struct Runner {
     consumer: Box<dyn Consumer>,
     shop: Shop,
     bus: Arc<dyn Bus>,
+    subscription: Option<Box<dyn Subscription>>,
     head: watch::Receiver<u64>,
     runtime: Runtime,
     position: Arc<AtomicU64>,
     is_shared: bool,
+    /// More is committed than the bus has brought, and perhaps than it will bring to this process.
+    has_not_come: bool,
 }
 
 impl Runner {
@@ -126,7 +139,7 @@ impl Runner {
         loop {
             if self.is_shared && self.shop.health().is_reader() {
                 // Another process runs it, and goes on from where this one will have to.
-                cursor = None;
+                (cursor, self.subscription) = (None, None);
                 if self.closes_within(LOOK_EVERY) {
                     return;
                 }
@@ -143,7 +156,15 @@ impl Runner {
                     retry = FIRST_RETRY;
                 }
                 Ok(None) => {
-                    if !self.wait(cursor.unwrap_or_default()) {
+                    let is_over = self.has_not_come && self.head.has_changed().is_err();
+                    if is_over || !self.wait(cursor.unwrap_or_default()) {
+                        return;
+                    }
+                }
+                // Another process has it, or had it meanwhile.
+                Err(Fault::NoLease) => {
+                    cursor = None;
+                    if self.closes_within(FIRST_RETRY) {
                         return;
                     }
                 }
@@ -164,6 +185,13 @@ impl Runner {
         let head = *self.head.borrow();
         let place = self.consumer.place();
         self.is_shared = place == Place::Shared;
+        if self.subscription.is_none() {
+            let readers = match place {
+                Place::Shared => Readers::One,
+                Place::Kept(_) | Place::Anew => Readers::Each,
+            };
+            self.subscription = Some(self.bus.subscribe(self.consumer.name(), readers)?);
+        }
         let kept = match place {
             Place::Shared => match self.bus.place(self.consumer.name())? {
                 Some(position) => position,
@@ -192,7 +220,14 @@ impl Runner {
         if head <= cursor {
             return Ok(None);
         }
-        let batches = self.bus.read(cursor, READ_AT_ONCE)?;
+        let Some(subscription) = &mut self.subscription else {
+            return Err(Fault::NoLease);
+        };
+        let read = subscription.read(cursor, READ_AT_ONCE)?;
+        self.has_not_come = read.is_none();
+        let Some(batches) = read else {
+            return Ok(None);
+        };
         let follows = batches
             .first()
             .is_some_and(|first| first.first_position <= cursor + 1);
@@ -224,6 +259,9 @@ impl Runner {
                 self.bus.keep_place(self.consumer.name(), place)?;
                 failpoint(Point::ConsumerKept);
             }
+            if let Some(subscription) = &mut self.subscription {
+                subscription.kept(place);
+            }
             rest = later;
         }
         Ok(Some(last))
@@ -238,14 +276,11 @@ impl Runner {
 
     /// Waits for commits after `cursor`; false when there will be none any more.
     fn wait(&mut self, cursor: u64) -> bool {
-        let mut rested = false;
+        let mut quiet = Duration::ZERO;
         loop {
             let head = &mut self.head;
             let woken = self.runtime.block_on(async {
-                if rested {
-                    return Some(head.wait_for(|head| *head > cursor).await.is_ok());
-                }
-                let woken = timeout(QUIET, head.wait_for(|head| *head > cursor)).await;
+                let woken = timeout(REST_EVERY, head.wait_for(|head| *head > cursor)).await;
                 woken.ok().map(|woken| woken.is_ok())
             });
             match woken {
@@ -254,13 +289,23 @@ impl Runner {
                     return true;
                 }
                 Some(false) => return false,
-                None => {
-                    rested = true;
-                    if let Err(fault) = self.consumer.rest() {
-                        tracing::warn!(consumer = self.consumer.name(), %fault, "a consumer could not rest");
-                    }
-                }
+                None => self.rest(&mut quiet),
             }
+        }
+    }
+
+    /// Nothing has come for a little longer.
+    fn rest(&mut self, quiet: &mut Duration) {
+        if let Some(subscription) = &mut self.subscription {
+            subscription.rest();
+        }
+        let was = *quiet;
+        *quiet = was.saturating_add(REST_EVERY);
+        if was < QUIET
+            && *quiet >= QUIET
+            && let Err(fault) = self.consumer.rest()
+        {
+            tracing::warn!(consumer = self.consumer.name(), %fault, "a consumer could not rest");
         }
     }
 
@@ -281,6 +326,7 @@ pub(crate) fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
             position,
             time: Time(batch.time_ms),
             origin: &batch.origin,
+            batch: &batch.batch_id,
             entry,
         })
 }

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use cartwright_domain::dead_letter::{DeadLetter, Recorded, State};
 use cartwright_domain::{EventId, Time, WebhookEndpointId};
 use cartwright_proto::events as proto;
+use hashbrown::HashSet;
 use prost::Message;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
@@ -76,6 +77,17 @@ impl DeadLetters {
     pub fn parks_now(&self, key: &str) -> Result<bool, Fault> {
         let all = Key::DeadLettersOf(self.consumer.clone());
         Ok(has(self.shop.read_now(&all)?, key))
+    }
+
+    /// The keys of which a letter waits. For threads of their own: blocks.
+    ///
+    /// Errors: [`Fault`] when the store cannot be read.
+    pub fn parked_now(&self) -> Result<HashSet<SmolStr>, Fault> {
+        let all = Key::DeadLettersOf(self.consumer.clone());
+        Ok(match self.shop.read_now(&all)? {
+            Some(Record::DeadLetters(all)) => all.iter().map(|it| it.key.clone()).collect(),
+            _ => HashSet::new(),
+        })
     }
 
     /// The letter that an entry asks this consumer to try again, with what it is about.

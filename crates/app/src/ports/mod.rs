@@ -13,7 +13,7 @@ mod store;
 mod stored;
 pub mod webhooks;
 
-pub use bus::Bus;
+pub use bus::{Bus, Readers, Subscription};
 pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;

@@ -9,10 +9,11 @@ use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::nouns::Key;
 use crate::ports::courier::{Courier, Message};
-use crate::ports::{Bus, Delivery, DeliveryState, Random};
+use crate::ports::{Bus, Delivery, DeliveryState, Random, Readers, Subscription};
 use crate::shop::Shop;
 use cartwright_domain::Time;
 use cartwright_domain::webhook::WebhookEndpoint;
+use parking_lot::Mutex;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const KEEP_AFTER: usize = 64;
 const KEEP_WITHIN_MS: i64 = 100;
 /// How long commits are gathered, so that many small ones are read at once.
 const LINGER: Duration = Duration::from_millis(20);
+/// How often its subscription hears that nothing is to be read.
+const REST_EVERY: Duration = Duration::from_secs(2);
 /// The pause after a fault of the shop.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -65,6 +68,8 @@ impl Sender {
 
     async fn follow(&self) -> Result<(), Fault> {
         let mut head = self.bus.head();
+        let subscription = self.ask(|bus, consumer| bus.subscribe(consumer, Readers::One));
+        let subscription = Arc::new(Mutex::new(subscription.await?));
         let place = match self.ask(|bus, consumer| bus.place(consumer)).await? {
             Some(place) => place,
             // Its place went with a restored backup: nobody is told of what happened long ago.
@@ -78,9 +83,10 @@ impl Sender {
         };
         loop {
             let after = progress.place;
-            let batches = self
-                .ask(move |bus, _| bus.read(after, READ_AT_ONCE))
-                .await?;
+            let read = with(&subscription, move |it| it.read(after, READ_AT_ONCE)).await?;
+            let found = read?;
+            let has_come = found.is_some();
+            let batches = found.unwrap_or_default();
             if self.shop.health().is_reader() {
                 return Err(Fault::NoLease);
             }
@@ -95,13 +101,26 @@ impl Sender {
                     self.keep_some(&mut progress).await?;
                 }
             }
+            if !has_come {
+                // More is committed than has come: unless all ends, that is asked for again.
+                if head.has_changed().is_err() {
+                    return Ok(());
+                }
+                continue;
+            }
             if progress.place == after {
                 self.keep(&mut progress).await?;
-                if head.wait_for(|head| *head > after).await.is_err() {
-                    return Ok(());
+                loop {
+                    let grown = async { head.wait_for(|head| *head > after).await.is_ok() };
+                    match tokio::time::timeout(REST_EVERY, grown).await {
+                        Ok(true) => break,
+                        Ok(false) => return Ok(()),
+                        Err(_) => with(&subscription, |it| it.rest()).await?,
+                    }
                 }
                 tokio::time::sleep(LINGER).await;
             }
+            subscription.lock().kept(progress.kept);
         }
     }
 
@@ -125,6 +144,7 @@ impl Sender {
                 position: letter.about.position,
                 time: letter.about.occurred_at,
                 origin: seen.origin,
+                batch: seen.batch,
                 entry: &entry,
             };
             let failure = self.replay(&again, letter.about.attempts, progress).await?;
@@ -351,6 +371,16 @@ impl Sender {
         progress.kept = progress.place;
         Ok(())
     }
+}
+
+/// Does something with a subscription, off the async threads.
+async fn with<T: Send + 'static>(
+    subscription: &Arc<Mutex<Box<dyn Subscription>>>,
+    act: impl FnOnce(&mut dyn Subscription) -> T + Send + 'static,
+) -> Result<T, Fault> {
+    let subscription = subscription.clone();
+    let done = tokio::task::spawn_blocking(move || act(&mut **subscription.lock())).await;
+    done.map_err(|error| Fault::Unavailable(error.to_string()))
 }
 
 /// Messages of one entry at most.

@@ -93,6 +93,10 @@ pub(super) fn run(args: &DoctorArgs) -> anyhow::Result<()> {
     check("clock", clock(last_ms));
     check("disk space", space(&dir));
     check("disk speed", speed(&dir));
+    #[cfg(feature = "kafka")]
+    if let Some(options) = cartwright_server::buses::kafka(&config)? {
+        check("kafka", kafka(&options, &*store, position));
+    }
     show(&found, args.json)?;
     let bad = found
         .iter()
@@ -213,6 +217,41 @@ fn search(dir: &Path, position: u64) -> Found {
         Some(behind) => (
             Verdict::Good,
             format!("it is {behind} entries behind and follows when the shop starts"),
+        ),
+    })
+}
+
+/// Without Kafka the shop goes on, so that it does not answer is a warning.
+#[cfg(feature = "kafka")]
+fn kafka(
+    options: &cartwright_adapters::bus::kafka::KafkaOptions,
+    store: &dyn ReadStore,
+    position: u64,
+) -> Found {
+    use cartwright_adapters::bus::kafka::{Look, look};
+
+    Ok(match look(options, store, position) {
+        Err(fault) => (
+            Verdict::Warning,
+            format!("{fault}; until it answers consumers read the log itself"),
+        ),
+        Ok(Look { agrees: false, .. }) => (
+            Verdict::Bad,
+            format!(
+                "{} has entries that this log never had: `cartwright bus rebuild` makes the topics again",
+                options.log_topic()
+            ),
+        ),
+        Ok(Look {
+            is_registered: false,
+            ..
+        }) => (
+            Verdict::Good,
+            "it answers; the schemas are registered when the shop starts".into(),
+        ),
+        Ok(_) => (
+            Verdict::Good,
+            "it has this log, and the registry its schemas".into(),
         ),
     })
 }

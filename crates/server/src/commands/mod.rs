@@ -4,6 +4,8 @@
 //! directory, address) and changed nothing.
 
 pub(crate) mod bench;
+#[cfg(feature = "kafka")]
+mod bus;
 mod checkout;
 mod completions;
 mod config;
@@ -66,6 +68,8 @@ enum Command {
     Prove(Box<prove::ProveArgs>),
     Bench(Box<bench::BenchArgs>),
     Config(config::ConfigArgs),
+    #[cfg(feature = "kafka")]
+    Bus(bus::BusArgs),
     /// Print the OpenAPI document of the HTTP surface.
     Openapi(openapi::OpenapiArgs),
     Completions(completions::CompletionsArgs),
@@ -99,6 +103,8 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Some(Command::Replay(args)) => replay::run(&args),
         Some(Command::Prove(args)) => prove::run(&args),
         Some(Command::Config(args)) => config::run(args),
+        #[cfg(feature = "kafka")]
+        Some(Command::Bus(args)) => bus::run(&args),
         Some(Command::Openapi(args)) => openapi::run(&args),
         Some(Command::Completions(args)) => {
             completions::run(&args);

@@ -39,6 +39,7 @@ fn value_name(kind: Kind) -> &'static str {
         Kind::Currency => "CURRENCY",
         Kind::Country => "COUNTRY",
         Kind::Rates => "RATES",
+        Kind::Bus => "URL",
     }
 }
 

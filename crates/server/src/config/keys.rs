@@ -55,9 +55,16 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "bus",
-        Kind::Choice(&["embedded"]),
+        Kind::Bus,
         "embedded",
-        "How events reach consumers. `embedded`: the log itself.",
+        "How events reach consumers. `embedded`: the log itself. A Kafka URL: its topics carry the log to consumers and to whoever else reads them (docs/guide/kafka.md).",
+    ),
+    plan(
+        "kafka_orders",
+        "KAFKA_ADDR",
+        Kind::Text,
+        "",
+        "Kafka brokers (`host:port`, several parted by commas) to whose topic `orders` each order of the OpenTelemetry demo's checkout is published, as there. Unset: nowhere.",
     ),
     key(
         "cache",

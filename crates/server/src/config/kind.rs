@@ -48,6 +48,8 @@ pub enum Kind {
     Country,
     /// Shipping options and what they cost.
     Rates,
+    /// `embedded`, or the URL of a Kafka.
+    Bus,
 }
 
 impl Kind {
@@ -76,6 +78,7 @@ impl Kind {
             Self::Roles => "`all`, or some of `storefront`, `inventory`, `checkout`, `payment` with commas".into(),
             Self::RolePeers => "roles and addresses, like inventory=http://10.0.0.8:8080".into(),
             Self::Currency => "three capital letters of ISO 4217, like USD".into(),
+            Self::Bus => "`embedded` or `kafka://host:port[,host:port]?registry=http://host:port`".into(),
             Self::Country => "two capital letters of ISO 3166-1, like US".into(),
             Self::Rates => {
                 "options with prices in minor units, like `standard=USD:599 EUR:499, express=USD:1499`"
@@ -123,6 +126,7 @@ impl Kind {
             Self::Currency => Currency::new(value).is_ok(),
             Self::Country => Country::new(value).is_ok(),
             Self::Rates => Rates::parse(value).is_ok(),
+            Self::Bus => value == "embedded" || crate::buses::check(value).is_ok(),
         };
         good.then(|| value.to_owned())
     }
