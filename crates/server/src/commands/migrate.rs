@@ -16,6 +16,7 @@ use std::path::Path;
   cartwright migrate up
   cartwright migrate down --to 1 --yes      what the later steps made is lost
   cartwright migrate status --database postgres://shop@db/shop
+  cartwright migrate copy --from sqlite:/var/lib/cartwright --to postgres://shop@db/shop
 
 `serve` takes the steps up by itself. Exit codes: 0 done; 1 a step failed and nothing was changed; 2 the data directory
 cannot be used.")]
@@ -44,9 +45,21 @@ enum What {
     },
     /// Show which steps were taken.
     Status,
+    /// Move a stopped shop from SQLite into an empty PostgreSQL, and compare both.
+    Copy {
+        /// The data directory, as `sqlite:DIR`.
+        #[arg(long, value_name = "sqlite:DIR")]
+        from: String,
+        /// Where to.
+        #[arg(long, value_name = "postgres://...")]
+        to: String,
+    },
 }
 
 pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<()> {
+    if let What::Copy { from, to } = &args.what {
+        return copy(from, to, args.json);
+    }
     let config = args.data.config()?;
     let direction = match args.what {
         What::Up => Some(Direction::Up),
@@ -54,7 +67,7 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<()> {
             bail!("nothing was changed: what the steps made is lost; say --yes")
         }
         What::Down { to, .. } => Some(Direction::Down { to }),
-        What::Status => None,
+        What::Status | What::Copy { .. } => None,
     };
     if direction != Some(Direction::Up) {
         args.data.must_exist(&config)?;
@@ -65,6 +78,44 @@ pub(super) fn run(args: &MigrateArgs) -> anyhow::Result<()> {
         in_sqlite(&config.path("data_dir"), direction)?
     };
     show(&status, args.json);
+    Ok(())
+}
+
+fn copy(from: &str, to: &str, json: bool) -> anyhow::Result<()> {
+    let dir = from.strip_prefix("sqlite:").map(Path::new);
+    let Some(dir) = dir.filter(|dir| dir.join(sqlite::DATABASE_FILE).exists()) else {
+        return Err(CannotStart(format!(
+            "{from} names no database: write --from sqlite:DIR, with the data directory of the shop"
+        ))
+        .into());
+    };
+    let bar = indicatif::ProgressBar::new_spinner();
+    let mut progress = |table: &'static str, rows: u64| bar.set_message(format!("{table} {rows}"));
+    let copied = postgres::copy(dir, to, &mut progress).map_err(|error| match error {
+        error @ (postgres::CopyError::Differs { .. } | postgres::CopyError::Write(_)) => {
+            anyhow::Error::new(error)
+        }
+        error => CannotStart::because(error).into(),
+    })?;
+    bar.finish_and_clear();
+    let all: u64 = copied.iter().map(|(_, rows)| rows).sum();
+    if json {
+        let tables: serde_json::Map<_, _> = copied
+            .iter()
+            .map(|(table, rows)| ((*table).to_owned(), serde_json::json!(rows)))
+            .collect();
+        println!(
+            "{}",
+            serde_json::json!({"rows": all, "equal": true, "tables": tables})
+        );
+        return Ok(());
+    }
+    for (table, rows) in copied.iter().filter(|(_, rows)| *rows > 0) {
+        println!("{rows:>12} {table}");
+    }
+    println!(
+        "moved {all} rows; both sides are equal. Start the shop with --database, and keep the old directory as a backup"
+    );
     Ok(())
 }
 

@@ -2,13 +2,9 @@
 //! variable where it has one, what is allowed, default, meaning. The reference and `config show` are made from this list.
 
 use super::key::{key, plan};
-use super::kind::Kind;
+use super::kind::{Kind, postgres, whole};
 
 pub use super::key::{Key, PREFIX};
-
-const fn whole(min: i64, max: i64) -> Kind {
-    Kind::Whole { min, max }
-}
 
 const DAY_MS: i64 = 86_400_000;
 const YEAR_SECONDS: i64 = 366 * 86_400;
@@ -16,7 +12,6 @@ const MANY: i64 = 1_000_000_000;
 
 /// All settings, in the order of the reference.
 pub const KEYS: &[Key] = &[
-    // Where
     key(
         "listen",
         Kind::Address,
@@ -31,19 +26,13 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "database",
-        Kind::Engine {
-            word: "sqlite",
-            scheme: "postgres://",
-        },
+        postgres("sqlite"),
         "sqlite",
         "Where state is kept. `sqlite`: a file in the data directory. `postgres://user:password@host:5432/database`: PostgreSQL 14 or newer, shared by all processes that name it; `?schema=NAME` chooses the schema (`cartwright`), `sslmode=require` TLS with a checked certificate, `sslrootcert=FILE` whose.",
     ),
     key(
         "database_replica",
-        Kind::Engine {
-            word: "",
-            scheme: "postgres://",
-        },
+        postgres(""),
         "",
         "A read replica of the database, asked for lists while it has all that the primary has. With PostgreSQL.",
     ),

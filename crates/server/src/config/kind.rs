@@ -52,6 +52,19 @@ pub enum Kind {
     Bus,
 }
 
+/// A whole number within bounds.
+pub(super) const fn whole(min: i64, max: i64) -> Kind {
+    Kind::Whole { min, max }
+}
+
+/// The address of a PostgreSQL, or a word that stands for another database.
+pub(super) const fn postgres(word: &'static str) -> Kind {
+    Kind::Engine {
+        word,
+        scheme: "postgres://",
+    }
+}
+
 impl Kind {
     /// What is allowed, to follow "must be".
     pub fn allowed(self) -> String {

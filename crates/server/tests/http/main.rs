@@ -21,6 +21,7 @@ mod legacy;
 mod levels;
 mod lines;
 mod merge;
+mod moving;
 mod operation;
 mod orders;
 mod pages;

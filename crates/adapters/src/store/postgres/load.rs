@@ -446,10 +446,12 @@ fn take(
     Ok(())
 }
 
+/// A future and what came of it.
+type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
+
 /// Runs all at once, in their order.
 async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<(Pin<Box<F>>, Option<F::Output>)> =
-        futures.map(|it| (Box::pin(it), None)).collect();
+    let mut running: Vec<Running<F>> = futures.map(|it| (Box::pin(it), None)).collect();
     std::future::poll_fn(|context| {
         let mut is_done = true;
         for (future, done) in &mut running {

@@ -5,6 +5,7 @@
 //! transaction (`lease.rs`), so batches are serial, and the log's positions are in the order of their commits: nobody who follows it can
 //! pass one that comes later.
 
+mod copy;
 mod fault;
 mod lease;
 mod link;
@@ -20,5 +21,6 @@ mod table;
 mod text;
 mod write;
 
+pub use copy::{Copied, CopyError, copy};
 pub use migrations::{migrate, status};
 pub use open::{OpenError, PostgresOptions, open};

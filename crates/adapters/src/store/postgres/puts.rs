@@ -51,7 +51,7 @@ const TEXT_ID: &[(&str, Kind)] = &[("id", Text), ("version", Number), ("body", J
 const MADE_ID: &[(&str, Kind)] = &[("id", Id), ("version", Number), ("body", Json)];
 
 /// In the order of [`Into`].
-const TABLES: [Table; 24] = [
+pub(super) const TABLES: [Table; 24] = [
     plain("products", TEXT_ID),
     Table {
         name: "skus",

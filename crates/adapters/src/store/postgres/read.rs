@@ -74,7 +74,7 @@ impl Reader {
         // One more than asked for tells whether there is a next page.
         let list = list.limit(limit.saturating_add(1));
         let rows = match self.replica.as_ref() {
-            Some(replica) => self.from_replica(replica, list)?,
+            Some(replica) => self.ask_replica(replica, list)?,
             None => self.pool.query(list.sql, list.values)?,
         };
         let mut items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
@@ -85,7 +85,7 @@ impl Reader {
     }
 
     /// What a replica says counts when it has the head of the log that the primary has: nobody reads what is older than what was acknowledged.
-    fn from_replica(&self, replica: &Pool, list: List) -> Result<Vec<tokio_postgres::Row>, Fault> {
+    fn ask_replica(&self, replica: &Pool, list: List) -> Result<Vec<tokio_postgres::Row>, Fault> {
         let list = Arc::new(list);
         let head = self
             .pool

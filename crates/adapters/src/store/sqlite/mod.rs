@@ -17,9 +17,11 @@ mod pool;
 mod puts;
 mod read;
 mod rows;
+mod source;
 mod wallets;
 mod webhooks;
 mod write;
 
 pub use migrations::{MigrateError, migrate, status};
 pub use open::{DATABASE_FILE, LOCK_FILE, OpenError, SqliteOptions, open};
+pub(in crate::store) use source::Source;
