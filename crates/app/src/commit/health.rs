@@ -1,6 +1,8 @@
 //! How the loop is doing: counters anybody may read at any time.
 
 use super::lease::Standing;
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::sync::watch;
 
@@ -20,6 +22,7 @@ pub struct Health {
     is_reader: AtomicBool,
     fresh_until_ns: AtomicU64,
     standing: watch::Sender<Standing>,
+    degraded: Mutex<BTreeMap<&'static str, bool>>,
 }
 
 /// How often a broken store is tried.
@@ -104,6 +107,16 @@ impl Health {
 
     pub(super) fn is_retiring(&self) -> bool {
         self.retiring.load(Ordering::Acquire)
+    }
+
+    /// Notes whether something outside, that the shop can do without for a while, fails.
+    pub fn note_outside(&self, name: &'static str, fails: bool) {
+        self.degraded.lock().insert(name, fails);
+    }
+
+    /// What is outside, and whether it fails.
+    pub fn outside(&self) -> BTreeMap<&'static str, bool> {
+        self.degraded.lock().clone()
     }
 
     pub(super) fn is_closing(&self) -> bool {
