@@ -1,6 +1,7 @@
 //! The ports' technologies: a folder per port, a file or folder per technology.
 
 pub mod bus;
+pub mod cache;
 pub mod courier;
 pub mod http;
 pub mod mail;

@@ -4,7 +4,9 @@
 use crate::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::ReadStore;
+use crate::second_level::{CacheCounts, SecondLevel};
 use crate::shop::off_thread;
+use cartwright_proto::events as proto;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
 use std::sync::Arc;
@@ -28,6 +30,7 @@ pub struct Committed {
     lone_epochs: AtomicU64,
     hits: AtomicU64,
     misses: AtomicU64,
+    second: Option<SecondLevel>,
 }
 
 /// Guessed bytes of one entry, to size the table.
@@ -51,7 +54,13 @@ impl Committed {
             lone_epochs: AtomicU64::new(1 << 63),
             hits: AtomicU64::new(0),
             misses: AtomicU64::new(0),
+            second: None,
         }
+    }
+
+    /// Asks a shared cache before the store.
+    pub(crate) fn backed_by(self, second: Option<SecondLevel>) -> Self {
+        Self { second, ..self }
     }
 
     /// What is committed under a key, if it is in memory.
@@ -75,6 +84,10 @@ impl Committed {
         if is_asked_once(key) {
             return load.await;
         }
+        let Some(second) = &self.second else {
+            return self.entries.get_or_insert_async(key, load).await;
+        };
+        let load = second.load(key, load);
         self.entries.get_or_insert_async(key, load).await
     }
 
@@ -143,8 +156,31 @@ impl Committed {
         }
     }
 
-    /// The loop's own: forget everything, after a failure or when another process wrote.
+    /// The loop's own: the next batch of the log, whoever wrote it. Comes before what it changes is published or forgotten, so
+    /// that nothing older gets into memory afterwards.
+    pub(crate) fn follow(&self, batch: &proto::Batch) {
+        if let Some(second) = &self.second {
+            second.follow(batch);
+        }
+    }
+
+    /// The loop's own: after [`Self::clear`], what has changed lately, up to the end of the log.
+    pub(crate) fn learn(&self, through: u64) {
+        if let Some(second) = &self.second {
+            second.learn(through);
+        }
+    }
+
+    /// The loop's own: forget everything, after a failure or when another process wrote what this one did not follow.
     pub(crate) fn clear(&self) {
+        if let Some(second) = &self.second {
+            second.lose();
+        }
+        self.clear_memory();
+    }
+
+    /// Forgets everything that is in memory.
+    pub(crate) fn clear_memory(&self) {
         self.entries.clear();
         self.catalog_epoch.fetch_add(1, Ordering::Release);
         self.stock_epoch.fetch_add(1, Ordering::Release);
@@ -171,5 +207,10 @@ impl Committed {
             self.hits.load(Ordering::Relaxed),
             self.misses.load(Ordering::Relaxed),
         )
+    }
+
+    /// What the shared cache was good for; `None` where there is none.
+    pub fn shared_counts(&self) -> Option<CacheCounts> {
+        self.second.as_ref().map(SecondLevel::counts)
     }
 }

@@ -12,6 +12,7 @@ pub mod kept;
 pub mod nouns;
 pub mod ports;
 pub mod replay;
+pub mod second_level;
 pub mod shop;
 pub mod work;
 

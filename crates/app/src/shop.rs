@@ -304,6 +304,11 @@ impl Shop {
         self.committed.counts()
     }
 
+    /// What the shared cache was good for; `None` where there is none.
+    pub fn shared_cache_counts(&self) -> Option<crate::second_level::CacheCounts> {
+        self.committed.shared_counts()
+    }
+
     /// Commands waiting for the loop.
     pub fn waiting(&self) -> usize {
         self.queue.len()

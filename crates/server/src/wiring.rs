@@ -4,6 +4,7 @@ use crate::buses;
 use crate::cannot_start::CannotStart;
 use crate::config::Config;
 use crate::search_slot::SearchSlot;
+use cartwright_adapters::cache::RedisCache;
 use cartwright_adapters::courier::HttpCourier;
 use cartwright_adapters::http::{HttpClient, HttpFailure};
 use cartwright_adapters::mail::SmtpMailer;
@@ -29,6 +30,7 @@ use cartwright_app::notify::{self, Notifier, Postbox};
 use cartwright_app::orders::Refunds;
 use cartwright_app::ports::search::Search;
 use cartwright_app::ports::{Bus, Clock, Random, ReadStore, StoreParts};
+use cartwright_app::second_level::Sharing;
 use cartwright_app::webhooks::{self, Webhooks};
 use cartwright_domain::cart::Rules;
 use cartwright_domain::checkout::{self, Rates};
@@ -216,6 +218,20 @@ fn lease(config: &Config, url: &str) -> LeaseOptions {
     }
 }
 
+/// The cache that the shop's processes share, if one is configured.
+fn sharing(config: &Config) -> Result<Option<Sharing>, CannotStart> {
+    let address = config.text("cache");
+    if address == "memory" {
+        return Ok(None);
+    }
+    let cache = RedisCache::new(address).map_err(CannotStart::because)?;
+    Ok(Some(Sharing {
+        cache: Arc::new(cache),
+        timeout: Duration::from_millis(config.whole("cache_timeout_ms") as u64),
+        ttl: Duration::from_secs(config.whole("cache_ttl_seconds") as u64),
+    }))
+}
+
 fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, CannotStart> {
     let dir = config.path("data_dir");
     let parts = open_store(&dir, config, lease.is_some())?;
@@ -247,9 +263,16 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         origin: config.text("node_name").to_owned(),
     };
     let runtime = tokio::runtime::Handle::current();
-    let (shop, running) =
-        commit::start_shared(parts, clock, random.clone(), options, &runtime, lease)
-            .map_err(CannotStart::because)?;
+    let (shop, running) = commit::start_sharing(
+        parts,
+        clock,
+        random.clone(),
+        options,
+        &runtime,
+        lease,
+        sharing(config)?,
+    )
+    .map_err(CannotStart::because)?;
     let providers = providers(config)?;
     let gateways = providers.iter().map(|it| it.gateway.clone());
     let options = Saga {

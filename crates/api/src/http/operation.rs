@@ -9,6 +9,7 @@ use crate::forward::Reach;
 use crate::problem::Problem;
 use cartwright_app::ports::ReadStore;
 use cartwright_app::ports::inventory::Way;
+use cartwright_app::second_level::CacheCounts;
 use cartwright_domain::key::Scope;
 
 use schemars::JsonSchema;
@@ -228,7 +229,7 @@ fn json_counters(call: &Call, following: &Following, open: u64) -> serde_json::V
     let (hits, misses) = edge.shop.cache_counts();
     let standing = edge.shop.health().standing().borrow().clone();
     let (calls, failed) = edge.metrics.grpc.get().map_or((0, 0), |grpc| grpc.totals());
-    json!({
+    let mut all = json!({
         "grpcRequests": calls, "grpcErrors": failed,
         "requests": requests, "errors": errors, "conflicts": edge.metrics.conflict_count(),
         "rateLimited": edge.metrics.rate_limited_count(), "shed": counts.shed, "batches": counts.batches,
@@ -237,7 +238,14 @@ fn json_counters(call: &Call, following: &Following, open: u64) -> serde_json::V
         "breakerOpen": u8::from(edge.shop.health().is_read_only()), "position": *edge.shop.head().borrow(),
         "deadLetters": following.dead_letters.iter().map(|(_, count)| count).sum::<u64>(),
         "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch, "needsAttention": open,
-    })
+    });
+    if let Some(shared) = edge.shop.shared_cache_counts() {
+        all["sharedCache"] = json!({
+            "hits": shared.hits, "misses": shared.misses, "refused": shared.refused,
+            "errors": shared.errors, "puts": shared.puts,
+        });
+    }
+    all
 }
 
 /// How those who follow the log are doing; how they were at last where the store does not answer.
@@ -417,10 +425,37 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
         out,
         "# TYPE cartwright_loop_busy_seconds_total counter\ncartwright_loop_busy_seconds_total {busy}"
     )?;
+    if let Some(counts) = edge.shop.shared_cache_counts() {
+        write_shared_cache(&counts, out)?;
+    }
     if let Some(elsewhere) = &edge.elsewhere {
         write_elsewhere(elsewhere, out)?;
     }
     write_routes(call, out)
+}
+
+fn write_shared_cache(counts: &CacheCounts, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "# HELP cartwright_shared_cache_reads_total Reads that memory could not serve, by what the shared cache had: hit; miss, nothing; refused, what may have changed since or is no entry of this shop; error, calls that failed or took too long.\n# TYPE cartwright_shared_cache_reads_total counter"
+    )?;
+    let results = [
+        ("hit", counts.hits),
+        ("miss", counts.misses),
+        ("refused", counts.refused),
+        ("error", counts.errors),
+    ];
+    for (result, count) in results {
+        writeln!(
+            out,
+            "cartwright_shared_cache_reads_total{{result=\"{result}\"}} {count}"
+        )?;
+    }
+    let puts = counts.puts;
+    writeln!(
+        out,
+        "# HELP cartwright_shared_cache_puts_total Entries put into the shared cache.\n# TYPE cartwright_shared_cache_puts_total counter\ncartwright_shared_cache_puts_total {puts}"
+    )
 }
 
 fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) -> std::fmt::Result {

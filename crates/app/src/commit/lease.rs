@@ -331,6 +331,7 @@ impl Loop {
             self.committed.clear();
             self.reload()
         });
+        self.committed.learn(self.position);
         if let Err(fault) = taken {
             if let Some(tenure) = &mut self.tenure {
                 tenure.complain("the lease was taken, but the store cannot be read", &fault);
@@ -369,6 +370,7 @@ impl Loop {
         self.begin_as_reader();
         self.health.set_read_only(false);
         self.committed.clear();
+        self.committed.learn(self.position);
         self.kept.clear();
         self.expiring.clear();
     }
@@ -402,6 +404,7 @@ impl Loop {
                 self.position = head;
             }
             for batch in &batches {
+                self.committed.follow(batch);
                 for entry in &batch.entries {
                     if !planted(Bug::ReaderNeverFollows) {
                         consumers::forget(&self.committed, entry);

@@ -17,6 +17,7 @@ use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::nouns::{Event, Key, Record};
 use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
+use crate::second_level::{SecondLevel, Sharing};
 use crate::shop::{Answer, Shop, Waiting};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
@@ -94,7 +95,21 @@ pub fn start_shared(
     runtime: &Handle,
     lease: Option<LeaseOptions>,
 ) -> Result<(Shop, Running), Fault> {
-    let (shop, ByHand(this)) = ByHand::new(parts, clock, random, options, runtime, lease)?;
+    start_sharing(parts, clock, random, options, runtime, lease, None)
+}
+
+/// As [`start_shared`], with a cache that the processes share before the store, if one is given.
+pub fn start_sharing(
+    parts: StoreParts,
+    clock: Arc<dyn Clock>,
+    random: Arc<dyn Random>,
+    options: Options,
+    runtime: &Handle,
+    lease: Option<LeaseOptions>,
+    sharing: Option<Sharing>,
+) -> Result<(Shop, Running), Fault> {
+    let (shop, ByHand(this)) =
+        ByHand::sharing(parts, clock, random, options, runtime, lease, sharing)?;
     let health = this.health.clone();
     let thread = std::thread::Builder::new()
         .name("write-loop".into())
@@ -119,6 +134,21 @@ impl ByHand {
         runtime: &Handle,
         lease: Option<LeaseOptions>,
     ) -> Result<(Shop, Self), Fault> {
+        Self::sharing(parts, clock, random, options, runtime, lease, None)
+    }
+
+    /// As [`start_sharing`], without a thread.
+    ///
+    /// Errors: [`Fault`] when the store cannot say where its log ends.
+    pub fn sharing(
+        parts: StoreParts,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        options: Options,
+        runtime: &Handle,
+        lease: Option<LeaseOptions>,
+        sharing: Option<Sharing>,
+    ) -> Result<(Shop, Self), Fault> {
         let StoreParts { mut write, read } = parts;
         let (position, last) = write.head()?;
         let (queue, waiting) = bounded(options.max_waiting);
@@ -128,7 +158,8 @@ impl ByHand {
         let (answers, handed) = mpsc::unbounded_channel();
         runtime.spawn(hand_out(handed));
         let health = Arc::new(Health::default());
-        let committed = Arc::new(Committed::new(options.cache_bytes));
+        let second = sharing.map(|it| SecondLevel::new(it, read.clone(), health.clone(), runtime));
+        let committed = Arc::new(Committed::new(options.cache_bytes).backed_by(second));
         let shop = Shop {
             queue,
             nudge,
@@ -158,6 +189,7 @@ impl ByHand {
             options,
             tenure,
         };
+        this.committed.learn(position);
         if this.tenure.is_some() {
             this.begin_as_reader();
             this.leads();
@@ -439,6 +471,7 @@ impl Loop {
     /// The transaction is durable: memory follows, then everybody learns it.
     fn publish(&mut self, prepared: &mut Prepared) {
         self.position = prepared.last_position();
+        self.committed.follow(&prepared.log);
         for (key, value) in prepared.changed.drain(..) {
             if planted(Bug::StaleCacheAfterWrite) && matches!(key, Key::Level(_)) {
                 continue;
@@ -520,6 +553,7 @@ impl Loop {
             }
             self.reload()
         });
+        self.committed.learn(self.position);
         match repaired {
             Ok(()) => {
                 tracing::info!(position = self.position, "the store works again");

@@ -9,6 +9,8 @@ use crate::events;
 use crate::fault::Fault;
 use crate::nouns::{Event, Key, Record, Series};
 use crate::shop::Shop;
+use cartwright_domain::ProductId;
+use cartwright_domain::catalog as product;
 use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::wallet::EntryEvent;
 use cartwright_domain::{cart, checkout, checkout::SagaEvent, dead_letter, order};
@@ -31,6 +33,9 @@ impl Invalidation {
 /// Drops from memory what an entry of another process has changed, and what follows from it for the indexes.
 pub(crate) fn forget(committed: &Committed, entry: &proto::Entry) {
     match events::decode(entry) {
+        Ok(Some(Event::Product(id, event))) => {
+            forget_product(committed, id, &event, entry.stream_version);
+        }
         Ok(Some(event)) => forget_event(committed, &event),
         Ok(None) => {
             if let Some(key @ (Key::Contact(_) | Key::Instrument(_))) =
@@ -44,11 +49,28 @@ pub(crate) fn forget(committed: &Committed, entry: &proto::Entry) {
     }
 }
 
+fn forget_product(committed: &Committed, id: ProductId, event: &product::Event, version: u64) {
+    match event {
+        product::Event::PriceSet { .. } => {}
+        // Nothing was there: its names may be remembered as absent.
+        product::Event::Put { data, variants } if version == 1 => {
+            committed.forget(&Key::Slug(data.slug.clone()));
+            for variant in variants {
+                committed.forget(&Key::Sku(variant.sku.clone()));
+            }
+        }
+        // Which names it gives up is not known.
+        product::Event::Put { .. } => return committed.clear_memory(),
+    }
+    committed.forget(&Key::Product(id));
+}
+
 fn forget_event(committed: &Committed, event: &Event) {
     let key = event.key();
     match event {
-        // A new slug or SKU may be remembered as absent, an old one as present.
-        Event::Product(..) | Event::ApiKey(..) => return committed.clear(),
+        Event::Product(..) => return committed.clear(),
+        // Its hash may be remembered as absent, or as present.
+        Event::ApiKey(..) => return committed.clear_memory(),
         Event::Level(level, _) => committed.forget(&Key::StoresOf(level.sku.clone())),
         Event::Cart(_, cart::Event::Created(created)) => {
             if let Some(user) = &created.external_user {
@@ -66,7 +88,7 @@ fn forget_event(committed: &Committed, event: &Event) {
                     committed.forget(&key);
                 }
             }
-            _ => committed.clear(),
+            _ => committed.clear_memory(),
         },
         Event::Reservation(
             _,
@@ -94,7 +116,7 @@ fn forget_event(committed: &Committed, event: &Event) {
             Some(Some(Record::Checkout(it))) => {
                 committed.forget(&Key::CheckoutOf(it.cart_id));
             }
-            _ => committed.clear(),
+            _ => committed.clear_memory(),
         },
         Event::Order(_, order::Event::Placed(placed)) => {
             committed.forget(&Key::OrderNumber(placed.number));
@@ -130,7 +152,7 @@ fn forget_event(committed: &Committed, event: &Event) {
         Event::DeadLetter(
             _,
             dead_letter::Event::Settled | dead_letter::Event::Discarded { .. },
-        ) => return committed.clear(),
+        ) => return committed.clear_memory(),
         Event::DeadLetter(..) => {}
         Event::Checkout(_, checkout::Event::Updated(_) | checkout::Event::Saga(_))
         | Event::Order(..)

@@ -1,6 +1,7 @@
 //! What the shop needs from outside, named by role. Adapters implement it; one contract suite a port runs on all of them.
 
 mod bus;
+mod cache;
 mod clock;
 pub mod courier;
 pub mod inventory;
@@ -14,6 +15,7 @@ mod stored;
 pub mod webhooks;
 
 pub use bus::{Bus, Readers, Subscription};
+pub use cache::{Cache, CacheFault, Cached, Put};
 pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;

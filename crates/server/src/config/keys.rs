@@ -57,9 +57,24 @@ pub const KEYS: &[Key] = &[
     ),
     key(
         "cache",
-        Kind::Choice(&["memory"]),
+        Kind::Engine {
+            word: "memory",
+            scheme: "redis://",
+        },
         "memory",
-        "Where committed state is cached. `memory`: in this process.",
+        "Where committed state is cached. `memory`: in this process. `redis://host:6379`: products in a Redis or Valkey too, for all processes of the shop; `redis://user:password@host:6379/0`, `redis://a:6379,b:6379` for a cluster.",
+    ),
+    key(
+        "cache_timeout_ms",
+        whole(1, 10_000),
+        "20",
+        "How long a read waits for the shared cache before it asks the database. With `cache` in Redis.",
+    ),
+    key(
+        "cache_ttl_seconds",
+        whole(1, 31 * 86_400),
+        "3600",
+        "How long an entry stays in the shared cache at most. With `cache` in Redis.",
     ),
     key(
         "roles",

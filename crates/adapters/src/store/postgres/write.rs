@@ -428,7 +428,8 @@ impl WriteStore for Writer {
         let (locks, was_guarded) = (self.locks, self.is_guarded);
         self.is_guarded = self.run(move |link| async move {
             if was_guarded {
-                return Ok(true);
+                // Of the time when the lease was this process's own.
+                lease::rest(&link, locks).await?;
             }
             Ok(lease::is_guarded(&link).await? && lease::live(&link, locks).await?)
         })?;
