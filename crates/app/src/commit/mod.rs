@@ -3,6 +3,7 @@
 //! One thread takes all commands that wait, loads what they touch, decides them in order, writes rows, events and kept
 //! replies in one transaction, and only after that commit answers anybody. A lone command goes at once.
 
+mod answers;
 mod batch;
 mod health;
 mod kept_index;
@@ -19,6 +20,7 @@ use crate::nouns::{Event, Key, Record};
 use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
 use crate::second_level::{SecondLevel, Sharing};
 use crate::shop::{Answer, Shop, Waiting};
+use answers::{Answers, hand_out};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
 use cartwright_domain::planted::{Bug, planted};
@@ -226,22 +228,6 @@ struct Loop {
     health: Arc<Health>,
     options: Options,
     tenure: Option<Tenure>,
-}
-
-/// The answers of one batch, on their way.
-type Answers = Vec<(
-    oneshot::Sender<Result<Answer, Fault>>,
-    Result<Answer, Fault>,
-)>;
-
-/// Hands out the answers of each batch on the runtime's own threads, where waking a waiting request is cheap.
-async fn hand_out(mut answers: mpsc::UnboundedReceiver<Answers>) {
-    while let Some(batch) = answers.recv().await {
-        for (waiting, answer) in batch {
-            // Nobody waits any more when the caller went away; the write stands all the same.
-            drop(waiting.send(answer));
-        }
-    }
 }
 
 impl Loop {

@@ -1,6 +1,7 @@
 //! Settings: defaults < file (TOML) < environment < flags. What is not known is refused with the nearest that is;
 //! of a variable that is not known there is a warning.
 
+mod buying;
 mod error;
 mod flags;
 mod key;
