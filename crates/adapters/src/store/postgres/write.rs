@@ -26,8 +26,8 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// How long reading all pending holds or all kept replies may take, when a process begins to write.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(300);
-/// How often, and how long apart, it is tried to take the lock of the living from a session that was just ended.
-const LIVE_TRIES: u32 = 20;
+/// How often, and how long apart, a new holder tries to take the lock of the living.
+const LIVE_TRIES: u32 = 10;
 const LIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// How often, and how long apart, a process tries to have the database for itself.
@@ -247,17 +247,13 @@ async fn adopt(link: &Link, locks: Locks, session: i64) -> Result<(), Fault> {
     adopted
 }
 
-/// Takes the lock of the living from whoever has it: a session of a process that has no lease any more.
-async fn take_over_life(link: &Link, locks: Locks) -> Result<bool, Fault> {
+/// Takes the lock of the living, if those who have no right to it give it back: who else wanted the lease, and a process that has ended.
+/// One that is paused keeps it; then the lease has its time, and nothing else.
+async fn live(link: &Link, locks: Locks) -> Result<bool, Fault> {
     for _ in 0..LIVE_TRIES {
         if lease::live(link, locks).await? {
             return Ok(true);
         }
-        let ended = lease::end_holders(link, locks.alive).await?;
-        tracing::warn!(
-            ?ended,
-            "ended database sessions of a process whose lease is over"
-        );
         tokio::time::sleep(LIVE_PAUSE).await;
     }
     Ok(false)
@@ -318,7 +314,7 @@ impl WriteStore for Writer {
             }
             // Beside a commit that holds the fence and never ends: its session is one of ours.
             lease::end_holders(&link, locks.fence).await?;
-            let is_guarded = take_over_life(&link, locks).await?;
+            let is_guarded = lease::live(&link, locks).await?;
             adopt(&link, locks, session).await?;
             Ok(Some(is_guarded))
         })?;
@@ -397,17 +393,18 @@ impl WriteStore for Writer {
         let is_new = from.is_none_or(|from| (&from.holder, from.epoch) != (&to.holder, to.epoch));
         let (before, after) = (from.cloned(), to.clone());
         let (swapped, is_guarded) = self.run(move |link| async move {
-            let is_guarded = was_guarded || lease::live(&link, locks).await?;
+            let is_guarded = was_guarded
+                || if is_new {
+                    live(&link, locks).await?
+                } else {
+                    lease::live(&link, locks).await?
+                };
             let said = is_guarded && after.ttl_ms > 0;
             let swapped = lease::swap(&link, locks, before.as_ref(), &after, session, said).await?;
             let lost = swapped == Swap::Changed || (is_new && swapped == Swap::Busy);
             if is_guarded && (lost || after.ttl_ms == 0) {
                 lease::rest(&link, locks).await?;
                 return Ok((swapped, false));
-            }
-            // Who else wanted the lease gives the lock back at once; whoever still has it at the third renewal is the one that lost it.
-            if swapped == Swap::Done && !is_guarded && after.beat > 2 && after.ttl_ms > 0 {
-                return Ok((swapped, take_over_life(&link, locks).await?));
             }
             Ok((swapped, is_guarded))
         })?;
