@@ -16,7 +16,7 @@ use crate::support::{Item, Shop, TempDir, eventually, fresh};
 
 const SOON: Duration = Duration::from_secs(20);
 /// More than one process's memory holds in these tests, so that most reads go further.
-const PRODUCTS: usize = 60;
+const PRODUCTS: usize = 240;
 
 /// A Redis of this test alone.
 struct Redis {
@@ -132,7 +132,7 @@ fn shared(shop: &Shop, name: &str) -> u64 {
 fn large_product(shop: &Shop) -> Item {
     let (id, sku) = (fresh("product"), fresh("sku"));
     let variant = json!({"sku": sku, "prices": [{"amount": 1, "currency": "USD"}]});
-    let description = "x".repeat(40_000);
+    let description = "x".repeat(10_000);
     let product = json!({"id": id, "name": id, "description": description, "variants": [variant]});
     shop.post("/v1/products")
         .admin()
@@ -230,8 +230,11 @@ fn raise(writer: &Shop, items: &[Item], told: &Told, time: Duration) {
         let path = format!("/v1/variants/{}", items[place].sku);
         let version = writer.get(&path).send().etag();
         let put = writer.put(&format!("{path}/prices/USD")).admin();
-        let answer = put.if_match(version).json(json!({"amount": amount})).send();
-        answer.is(200);
+        let answer = put
+            .if_match(version)
+            .json(json!({"amount": amount}))
+            .send()
+            .is(200);
         let position = answer.header("position").expect("a position").to_owned();
         assert_eq!(
             price(&writer.get(&path).send().ok()),
