@@ -326,3 +326,26 @@ fn an_entry_of_a_product_that_cannot_be_understood_may_be_anything() {
     });
     assert!(!history.counts(&stamp, &key, None));
 }
+
+#[test]
+fn what_was_true_in_a_time_that_was_lost_does_not_count() {
+    let told = |price: i64, id: u8| proto::Batch {
+        first_position: 1,
+        batch_id: vec![id; 16],
+        entries: vec![entry(&put(1, slug(1), price))],
+        ..proto::Batch::default()
+    };
+    let know = |batch: proto::Batch| {
+        let mut history = History::with_slots(64);
+        history.learn(std::iter::once(batch), 1);
+        history
+    };
+    let (lost, restored) = (know(told(100, 1)), know(told(200, 2)));
+    let stamp = lost.stamp().expect("a stamp");
+    let key = Key::Product(product(1));
+    assert!(lost.counts(&stamp, &key, None));
+    assert!(
+        !restored.counts(&stamp, &key, None),
+        "the same position of another history"
+    );
+}
