@@ -209,7 +209,7 @@ fn run(seed: u64) -> (u64, u64) {
         .collect();
     let (mut counted, mut asked) = (0, 0);
     // Either the database is restored now and then, or the store shows more than who reads it has followed.
-    let restores = seed % 2 == 0;
+    let restores = seed.is_multiple_of(2);
     for step in 0..300 {
         if restores && step % 100 == 99 {
             let to = numbers.below(world.batches.len() as u64 + 1) as usize;
