@@ -133,3 +133,7 @@ impl Entries {
         mac
     }
 }
+
+#[cfg(test)]
+#[path = "entry_tests.rs"]
+mod tests;

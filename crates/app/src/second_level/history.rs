@@ -203,3 +203,7 @@ fn changed_keys(id: &ProductId, event: &ProductEvent, mut visit: impl FnMut(Key)
         }
     }
 }
+
+#[cfg(test)]
+#[path = "history_tests.rs"]
+mod tests;

@@ -204,3 +204,6 @@ impl SecondLevel {
 fn jitter(value: &[u8]) -> f64 {
     f64::from(value.last().copied().unwrap_or(0)) / 1280.0
 }
+
+#[cfg(test)]
+mod tests;

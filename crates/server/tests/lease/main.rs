@@ -27,5 +27,6 @@ mod forwarding;
 mod nodes;
 mod reading;
 mod roles;
+mod shared_cache;
 mod starting;
 mod takeover;

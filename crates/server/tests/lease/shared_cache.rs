@@ -1,0 +1,307 @@
+//! Two processes that share a Redis before their store: whatever becomes of it, nobody reads an old price.
+
+use std::collections::BTreeMap;
+use std::net::TcpListener;
+use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use redis::Commands;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::nodes::{Nodes, metric};
+use crate::support::{Item, Shop, TempDir, eventually, fresh};
+
+const SOON: Duration = Duration::from_secs(20);
+/// More than one process's memory holds in these tests, so that most reads go further.
+const PRODUCTS: usize = 240;
+
+/// A Redis of this test alone.
+struct Redis {
+    child: Child,
+    port: u16,
+    dir: TempDir,
+}
+
+impl Redis {
+    fn start() -> Option<Self> {
+        if Command::new("redis-server")
+            .arg("--version")
+            .output()
+            .is_err()
+        {
+            eprintln!("SKIPPED: processes with a Redis, for redis-server is not installed");
+            return None;
+        }
+        let free = TcpListener::bind("127.0.0.1:0")
+            .expect("a port")
+            .local_addr();
+        let (port, dir) = (free.expect("a port").port(), TempDir::new("redis"));
+        let child = spawn(port, &dir);
+        let redis = Self { child, port, dir };
+        redis.wait();
+        Some(redis)
+    }
+
+    fn wait(&self) {
+        eventually(SOON, "redis-server starts", || self.client().map(drop));
+    }
+
+    fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    fn client(&self) -> Option<redis::Connection> {
+        redis::Client::open(self.url()).ok()?.get_connection().ok()
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).expect("it is signalled");
+    }
+
+    fn kill(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+
+    fn start_again(&mut self) {
+        self.child = spawn(self.port, &self.dir);
+        self.wait();
+    }
+
+    /// Damages every entry in one way or another: cut, changed, of another name, of another kind.
+    fn mangle(&self) {
+        let mut client = self.client().expect("a connection");
+        let names: Vec<String> = client.keys("cartwright:*").expect("names");
+        for (number, name) in names.iter().enumerate() {
+            let Ok(mut value) = client.get::<_, Vec<u8>>(name) else {
+                continue;
+            };
+            match number % 5 {
+                0 => value.truncate(number % 40),
+                1 => value
+                    .iter_mut()
+                    .skip(number % 30)
+                    .step_by(7)
+                    .for_each(|it| *it ^= 1),
+                2 => {
+                    let other = &names[(number + 1) % names.len()];
+                    value = client.get(other).unwrap_or_default();
+                }
+                3 => {
+                    let _: () = client.del(name).expect("deleted");
+                    let _: () = client.lpush(name, "a list").expect("a list");
+                    continue;
+                }
+                _ => {
+                    // As if it were newer than it is.
+                    value[1] = value[1].wrapping_add(100);
+                }
+            }
+            let _: () = client.set(name, value).expect("set");
+        }
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn spawn(port: u16, dir: &TempDir) -> Child {
+    Command::new("redis-server")
+        .args(["--bind", "127.0.0.1", "--port", &port.to_string()])
+        .args(["--save", "", "--appendonly", "no", "--dir"])
+        .arg(dir.path())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server starts")
+}
+
+fn shared(shop: &Shop, name: &str) -> u64 {
+    metric(shop, "sharedCache")[name]
+        .as_u64()
+        .expect("a number")
+}
+
+/// So large that a few dozen fill a process's memory.
+fn large_product(shop: &Shop) -> Item {
+    let (id, sku) = (fresh("product"), fresh("sku"));
+    let variant = json!({"sku": sku, "prices": [{"amount": 1, "currency": "USD"}]});
+    let description = "x".repeat(10_000);
+    let product = json!({"id": id, "name": id, "description": description, "variants": [variant]});
+    shop.post("/v1/products")
+        .admin()
+        .json(product)
+        .send()
+        .is(201);
+    Item { id, sku }
+}
+
+/// Two processes; the first writes.
+fn pair(redis: &Redis) -> (Nodes, Shop, Shop) {
+    let nodes = Nodes::new("shared-cache")
+        .with("CARTWRIGHT_CACHE", &redis.url())
+        .with("CARTWRIGHT_CACHE_MIB", "1");
+    let (writer, reader) = (nodes.start("a"), nodes.start("b"));
+    (nodes, writer, reader)
+}
+
+fn cache_is(shop: &Shop, how: &str) -> Option<()> {
+    let seen = shop.get("/health/readiness").send().ok();
+    assert_eq!(seen["ready"], true, "{seen}");
+    (seen["dependencies"]["cache"] == how).then_some(())
+}
+
+#[test]
+fn what_one_process_read_another_finds_in_redis_and_one_that_starts_later_too() {
+    let Some(redis) = Redis::start() else { return };
+    let (nodes, writer, reader) = pair(&redis);
+    let items: Vec<Item> = (0..8).map(|_| large_product(&writer)).collect();
+    let read = |shop: &Shop| {
+        for item in &items {
+            let path = format!("/v1/products/{}", item.id);
+            eventually(SOON, "the product is seen", || {
+                (shop.get(&path).send().status == 200).then_some(())
+            });
+        }
+    };
+    read(&reader);
+    eventually(SOON, "what was read is put", || {
+        (shared(&reader, "puts") >= 8).then_some(())
+    });
+    let late = nodes.start("c");
+    read(&late);
+    assert!(
+        shared(&late, "hits") >= 8,
+        "{}",
+        metric(&late, "sharedCache")
+    );
+    assert_eq!(shared(&late, "refused"), 0);
+    assert_eq!(late.get("/v1/products/none").send().status, 404);
+    cache_is(&late, "ok").expect("it is well");
+}
+
+/// What was acknowledged: the price of each product, and the position of the log after it.
+#[derive(Default)]
+struct Told(Mutex<BTreeMap<usize, (i64, String)>>);
+
+impl Told {
+    fn of(&self, place: usize) -> (i64, String) {
+        let told = self.0.lock().expect("not poisoned");
+        told.get(&place).cloned().unwrap_or((1, "0".into()))
+    }
+}
+
+fn price(body: &Value) -> i64 {
+    body["prices"][0]["amount"].as_i64().expect("an amount")
+}
+
+/// Reads until told to stop: never less than was acknowledged before it asked.
+fn watch(shop: &Shop, items: &[Item], told: &Told, stop: &AtomicBool, slowest: &AtomicU64) -> u64 {
+    let mut reads = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let place = (reads * 7 % items.len() as u64) as usize;
+        let (least, position) = told.of(place);
+        let path = format!("/v1/variants/{}", items[place].sku);
+        let since = Instant::now();
+        let answer = shop.get(&path).header("Min-Position", &position).send();
+        slowest.fetch_max(since.elapsed().as_millis() as u64, Ordering::Relaxed);
+        let seen = price(&answer.ok());
+        assert!(
+            seen >= least,
+            "product {place} cost {least} and was read at {seen}"
+        );
+        reads += 1;
+    }
+    reads
+}
+
+/// Raises the price of one product after another until the time is over.
+fn raise(writer: &Shop, items: &[Item], told: &Told, time: Duration) {
+    let until = Instant::now() + time;
+    for round in (0..).take_while(|_| Instant::now() < until) {
+        let place = round * 11 % items.len();
+        let amount = told.of(place).0 + 1;
+        let path = format!("/v1/variants/{}", items[place].sku);
+        let version = writer.get(&path).send().etag();
+        let put = writer.put(&format!("{path}/prices/USD")).admin();
+        let answer = put
+            .if_match(version)
+            .json(json!({"amount": amount}))
+            .send()
+            .is(200);
+        let position = answer.header("position").expect("a position").to_owned();
+        assert_eq!(
+            price(&writer.get(&path).send().ok()),
+            amount,
+            "the writer sees it"
+        );
+        told.0
+            .lock()
+            .expect("not poisoned")
+            .insert(place, (amount, position));
+    }
+}
+
+#[test]
+fn nobody_reads_an_old_price_whatever_becomes_of_redis() {
+    let Some(mut redis) = Redis::start() else {
+        return;
+    };
+    let (_nodes, writer, reader) = pair(&redis);
+    let items: Vec<Item> = (0..PRODUCTS).map(|_| large_product(&writer)).collect();
+    let (told, stop, slowest) = (Told::default(), AtomicBool::new(false), AtomicU64::new(0));
+    let bout = Duration::from_millis(1500);
+    std::thread::scope(|scope| {
+        let watchers = [&writer, &reader, &reader]
+            .map(|shop| scope.spawn(|| watch(shop, &items, &told, &stop, &slowest)));
+        let bouts = std::panic::AssertUnwindSafe(|| {
+            raise(&writer, &items, &told, bout);
+            eprintln!("well: slowest {} ms", slowest.swap(0, Ordering::Relaxed));
+            for _ in 0..5 {
+                redis.mangle();
+                raise(&writer, &items, &told, bout / 5);
+            }
+            let wiped: redis::RedisResult<()> =
+                redis::cmd("FLUSHALL").query(&mut redis.client().expect("a connection"));
+            wiped.expect("wiped");
+            raise(&writer, &items, &told, bout);
+            eprintln!(
+                "mangled and wiped: slowest {} ms",
+                slowest.swap(0, Ordering::Relaxed)
+            );
+            redis.signal(Signal::STOP);
+            raise(&writer, &items, &told, bout);
+            eventually(SOON, "a cache that hangs is seen", || {
+                cache_is(&reader, "degraded")
+            });
+            redis.signal(Signal::CONT);
+            eprintln!("paused: slowest {} ms", slowest.swap(0, Ordering::Relaxed));
+            eventually(SOON, "it is seen again", || cache_is(&reader, "ok"));
+            raise(&writer, &items, &told, bout);
+            redis.kill();
+            raise(&writer, &items, &told, bout);
+            eventually(SOON, "a cache that is gone is seen", || {
+                cache_is(&reader, "degraded")
+            });
+            redis.start_again();
+            eprintln!("killed: slowest {} ms", slowest.swap(0, Ordering::Relaxed));
+            eventually(SOON, "its return is seen", || cache_is(&reader, "ok"));
+            raise(&writer, &items, &told, bout);
+        });
+        let failed = std::panic::catch_unwind(bouts);
+        stop.store(true, Ordering::Relaxed);
+        let reads = watchers.map(|it| it.join().expect("no watcher saw an old price"));
+        failed.expect("every bout ended well");
+        eprintln!("{reads:?} reads");
+    });
+    for shop in [&writer, &reader] {
+        eprintln!("{}", metric(shop, "sharedCache"));
+        assert!(shared(shop, "hits") > 0 && shared(shop, "refused") > 0);
+    }
+}
