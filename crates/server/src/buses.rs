@@ -4,12 +4,14 @@ use crate::CannotStart;
 use crate::config::Config;
 use cartwright_adapters::bus::EmbeddedBus;
 use cartwright_app::Shop;
-use cartwright_app::consumers::{self, Consumer, Consumers};
+use cartwright_app::consumers::Consumers;
 use cartwright_app::ports::Bus;
 use std::sync::Arc;
 
 #[cfg(feature = "kafka")]
 use cartwright_adapters::bus::kafka::{KafkaBus, KafkaOptions, OrdersTopic, RELAY, Relay};
+#[cfg(feature = "kafka")]
+use cartwright_app::consumers::{self, Consumer};
 
 /// Whether a URL names a bus that this build has.
 ///
