@@ -88,8 +88,8 @@ pub(crate) fn import(load: &Load, store: &str, pause: Duration) -> Vec<String> {
         let report = eventually(Duration::from_secs(120), "an import ends", || {
             let report = client.insist(asked.clone()).ok();
             // A row that the shop could not take just then is taken when it comes again; the others are not taken twice.
-            let is_open =
-                |item: &Value| item["code"] == "read_only" || item["code"] == "overloaded";
+            let open_codes = ["read_only", "overloaded", "dependency_unavailable"];
+            let is_open = |item: &Value| open_codes.iter().any(|code| item["code"] == *code);
             let open = report["items"]
                 .as_array()
                 .expect("items")

@@ -162,19 +162,27 @@ impl Through {
         mut to: tcp::WriteHalf<'_>,
     ) -> io::Result<()> {
         let mut bytes = vec![0; 16 * 1024];
+        let mut is_lost = false;
         loop {
             let count = from.read(&mut bytes).await?;
             if count == 0 {
                 return to.shutdown().await;
             }
             let weather = *self.weather.borrow();
+            is_lost |= matches!(
+                (weather, way),
+                (Weather::NoAnswers, Way::Back) | (Weather::NoRequests, Way::There)
+            );
+            if is_lost {
+                // No network leaves a hole in a stream: what follows lost bytes is lost too, also when the weather clears.
+                continue;
+            }
             match (weather, way) {
                 (Weather::Slow(long), _) => tokio::time::sleep(long).await,
                 (Weather::Narrow(rate), _) => {
                     let seconds = count as f64 / f64::from(rate);
                     tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
                 }
-                (Weather::NoAnswers, Way::Back) | (Weather::NoRequests, Way::There) => continue,
                 (Weather::CutAtAnswer, Way::Back) => {
                     return Err(io::ErrorKind::ConnectionReset.into());
                 }
