@@ -133,7 +133,7 @@ fn open_store(dir: &Path, config: &Config, is_shared: bool) -> Result<StoreParts
 /// Starts the shop of the configured data directory, for this process alone.
 ///
 /// # Errors
-/// [`CannotStart`] as [`open_store`], and when the search index cannot be made.
+/// [`CannotStart`] as [`open_to_read`], and when the search index cannot be made.
 pub fn start(config: &Config) -> Result<Core, CannotStart> {
     start_as(config, None)
 }
