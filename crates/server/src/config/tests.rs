@@ -150,7 +150,7 @@ fn bad_values_say_what_is_allowed() {
         ("CARTWRIGHT_RATE_LIMIT_RPS", "many", "whole number from 0"),
         ("CARTWRIGHT_CART_MAX_LINES", "0", "from 1 to 10000"),
         ("CARTWRIGHT_LISTEN", "nowhere", "127.0.0.1:8080"),
-        ("CARTWRIGHT_DATABASE", "postgres://x", "`sqlite`"),
+        ("CARTWRIGHT_DATABASE", "mysql://x", "`sqlite` or an address"),
         ("CARTWRIGHT_SOURCING", "both", "`single` or `split`"),
         ("CARTWRIGHT_CURRENCY", "usd", "USD"),
     ];
@@ -178,6 +178,11 @@ fn secrets_are_never_shown() {
             .iter()
             .all(|(_, value, _)| !value.contains(secret))
     );
+    let url = format!("postgres://shop:{secret}@db/shop");
+    let config = load("", &[("CARTWRIGHT_DATABASE", &url)], &[]).expect("good");
+    let mut values = shown(&config).into_iter();
+    let (_, value, _) = values.find(|it| it.0 == "database").expect("it is shown");
+    assert_eq!(value, "postgres://shop:***@db/shop");
     let said = refused("", &[("CARTWRIGHT_ADMIN_KEY", "with a space")]);
     assert!(
         !said.contains("with a space") && said.contains("200"),
