@@ -20,7 +20,8 @@ fn product() -> Record {
         limits: Default::default(),
         denied_countries: Vec::new(),
     };
-    let attributes = serde_json::json!({"f": 0.1, "n": null, "deep": [{"a": 1e300}]});
+    // In the order of their names: whether another is kept depends on how the program is built.
+    let attributes = serde_json::json!({"deep": [{"a": 1e300}], "f": 0.1, "n": null});
     Record::Product(Arc::new(Product {
         id: ProductId::new("p").expect("an id"),
         data: ProductData {
