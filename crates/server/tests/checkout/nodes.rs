@@ -19,6 +19,7 @@ const LONG: Duration = Duration::from_secs(30);
 fn shared(setup: Setup) -> Setup {
     setup
         .with("LOCKS_ENABLED", "true")
+        .with("CARTWRIGHT_FORWARD_WRITES", "false")
         .with("LOCK_TTL_MS", "1000")
         .with("LOCK_RENEW_MS", "250")
         .with("CARTWRIGHT_WEBHOOKS_ALLOW_PRIVATE", "true")
