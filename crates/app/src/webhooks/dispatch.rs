@@ -81,12 +81,18 @@ impl Webhooks {
     /// quickly. Meant to be spawned; what it has begun ends with it.
     pub async fn watch(self) {
         let mut held = HashMap::new();
+        let mut was_reader = false;
         while self.bus.head().has_changed().is_ok() {
-            if self.shop.health().is_reader() {
-                held.clear();
+            let is_reader = self.shop.health().is_reader();
+            if is_reader {
+                // What was on its way when the lease went may arrive and be noted, so that it is not told twice for a polite stop.
+                if was_reader {
+                    held.clear();
+                }
             } else if let Err(fault) = self.look(&mut held).await {
                 tracing::warn!(%fault, "webhook endpoints could not be looked for; trying again");
             }
+            was_reader = is_reader;
             tokio::time::sleep(LOOK_EVERY).await;
         }
         let ended = async {
