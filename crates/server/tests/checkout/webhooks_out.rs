@@ -335,7 +335,10 @@ fn a_killed_shop_goes_on_where_it_was_and_loses_nothing() {
 
 #[test]
 fn a_shop_that_stops_in_good_order_tells_nothing_twice() {
-    let world = telling("stopped", |setup| setup);
+    // Where the lease is handed over before the stop, what is on its way at that moment may be told again, by the same id.
+    let world = telling("stopped", |setup| {
+        setup.with("CARTWRIGHT_FORWARD_WRITES", "false")
+    });
     let receiver = Receiver::start();
     told(&world, &receiver, &["order.*"]);
     for round in 1..=2 {
