@@ -43,7 +43,7 @@ const SHOP: &[Key] = &[
         "database_readers",
         whole(1, 256),
         "8",
-        "Connections for reading of each process. With PostgreSQL; beside them it has four for writing and listening.",
+        "Connections for reading of each process. With PostgreSQL; beside them it has three, for the loop, for what is written beside it and to listen.",
     ),
     key(
         "bus",

@@ -7,6 +7,7 @@ use crossbeam_channel::Sender;
 use hashbrown::HashMap;
 use parking_lot::Mutex;
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
@@ -153,52 +154,46 @@ impl Link {
         for (sql, _) in statements {
             prepared.push(self.prepared(sql).await?);
         }
-        // Each is sent when it is first asked whether it is done, so they go out in this order and are answered in this order.
-        let mut begun = Box::pin(self.client.batch_execute(begin));
-        let mut running: Vec<_> = prepared
-            .iter()
-            .zip(statements)
-            .map(|(statement, (_, values))| {
-                Box::pin(async move { self.client.execute(statement, &borrowed(values)).await })
-            })
-            .collect();
-        let mut committed = Box::pin(self.client.batch_execute("COMMIT"));
-        let mut begin_done = None;
-        let mut done: Vec<Option<Result<u64, Error>>> = running.iter().map(|_| None).collect();
-        let mut commit_done = None;
-        poll_fn(|context| {
-            if begin_done.is_none() {
-                begin_done = ready(begun.as_mut().poll(context));
-            }
-            for (slot, one) in done.iter_mut().zip(&mut running) {
-                if slot.is_none() {
-                    *slot = ready(one.as_mut().poll(context));
-                }
-            }
-            if commit_done.is_none() {
-                commit_done = ready(committed.as_mut().poll(context));
-            }
-            let all = begin_done.is_some() && done.iter().all(Option::is_some);
-            if all && commit_done.is_some() {
-                Poll::Ready(())
-            } else {
-                Poll::Pending
-            }
-        })
-        .await;
+        let mut all: Vec<Sent<'_, u64>> = Vec::with_capacity(statements.len() + 2);
+        all.push(Box::pin(async { self.run(begin).await.map(|()| 0) }));
+        for (statement, (_, values)) in prepared.iter().zip(statements) {
+            all.push(Box::pin(async move {
+                self.client.execute(statement, &borrowed(values)).await
+            }));
+        }
+        all.push(Box::pin(async { self.run("COMMIT").await.map(|()| 0) }));
         // What follows the first error fails because of it, and COMMIT then rolls back.
-        begin_done.into_iter().collect::<Result<(), _>>()?;
-        let changed = done.into_iter().flatten().collect::<Result<Vec<_>, _>>()?;
-        commit_done.into_iter().collect::<Result<(), _>>()?;
+        let done = in_order(all).await.into_iter();
+        let mut changed = done.collect::<Result<Vec<_>, _>>()?;
+        changed.pop();
+        changed.remove(0);
         Ok(changed)
     }
 }
 
-fn ready<T>(poll: Poll<T>) -> Option<T> {
-    match poll {
-        Poll::Ready(done) => Some(done),
-        Poll::Pending => None,
-    }
+/// A request on its way.
+pub(super) type Sent<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
+
+/// Sends all before the first answer, and waits for all. Each is sent when it is first asked whether it is done, so they go out in this
+/// order.
+pub(super) async fn in_order<T>(mut all: Vec<Sent<'_, T>>) -> Vec<Result<T, Error>> {
+    let mut done: Vec<_> = all.iter().map(|_| None).collect();
+    poll_fn(|context| {
+        for (slot, one) in done.iter_mut().zip(&mut all) {
+            if slot.is_none()
+                && let Poll::Ready(answer) = one.as_mut().poll(context)
+            {
+                *slot = Some(answer);
+            }
+        }
+        if done.iter().all(Option::is_some) {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    done.into_iter().flatten().collect()
 }
 
 fn borrowed(values: &[Value]) -> Vec<&(dyn ToSql + Sync)> {

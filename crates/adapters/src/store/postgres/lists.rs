@@ -1,7 +1,6 @@
 //! What the tables are asked for beside single keys: lists in the order of their keys.
 
-use super::fault::fault;
-use super::link::{Link, Value, value};
+use super::link::{Value, value};
 use super::rows::{self, id, number, text, time, whole};
 use crate::store::form::state::{of_checkout, of_order};
 use cartwright_app::Fault;
@@ -148,14 +147,4 @@ pub(super) fn delivery(row: &Row) -> Result<Delivery, Fault> {
         next_try: next_try.map(cartwright_domain::Time),
         at: time(row, 7)?,
     })
-}
-
-/// A cursor's place.
-pub(super) async fn cursor(link: &Link, consumer: &str) -> Result<Option<u64>, Fault> {
-    let sql = "SELECT position FROM cursors WHERE consumer = $1";
-    let rows = link
-        .query(sql, &[value(consumer.to_owned())])
-        .await
-        .map_err(fault)?;
-    rows.first().map(|row| number(row, 0)).transpose()
 }

@@ -1,7 +1,7 @@
 //! What is found under keys: one statement a kind of key, all sent at once.
 
 use super::fault::fault;
-use super::link::Link;
+use super::link::{Link, Sent, in_order};
 use super::rows::{self, Read};
 use super::table::{Cell, Kind, Rows};
 use Kind::{Bytes, Id, Number, Text};
@@ -14,9 +14,7 @@ use cartwright_domain::{
 };
 use hashbrown::HashMap;
 use std::collections::BTreeMap;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
 use tokio_postgres::Row;
 
 /// How one kind of key is looked for. The statement's last column is the number of the key, counted from 1; [`Read`] has those before it.
@@ -380,11 +378,14 @@ pub(super) async fn load(link: &Link, keys: &[Key]) -> Result<Vec<Option<Record>
         asked.places.push(place);
     }
     let mut found: Vec<Option<Record>> = keys.iter().map(|_| None).collect();
-    let queries = asked.into_values().map(|asked| async move {
-        let rows = link.query(&asked.kin.sql, &asked.rows.values()).await;
-        (rows, asked.kin.read, asked.places)
-    });
-    for (rows, how, places) in all(queries).await {
+    let (mut queries, mut kinds): (Vec<Sent<'_, Vec<Row>>>, _) = (Vec::new(), Vec::new());
+    for Asked { kin, rows, places } in asked.into_values() {
+        queries.push(Box::pin(async move {
+            link.query(&kin.sql, &rows.values()).await
+        }));
+        kinds.push((kin.read, places));
+    }
+    for (rows, (how, places)) in in_order(queries).await.into_iter().zip(kinds) {
         take(&rows.map_err(fault)?, how, &places, &mut found)?;
     }
     Ok(found)
@@ -444,30 +445,4 @@ fn take(
         }
     }
     Ok(())
-}
-
-/// A future and what came of it.
-type Running<F> = (Pin<Box<F>>, Option<<F as Future>::Output>);
-
-/// Runs all at once, in their order.
-async fn all<F: Future>(futures: impl Iterator<Item = F>) -> Vec<F::Output> {
-    let mut running: Vec<Running<F>> = futures.map(|it| (Box::pin(it), None)).collect();
-    std::future::poll_fn(|context| {
-        let mut is_done = true;
-        for (future, done) in &mut running {
-            if done.is_none() {
-                match future.as_mut().poll(context) {
-                    Poll::Ready(it) => *done = Some(it),
-                    Poll::Pending => is_done = false,
-                }
-            }
-        }
-        if is_done {
-            Poll::Ready(())
-        } else {
-            Poll::Pending
-        }
-    })
-    .await;
-    running.into_iter().filter_map(|(_, done)| done).collect()
 }

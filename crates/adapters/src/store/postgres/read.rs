@@ -496,11 +496,11 @@ impl ReadStore for Reader {
     }
 
     fn cursor(&self, consumer: &str) -> Result<Option<u64>, Fault> {
-        let consumer: Arc<str> = text::kept(consumer).into();
-        self.pool.ask(move |link| {
-            let consumer = consumer.clone();
-            async move { lists::cursor(&link, &consumer).await }
-        })
+        let found = self.load(&Key::Cursor(consumer.into()))?;
+        Ok(found.and_then(|it| match it {
+            Record::Count(position) => Some(position),
+            _ => None,
+        }))
     }
 
     fn set_cursor(&self, consumer: &str, position: u64) -> Result<(), Fault> {

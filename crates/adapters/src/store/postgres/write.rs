@@ -26,13 +26,11 @@ const TRIES: u32 = 4;
 const FIRST_PAUSE: Duration = Duration::from_millis(2);
 /// How long reading all pending holds or all kept replies may take, when a process begins to write.
 const BEGIN_PATIENCE: Duration = Duration::from_secs(300);
-/// How often, and how long apart, a new holder tries to take the lock of the living.
+/// How often a new holder tries to take the lock of the living, and a process that wants the database for itself.
 const LIVE_TRIES: u32 = 10;
+const ALONE_TRIES: u32 = 100;
+/// Between two tries.
 const LIVE_PAUSE: Duration = Duration::from_millis(10);
-
-/// How often, and how long apart, a process tries to have the database for itself.
-const ALONE_TRIES: u32 = 20;
-const ALONE_PAUSE: Duration = Duration::from_millis(50);
 
 /// The loop's own side of the store.
 pub(super) struct Writer {
@@ -85,16 +83,9 @@ impl Writer {
     /// Takes the database for this process alone; false when another one has it.
     pub(super) fn take_alone(&mut self) -> Result<bool, Fault> {
         let (locks, session) = (self.locks, self.session);
-        self.is_guarded = self.run(move |link| async move {
-            // The sessions of a process that was killed a moment ago may not have ended yet.
-            for _ in 0..ALONE_TRIES {
-                if lease::live(&link, locks).await? {
-                    return Ok(true);
-                }
-                tokio::time::sleep(ALONE_PAUSE).await;
-            }
-            Ok(false)
-        })?;
+        // The sessions of a process that was killed a moment ago may not have ended yet.
+        self.is_guarded =
+            self.run(move |link| async move { live(&link, locks, ALONE_TRIES).await })?;
         if self.is_guarded {
             self.run(move |link| async move { adopt(&link, locks, session).await })?;
             self.fence.set(Some(session));
@@ -249,8 +240,8 @@ async fn adopt(link: &Link, locks: Locks, session: i64) -> Result<(), Fault> {
 
 /// Takes the lock of the living, if those who have no right to it give it back: who else wanted the lease, and a process that has ended.
 /// One that is paused keeps it; then the lease has its time, and nothing else.
-async fn live(link: &Link, locks: Locks) -> Result<bool, Fault> {
-    for _ in 0..LIVE_TRIES {
+async fn live(link: &Link, locks: Locks, tries: u32) -> Result<bool, Fault> {
+    for _ in 0..tries {
         if lease::live(link, locks).await? {
             return Ok(true);
         }
@@ -393,12 +384,8 @@ impl WriteStore for Writer {
         let is_new = from.is_none_or(|from| (&from.holder, from.epoch) != (&to.holder, to.epoch));
         let (before, after) = (from.cloned(), to.clone());
         let (swapped, is_guarded) = self.run(move |link| async move {
-            let is_guarded = was_guarded
-                || if is_new {
-                    live(&link, locks).await?
-                } else {
-                    lease::live(&link, locks).await?
-                };
+            let tries = if is_new { LIVE_TRIES } else { 1 };
+            let is_guarded = was_guarded || live(&link, locks, tries).await?;
             let said = is_guarded && after.ttl_ms > 0;
             let swapped = lease::swap(&link, locks, before.as_ref(), &after, session, said).await?;
             let lost = swapped == Swap::Changed || (is_new && swapped == Swap::Busy);
