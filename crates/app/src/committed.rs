@@ -5,7 +5,7 @@ use crate::Fault;
 use crate::nouns::{Key, Record};
 use crate::ports::ReadStore;
 use crate::second_level::{CacheCounts, SecondLevel};
-use crate::shop::off_thread;
+use crate::shop::loaded;
 use cartwright_proto::events as proto;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
@@ -79,8 +79,7 @@ impl Committed {
             return Ok(found);
         }
         self.misses.fetch_add(1, Ordering::Relaxed);
-        let wanted = key.clone();
-        let load = off_thread(store.clone(), move |store| store.load(&wanted));
+        let load = loaded(store.clone(), key.clone());
         if is_asked_once(key) {
             return load.await;
         }

@@ -160,6 +160,14 @@ pub(crate) async fn off_thread<T: Send + 'static>(
     done.map_err(|error| Fault::Unavailable(error.to_string()))?
 }
 
+/// What the store has under a key.
+pub(crate) async fn loaded(store: Arc<dyn ReadStore>, key: Key) -> Result<Option<Record>, Fault> {
+    match store.ask(&key) {
+        Some(loading) => loading.await,
+        None => off_thread(store, move |store| store.load(&key)).await,
+    }
+}
+
 /// The shop. Cheap to clone.
 #[derive(Clone)]
 #[allow(missing_debug_implementations, reason = "holds trait objects")]
@@ -171,6 +179,7 @@ pub struct Shop {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) head: watch::Receiver<u64>,
     pub(crate) health: Arc<crate::commit::Health>,
+    pub(crate) asks_memory: bool,
 }
 
 impl Shop {
@@ -214,13 +223,29 @@ impl Shop {
         if self.is_fresh() {
             return self.committed.load(key, &self.store).await;
         }
-        let key = key.clone();
-        self.read(move |store| store.load(&key)).await
+        loaded(self.store.clone(), key.clone()).await
+    }
+
+    /// The product that has a SKU, from a store that finds it in one step; `None` where memory is asked first, or there is no such store.
+    pub(crate) async fn ask_product_of(&self, sku: &Sku) -> Option<Result<Option<Record>, Fault>> {
+        let asked = (!self.is_fresh()).then(|| self.store.ask_product_of(sku));
+        Some(asked.flatten()?.await)
+    }
+
+    /// The same shop, whose readers ask the store each time: to measure what memory is good for.
+    #[must_use]
+    pub fn without_memory(self) -> Self {
+        Self {
+            asks_memory: false,
+            ..self
+        }
     }
 
     /// Whether memory may be asked. A process that shares its store and was held up does not know what others wrote.
     fn is_fresh(&self) -> bool {
-        planted(Bug::ReaderAlwaysFresh) || self.health.is_fresh(|| self.clock.monotonic_ns())
+        self.asks_memory
+            && (planted(Bug::ReaderAlwaysFresh)
+                || self.health.is_fresh(|| self.clock.monotonic_ns()))
     }
 
     /// What is committed under a key, if it is in memory: never waits.
@@ -234,6 +259,20 @@ impl Shop {
             Some(found) => Ok(found),
             None => self.store.load(key),
         }
+    }
+
+    /// As [`Self::read_now`], of many: the store is asked once for all that is not in memory.
+    pub fn read_many_now(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        let mut found: Vec<_> = keys.iter().map(|key| self.peek(key)).collect();
+        let missing = keys.iter().zip(&found).filter(|(_, found)| found.is_none());
+        let missing: Vec<Key> = missing.map(|(key, _)| key.clone()).collect();
+        if !missing.is_empty() {
+            let mut loaded = self.store.load_many(&missing)?.into_iter();
+            for slot in found.iter_mut().filter(|found| found.is_none()) {
+                *slot = loaded.next();
+            }
+        }
+        Ok(found.into_iter().map(Option::flatten).collect())
     }
 
     /// Drops everything from memory: nobody knows what another process has changed.

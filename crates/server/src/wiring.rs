@@ -273,6 +273,10 @@ fn start_as(config: &Config, lease: Option<LeaseOptions>) -> Result<Core, Cannot
         sharing(config)?,
     )
     .map_err(CannotStart::because)?;
+    let shop = match config.flag("read_cache") {
+        true => shop,
+        false => shop.without_memory(),
+    };
     let providers = providers(config)?;
     let gateways = providers.iter().map(|it| it.gateway.clone());
     let options = Saga {

@@ -15,7 +15,9 @@ pub(super) fn start(native: &Native) -> anyhow::Result<Started> {
     let mut command = Command::new(java);
     command
         .args(["-Xmx512m", "-Dquarkus.http.host=127.0.0.1"])
-        .arg(format!("-Dquarkus.http.port={port}"));
+        .arg(format!("-Dquarkus.http.port={port}"))
+        // Where it tells of itself: any port, so that two may run.
+        .arg("-Dquarkus.management.port=0");
     command
         .arg(format!("-Djava.io.tmpdir={}", native.data().display()))
         .arg("-jar")

@@ -30,6 +30,9 @@ pub async fn find_product(shop: &Shop, name: &str) -> Result<Option<Arc<Product>
 
 /// The product that has a SKU, whatever its status.
 pub async fn find_product_of(shop: &Shop, sku: &Sku) -> Result<Option<Arc<Product>>, Fault> {
+    if let Some(found) = shop.ask_product_of(sku).await {
+        return Ok(found?.and_then(into_product));
+    }
     let owner = shop.find(&Key::Sku(sku.clone())).await?;
     load_owner(shop, owner).await
 }

@@ -7,7 +7,7 @@ use crate::inventory;
 use crate::kept::KeptReply;
 use crate::nouns::{Event, Key, Record};
 use crate::ports::Keep;
-use crate::shop::{Command, Keyed, Moment, Outcome, Reply, Submission, Waiting};
+use crate::shop::{Command, Decided, Keyed, Moment, Outcome, Reply, Submission, Waiting};
 use crate::work::{Stop, Values, Work};
 use cartwright_domain::catalog::Product;
 use cartwright_domain::planted::{Bug, planted};
@@ -49,7 +49,12 @@ struct Gathered {
     kept: Vec<Keep>,
     in_batch: HashMap<[u8; 16], Arc<KeptReply>>,
     moves_cursor: bool,
+    /// How often it may still be found out beforehand what later commands need.
+    looks_ahead: usize,
 }
+
+/// How often a batch asks the store for what all its remaining commands need; after that each asks for itself.
+const LOOKS_AHEAD: usize = 6;
 
 struct Author<'a> {
     actor: &'a SmolStr,
@@ -63,6 +68,15 @@ struct Header<'a> {
     causation_id: String,
 }
 
+/// What must be there before this can be applied and answered.
+fn missing(work: &Work, decided: &Decided) -> Vec<Key> {
+    let mut missing = work.missing_for(&decided.events);
+    if missing.is_empty() && decided.events.is_empty() && !work.has(&decided.answer) {
+        missing.push(decided.answer.clone());
+    }
+    missing
+}
+
 impl Loop {
     pub(super) fn prepare(&mut self, waiting: &[Waiting], now: Time) -> Result<Prepared, Fault> {
         let mut gathered = self.gather(waiting.len(), now);
@@ -72,8 +86,9 @@ impl Loop {
             .for_each(|w| w.submission.command.plan(&mut keys));
         self.load(&mut gathered, keys)?;
         let mut replies = Vec::with_capacity(waiting.len());
-        for waiting in waiting {
-            replies.push(self.one(&mut gathered, &waiting.submission, now)?);
+        for (place, it) in waiting.iter().enumerate() {
+            let later = &waiting[place + 1..];
+            replies.push(self.one(&mut gathered, &it.submission, later, now)?);
         }
         Ok(self.finish(gathered, replies))
     }
@@ -96,7 +111,7 @@ impl Loop {
         for id in due {
             if is_due(gathered.work.value(&Key::Reservation(*id)), now) {
                 let command = inventory::Expire { id: *id };
-                let decided = self.decide(&mut gathered, &command, &author, now)?;
+                let decided = self.decide(&mut gathered, &command, &author, &[], now)?;
                 if let Ok(Err(refusal)) = decided {
                     tracing::error!(%refusal, reservation = %id, "an expired hold refuses to end");
                 }
@@ -120,6 +135,7 @@ impl Loop {
             kept: Vec::new(),
             in_batch: HashMap::new(),
             moves_cursor: false,
+            looks_ahead: LOOKS_AHEAD,
         }
     }
 
@@ -164,10 +180,37 @@ impl Loop {
         Ok(())
     }
 
+    /// Loads what a command needs, and in the same round what those after it need as things stand.
+    fn load_ahead(
+        &mut self,
+        gathered: &mut Gathered,
+        mut keys: Vec<Key>,
+        later: &[Waiting],
+        now: Time,
+    ) -> Result<(), Fault> {
+        if gathered.looks_ahead > 0 && !later.is_empty() {
+            gathered.looks_ahead -= 1;
+            for Waiting { submission, .. } in later {
+                let moment = &mut Moment {
+                    now,
+                    ids: &mut self.ids,
+                    correlation: &submission.correlation,
+                };
+                match submission.command.decide(&gathered.work, moment) {
+                    Ok(decided) => keys.append(&mut missing(&gathered.work, &decided)),
+                    Err(Stop::Need(needed)) => keys.extend(needed),
+                    Err(Stop::Refuse(_)) => {}
+                }
+            }
+        }
+        self.load(gathered, keys)
+    }
+
     fn one(
         &mut self,
         gathered: &mut Gathered,
         submission: &Submission,
+        later: &[Waiting],
         now: Time,
     ) -> Result<Result<Reply, Fault>, Fault> {
         if let Some(keyed) = &submission.keyed {
@@ -187,7 +230,7 @@ impl Loop {
             actor: &submission.actor,
             correlation: &submission.correlation,
         };
-        let decided = match self.decide(gathered, &*submission.command, &author, now)? {
+        let decided = match self.decide(gathered, &*submission.command, &author, later, now)? {
             Ok(decided) => decided,
             Err(fault) => return Ok(Err(fault)),
         };
@@ -284,6 +327,7 @@ impl Loop {
         gathered: &mut Gathered,
         command: &dyn Command,
         author: &Author<'_>,
+        later: &[Waiting],
         now: Time,
     ) -> Result<Result<Result<Outcome, Refusal>, Fault>, Fault> {
         for _ in 0..MAX_ROUNDS {
@@ -296,13 +340,7 @@ impl Loop {
                 },
             ) {
                 Ok(decided) => {
-                    let mut missing = gathered.work.missing_for(&decided.events);
-                    if missing.is_empty()
-                        && !gathered.work.has(&decided.answer)
-                        && decided.events.is_empty()
-                    {
-                        missing.push(decided.answer.clone());
-                    }
+                    let missing = missing(&gathered.work, &decided);
                     if missing.is_empty() {
                         let changed = !decided.events.is_empty();
                         let header = Header {
@@ -328,7 +366,7 @@ impl Loop {
                 Err(Stop::Refuse(refusal)) => return Ok(Ok(Err(refusal))),
                 Err(Stop::Need(keys)) => keys,
             };
-            self.load(gathered, needed)?;
+            self.load_ahead(gathered, needed, later, now)?;
         }
         tracing::error!(
             ?command,

@@ -170,6 +170,7 @@ impl ByHand {
             clock: clock.clone(),
             head,
             health: health.clone(),
+            asks_memory: true,
         };
         let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
         let mut this = Loop {

@@ -23,6 +23,8 @@ const KEEP_AFTER: usize = 16;
 const FIRST_RETRY: Duration = Duration::from_millis(50);
 /// Longest wait after a fault.
 const LAST_RETRY: Duration = Duration::from_secs(5);
+/// So long consumers go on with what is committed once the shop has closed; the rest waits for the next start.
+const CLOSING: Duration = Duration::from_secs(5);
 /// How often a shared consumer looks whether this process writes.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// After so long without commits a consumer rests.
@@ -56,8 +58,8 @@ impl Consumers {
         self
     }
 
-    /// Waits until all have handled what was committed. They end by themselves once the write loop has closed, so close
-    /// that first.
+    /// Waits until all have handled what was committed, or as much of it as they can in a few seconds: each goes on from its place at
+    /// the next start. They end by themselves once the write loop has closed, so close that first.
     pub fn close(self) {
         for Running { name, thread, .. } in self.running {
             if thread.join().is_err() {
@@ -107,6 +109,7 @@ fn start_one(
         position: position.clone(),
         is_shared: false,
         has_not_come: false,
+        closed_ns: None,
     };
     let thread = std::thread::Builder::new()
         .name(name.to_owned())
@@ -130,6 +133,8 @@ struct Runner {
     is_shared: bool,
     /// More is committed than the bus has brought, and perhaps than it will bring to this process.
     has_not_come: bool,
+    /// When it saw that the shop has closed.
+    closed_ns: Option<u64>,
 }
 
 impl Runner {
@@ -154,6 +159,9 @@ impl Runner {
                     cursor = Some(at);
                     self.position.store(at, Ordering::Release);
                     retry = FIRST_RETRY;
+                    if self.has_closed_long_ago() {
+                        return;
+                    }
                 }
                 Ok(None) => {
                     let is_over = self.has_not_come && self.head.has_changed().is_err();
@@ -178,6 +186,16 @@ impl Runner {
                 }
             }
         }
+    }
+
+    /// Whether the shop has closed, and the time for what was left is over.
+    fn has_closed_long_ago(&mut self) -> bool {
+        if self.head.has_changed().is_ok() {
+            return false;
+        }
+        let now = self.shop.clock().monotonic_ns();
+        let since = *self.closed_ns.get_or_insert(now);
+        u128::from(now.saturating_sub(since)) >= CLOSING.as_nanos()
     }
 
     /// Where it goes on.

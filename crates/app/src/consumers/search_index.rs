@@ -61,49 +61,67 @@ impl SearchIndex {
                 _ => {}
             }
         }
-        for sku in skus {
-            if let Some(Record::ProductId(id)) = self.shop.read_now(&Key::Sku(sku))? {
+        let skus: Vec<_> = skus.into_iter().map(Key::Sku).collect();
+        for owner in self.shop.read_many_now(&skus)? {
+            if let Some(Record::ProductId(id)) = owner {
                 products.insert(id);
             }
         }
         Ok(products)
     }
 
-    fn change(&self, id: ProductId) -> Result<SearchChange, Fault> {
-        match self.shop.read_now(&Key::Product(id.clone()))? {
-            Some(Record::Product(product)) if product.data.status == Status::Active => {
-                self.upsert(&product)
+    /// What the index must learn of these products.
+    fn changes(&self, ids: &[ProductId]) -> Result<Vec<SearchChange>, Fault> {
+        let keys: Vec<_> = ids.iter().cloned().map(Key::Product).collect();
+        let found = self.shop.read_many_now(&keys)?;
+        let (mut gone, mut shown) = (Vec::new(), Vec::new());
+        for (id, found) in ids.iter().zip(found) {
+            match found {
+                Some(Record::Product(it)) if it.data.status == Status::Active => shown.push(it),
+                _ => gone.push(SearchChange::Delete {
+                    id: id.as_str().into(),
+                }),
             }
-            _ => Ok(SearchChange::Delete {
-                id: id.as_str().into(),
-            }),
         }
+        let mut changes = self.upserts(&shown)?;
+        changes.append(&mut gone);
+        Ok(changes)
     }
 
-    fn upsert(&self, product: &Product) -> Result<SearchChange, Fault> {
-        let mut document = document(product);
-        for variant in &product.variants {
-            document.in_stock = document.in_stock || self.is_in_stock(&variant.data.sku)?;
-        }
-        Ok(SearchChange::Upsert(Box::new(document)))
-    }
-
-    /// Whether any location can promise a unit.
-    fn is_in_stock(&self, sku: &Sku) -> Result<bool, Fault> {
-        let Some(Record::Stores(stores)) = self.shop.read_now(&Key::StoresOf(sku.clone()))? else {
-            return Ok(false);
+    fn upserts(&self, products: &[Arc<Product>]) -> Result<Vec<SearchChange>, Fault> {
+        let in_stock = self.in_stock(products)?;
+        let upsert = |product: &Arc<Product>| {
+            let mut document = document(product);
+            let mut skus = product.variants.iter().map(|variant| &variant.data.sku);
+            document.in_stock = skus.any(|sku| in_stock.contains(sku));
+            SearchChange::Upsert(Box::new(document))
         };
-        for store in stores.iter() {
-            let key = LevelKey {
+        Ok(products.iter().map(upsert).collect())
+    }
+
+    /// The SKUs of which any location can promise a unit.
+    fn in_stock(&self, products: &[Arc<Product>]) -> Result<BTreeSet<Sku>, Fault> {
+        let variants = products.iter().flat_map(|product| &product.variants);
+        let skus: Vec<_> = variants.map(|variant| variant.data.sku.clone()).collect();
+        let keys: Vec<_> = skus.iter().cloned().map(Key::StoresOf).collect();
+        let mut levels = Vec::new();
+        for (sku, stores) in skus.iter().zip(self.shop.read_many_now(&keys)?) {
+            let Some(Record::Stores(stores)) = stores else {
+                continue;
+            };
+            levels.extend(stores.iter().map(|store| LevelKey {
                 sku: sku.clone(),
                 store: store.clone(),
-            };
-            let level = self.shop.read_now(&Key::Level(key))?;
-            if matches!(level, Some(Record::Level(level)) if level.sellable() > 0) {
-                return Ok(true);
-            }
+            }));
         }
-        Ok(false)
+        let keys: Vec<_> = levels.iter().cloned().map(Key::Level).collect();
+        let found = self.shop.read_many_now(&keys)?;
+        let sellable = |level: &Option<Record>| matches!(level, Some(Record::Level(level)) if level.sellable() > 0);
+        let sold = levels.into_iter().zip(found);
+        Ok(sold
+            .filter(|(_, level)| sellable(level))
+            .map(|(key, _)| key.sku)
+            .collect())
     }
 }
 
@@ -168,10 +186,7 @@ impl Consumer for SearchIndex {
         self.skipped += seen.len() as u64;
         let mut parts = touched.chunks(CHANGES_AT_ONCE).peekable();
         while let Some(part) = parts.next() {
-            let changes: Vec<_> = part
-                .iter()
-                .map(|id| self.change(id.clone()))
-                .collect::<Result<_, _>>()?;
+            let changes = self.changes(part)?;
             // Only the last part moves the cursor: what was not applied comes again after a crash.
             let position = match parts.peek() {
                 Some(_) => self.search.cursor(),
@@ -194,15 +209,11 @@ impl Consumer for SearchIndex {
         let (mut after, mut filled) = (None, 0);
         loop {
             let page = self.shop.store().list_products(&after, CHANGES_AT_ONCE)?;
-            let mut changes = Vec::with_capacity(page.items.len());
-            for record in &page.items {
-                match record {
-                    Record::Product(product) if product.data.status == Status::Active => {
-                        changes.push(self.upsert(product)?);
-                    }
-                    _ => {}
-                }
-            }
+            let active = page.items.iter().filter_map(|record| match record {
+                Record::Product(it) if it.data.status == Status::Active => Some(it.clone()),
+                _ => None,
+            });
+            let changes = self.upserts(&active.collect::<Vec<_>>())?;
             filled += changes.len();
             if !changes.is_empty() {
                 self.apply(&changes, FILLING)?;

@@ -20,7 +20,7 @@ pub use clock::Clock;
 pub use lease::{Lease, Swap};
 pub use random::Random;
 pub use store::{
-    Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, DeliveryState, Keep, OrdersWanted,
-    Page, ReadStore, StoreParts, WriteStore,
+    Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, DeliveryState, Keep, Loading,
+    OrdersWanted, Page, ReadStore, StoreParts, WriteStore,
 };
 pub use stored::{is_movement, last_position, place, take_movements};

@@ -15,6 +15,7 @@ use cartwright_domain::{
 use cartwright_proto::events as proto;
 use crossbeam_channel::Sender;
 use smol_str::SmolStr;
+use std::pin::Pin;
 use std::sync::Arc;
 
 /// Everything that one transaction changes.
@@ -40,6 +41,9 @@ pub struct Keep {
     /// The reply, encoded.
     pub reply: Bytes,
 }
+
+/// What [`ReadStore::ask`] comes to.
+pub type Loading = Pin<Box<dyn Future<Output = Result<Option<Record>, Fault>> + Send>>;
 
 /// Where a list goes on: the last key of the page before.
 pub type Cursor = Option<String>;
@@ -206,6 +210,21 @@ pub trait ReadStore: Send + Sync {
 
     /// The committed state of a key.
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault>;
+
+    /// The committed state of each key, in their order.
+    fn load_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        keys.iter().map(|key| self.load(key)).collect()
+    }
+
+    /// As [`Self::load`], without a thread that waits, asked for at once; `None` where a store cannot.
+    fn ask(&self, _key: &Key) -> Option<Loading> {
+        None
+    }
+
+    /// The product that has a SKU, as [`Self::ask`].
+    fn ask_product_of(&self, _sku: &Sku) -> Option<Loading> {
+        None
+    }
 
     /// Products in the order of their ids.
     fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault>;

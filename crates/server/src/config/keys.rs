@@ -12,7 +12,7 @@ const YEAR_SECONDS: i64 = 366 * 86_400;
 const MANY: i64 = 1_000_000_000;
 
 /// All settings, in the order of the reference: those of the server and its stock, then those of carts and checkouts.
-pub const KEYS: &[Key] = &joined::<93>([SHOP, BUYING]);
+pub const KEYS: &[Key] = &joined::<94>([SHOP, BUYING]);
 
 const SHOP: &[Key] = &[
     key(
@@ -367,6 +367,13 @@ const SHOP: &[Key] = &[
         "0",
         "Most committed state kept in memory, in MiB; taken as it is used. 0: a quarter of the machine's or container's \
          memory, between 64 and 4096.",
+    ),
+    key(
+        "read_cache",
+        Kind::Flag,
+        "true",
+        "Answer reads from memory where it has what is asked for, never anything old. false: every read asks the store, to measure \
+         what memory is good for.",
     ),
     key(
         "sqlite_cache_mib",

@@ -28,6 +28,7 @@ mod letters;
 mod meanwhile;
 mod nodes;
 mod outside;
+mod plans;
 mod providers;
 mod purchase;
 mod race;

@@ -1,6 +1,7 @@
-//! Connections, and the thread they live on: the shop's threads hand queries over and wait for what comes of them.
+//! Connections, and what drives them: the shop's threads hand queries over and wait for what comes of them.
 
 use super::fault::{fault, spelled};
+use super::gather::Gather;
 use super::open::{Address, Secured};
 use cartwright_app::Fault;
 use crossbeam_channel::Sender;
@@ -12,12 +13,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
-use tokio::runtime::{Builder, Runtime};
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Error, Row, Statement};
 
 /// So long a query may take that a request waits for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Connections that ask for single keys: few, so that keys go together when there are many.
+const GATHERING: usize = 2;
 
 /// A value that a query is given.
 pub(super) type Value = Box<dyn ToSql + Sync + Send>;
@@ -27,41 +31,70 @@ pub(super) fn value(value: impl ToSql + Sync + Send + 'static) -> Value {
     Box::new(value)
 }
 
-/// The thread that sends and receives.
+/// Where connections are driven.
 #[derive(Debug)]
-pub(super) struct Io(Option<Runtime>);
+pub(super) struct Io {
+    /// `None` while it is dropped.
+    runtime: Option<Runtime>,
+    /// Whether whoever waits drives them, instead of a thread of their own.
+    by_who_waits: bool,
+}
 
 impl Io {
+    /// On a thread of its own, for many who wait.
     pub(super) fn new() -> std::io::Result<Self> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("postgres")
             .enable_all()
             .build()?;
-        Ok(Self(Some(runtime)))
+        Ok(Self {
+            runtime: Some(runtime),
+            by_who_waits: false,
+        })
     }
 
-    /// Runs it on that thread and waits, for so long at most; then it is given up, and whether it was done is unknown.
+    /// On the thread that waits, for the one who does: nobody has to be woken on the way. Nothing moves while nobody waits.
+    pub(super) fn of_one() -> std::io::Result<Self> {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        Ok(Self {
+            runtime: Some(runtime),
+            by_who_waits: true,
+        })
+    }
+
+    /// Runs it there and waits, for so long at most; then it is given up, and whether it was done is unknown.
     pub(super) fn wait<T: Send + 'static>(
         &self,
         patience: Duration,
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
         let gone = || Fault::Unavailable("the connection to PostgreSQL is closed".into());
-        let (done, result) = std::sync::mpsc::sync_channel(1);
-        let runtime = self.0.as_ref().ok_or_else(gone)?;
-        runtime.spawn(async move {
-            let late =
-                || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
-            let result = tokio::time::timeout(patience, work).await;
+        let late =
+            move || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
+        let work = async move {
+            let done = tokio::time::timeout(patience, work).await;
+            done.unwrap_or_else(|_| Err(late()))
+        };
+        let runtime = self.runtime.as_ref().ok_or_else(gone)?;
+        if !self.by_who_waits {
+            let (done, result) = std::sync::mpsc::sync_channel(1);
             // Nobody waits any more when the shop ends.
-            drop(done.send(result.unwrap_or_else(|_| Err(late()))));
-        });
-        result.recv().unwrap_or_else(|_| Err(gone()))
+            runtime.spawn(async move { drop(done.send(work.await)) });
+            return result.recv().unwrap_or_else(|_| Err(gone()));
+        }
+        if Handle::try_current().is_err() {
+            return runtime.block_on(work);
+        }
+        // A thread that drives other things already, while the shop starts.
+        std::thread::scope(|scope| {
+            let waiting = scope.spawn(|| runtime.block_on(work));
+            waiting.join().unwrap_or_else(|_| Err(gone()))
+        })
     }
 
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.0 {
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.runtime {
             runtime.spawn(task);
         }
     }
@@ -69,7 +102,7 @@ impl Io {
 
 impl Drop for Io {
     fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
+        if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
     }
@@ -249,6 +282,12 @@ impl Pool {
 
     pub(super) fn io(&self) -> &Arc<Io> {
         &self.io
+    }
+
+    /// What asks for single keys on these connections.
+    pub(super) fn gather(&self) -> Gather {
+        let few = self.links.len().min(GATHERING);
+        Gather::new(&self.io, &self.address, &self.links[..few])
     }
 
     pub(super) fn address(&self) -> &Arc<Address> {

@@ -1,6 +1,7 @@
 //! What is found under keys: one statement a kind of key, all sent at once.
 
 use super::fault::fault;
+use super::gather::Wanted;
 use super::link::{Link, Sent, in_order};
 use super::rows::{self, Read};
 use super::table::{Cell, Kind, Rows};
@@ -9,7 +10,7 @@ use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record, Series};
 use cartwright_domain::dead_letter::Listed;
 use cartwright_domain::{
-    ApiKeyId, CartId, CheckoutId, DeadLetterId, EventId, OrderId, ProductId, ReservationId,
+    ApiKeyId, CartId, CheckoutId, DeadLetterId, EventId, OrderId, ProductId, ReservationId, Sku,
     StoreId, WalletEntryId,
 };
 use hashbrown::HashMap;
@@ -361,11 +362,39 @@ fn kin(key: &Key) -> (usize, fn() -> Kin, Vec<Cell>) {
     }
 }
 
+/// The product that has a SKU; the number is one that no key has.
+fn product_of(sku: &Sku) -> (usize, fn() -> Kin, Vec<Cell>) {
+    let kin = || Kin {
+        sql: "SELECT body::text, w.n FROM unnest($1::text[]) WITH ORDINALITY AS w (a, n) \
+              JOIN skus ON skus.sku = w.a JOIN products ON products.id = skus.product_id"
+            .to_owned(),
+        kinds: &[Text],
+        read: How::Row(rows::product),
+    };
+    (36, kin, vec![Cell::text(sku.as_str())])
+}
+
 /// What is under each key, in their order.
 pub(super) async fn load(link: &Link, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+    found(link, keys.iter().map(kin)).await
+}
+
+/// What is asked for, in their order.
+pub(super) async fn wanted(link: &Link, all: &[Wanted]) -> Result<Vec<Option<Record>>, Fault> {
+    let how = |wanted: &Wanted| match wanted {
+        Wanted::Under(key) => kin(key),
+        Wanted::ProductOf(sku) => product_of(sku),
+    };
+    found(link, all.iter().map(how)).await
+}
+
+async fn found(
+    link: &Link,
+    all: impl ExactSizeIterator<Item = (usize, fn() -> Kin, Vec<Cell>)>,
+) -> Result<Vec<Option<Record>>, Fault> {
+    let mut found: Vec<Option<Record>> = (0..all.len()).map(|_| None).collect();
     let mut asked: BTreeMap<usize, Asked> = BTreeMap::new();
-    for (place, key) in keys.iter().enumerate() {
-        let (number, kin, cells) = kin(key);
+    for (place, (number, kin, cells)) in all.enumerate() {
         let asked = asked.entry(number).or_insert_with(|| {
             let kin = kin();
             Asked {
@@ -377,7 +406,6 @@ pub(super) async fn load(link: &Link, keys: &[Key]) -> Result<Vec<Option<Record>
         asked.rows.push(cells);
         asked.places.push(place);
     }
-    let mut found: Vec<Option<Record>> = keys.iter().map(|_| None).collect();
     let (mut queries, mut kinds): (Vec<Sent<'_, Vec<Row>>>, _) = (Vec::new(), Vec::new());
     for Asked { kin, rows, places } in asked.into_values() {
         queries.push(Box::pin(async move {

@@ -7,6 +7,7 @@
 
 mod copy;
 mod fault;
+mod gather;
 mod lease;
 mod link;
 mod lists;

@@ -19,6 +19,10 @@ use std::time::Duration;
 use tokio_postgres::config::SslMode;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// Everything is asked for by its keys, some or some hundred of them. A statement is planned once a connection, perhaps while its table is
+/// empty, and what is quickest then must not stay when the table has grown: so it is always the index, key by key.
+const PLANS: &str = "SET enable_seqscan TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off; \
+                     SET plan_cache_mode TO force_generic_plan; SET jit TO off";
 /// The schema that tables are made in, unless the address names another.
 const SCHEMA: &str = "cartwright";
 /// The oldest server that the statements were tried on.
@@ -165,7 +169,7 @@ impl Address {
         let greeting = format!(
             "SET search_path TO \"{schema}\"; SET synchronous_commit TO on; SET lock_timeout TO '5s'; \
              SET idle_in_transaction_session_timeout TO '10s'; SET client_min_messages TO warning; SET timezone TO 'UTC'; \
-             SET default_transaction_isolation TO 'read committed'; SET default_transaction_read_only TO off"
+             SET default_transaction_isolation TO 'read committed'; SET default_transaction_read_only TO off; {PLANS}"
         );
         let host = |host: &tokio_postgres::config::Host| match host {
             tokio_postgres::config::Host::Tcp(name) => name.clone(),
@@ -250,15 +254,16 @@ pub fn open(options: &PostgresOptions, random: &dyn Random) -> Result<StoreParts
     let address = Arc::new(Address::parse(&options.url)?);
     let replica = options.replica.as_deref().map(Address::parse).transpose()?;
     let io = Arc::new(Io::new().map_err(OpenError::Thread)?);
-    let link = connect(&io, &address)?;
-    migrations::up_on(&io, &link, &address)?;
+    let own = Io::of_one().map_err(OpenError::Thread)?;
+    let link = connect(&own, &address)?;
+    migrations::up_on(&own, &link, &address)?;
     let failed = |fault| OpenError::Failed {
         at: address.shown.clone(),
         fault,
     };
     let secrets = Secrets {
-        derivation: secret(&io, &link, "secret", random, |_| true).map_err(failed)?,
-        quote_key: secret(&io, &link, "quote_key", random, is_private_key).map_err(failed)?,
+        derivation: secret(&own, &link, "secret", random, |_| true).map_err(failed)?,
+        quote_key: secret(&own, &link, "quote_key", random, is_private_key).map_err(failed)?,
     };
     let mut session = [0; 8];
     random.fill(&mut session);
@@ -267,7 +272,7 @@ pub fn open(options: &PostgresOptions, random: &dyn Random) -> Result<StoreParts
     let pool = Pool::new(io.clone(), address.clone(), options.readers);
     let replica = replica.map(|it| Pool::new(io.clone(), Arc::new(it), options.readers));
     let read = Reader::new(pool, replica, secrets, fence.clone());
-    let mut write = Writer::new(io, address.clone(), link, fence, claim);
+    let mut write = Writer::new(own, io, address.clone(), link, fence, claim);
     if !options.is_shared && !write.take_alone().map_err(failed)? {
         return Err(OpenError::Locked {
             at: address.shown.clone(),

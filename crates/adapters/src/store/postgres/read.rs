@@ -1,6 +1,7 @@
 //! The read side: committed state only, from any thread; and the few writes beside the loop, each behind the fence.
 
 use super::fault::fault;
+use super::gather::{Gather, Wanted};
 use super::lease::Fence;
 use super::link::{Link, Pool, Value, linked, value};
 use super::lists::{self, List, after_id};
@@ -14,7 +15,8 @@ use cartwright_app::Fault;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{
-    CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, OrdersWanted, Page, ReadStore, place,
+    CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, Loading, OrdersWanted, Page, ReadStore,
+    place,
 };
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
@@ -37,6 +39,7 @@ const DROPPED_AT_ONCE: i64 = 1000;
 /// Everybody's side of the store.
 pub(super) struct Reader {
     pool: Pool,
+    gather: Gather,
     replica: Option<Pool>,
     secrets: Secrets,
     fence: Arc<Fence>,
@@ -52,6 +55,7 @@ impl Reader {
         fence: Arc<Fence>,
     ) -> Self {
         Self {
+            gather: pool.gather(),
             pool,
             replica,
             secrets,
@@ -163,11 +167,24 @@ fn after_text(after: &Cursor) -> Value {
 
 impl ReadStore for Reader {
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
-        let keys = Arc::new([key.clone()]);
+        let found = self.load_many(std::slice::from_ref(key))?;
+        Ok(found.into_iter().next().flatten())
+    }
+
+    fn load_many(&self, keys: &[Key]) -> Result<Vec<Option<Record>>, Fault> {
+        let keys = Arc::new(keys.to_vec());
         self.pool.ask(move |link| {
             let keys = keys.clone();
-            async move { Ok(load::load(&link, &keys[..]).await?.pop().flatten()) }
+            async move { load::load(&link, &keys).await }
         })
+    }
+
+    fn ask(&self, key: &Key) -> Option<Loading> {
+        Some(self.gather.ask(Wanted::Under(key.clone())))
+    }
+
+    fn ask_product_of(&self, sku: &Sku) -> Option<Loading> {
+        Some(self.gather.ask(Wanted::ProductOf(sku.clone())))
     }
 
     fn list_products(&self, after: &Cursor, limit: usize) -> Result<Page<Record>, Fault> {

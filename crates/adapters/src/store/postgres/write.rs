@@ -34,7 +34,10 @@ const LIVE_PAUSE: Duration = Duration::from_millis(10);
 
 /// The loop's own side of the store.
 pub(super) struct Writer {
-    io: Arc<Io>,
+    /// Of `link` alone.
+    io: Io,
+    /// Where it is listened for others.
+    shared: Arc<Io>,
     address: Arc<Address>,
     locks: Locks,
     /// `None` after a failure that leaves open what was written.
@@ -56,7 +59,8 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(
-        io: Arc<Io>,
+        io: Io,
+        shared: Arc<Io>,
         address: Arc<Address>,
         link: Arc<Link>,
         fence: Arc<Fence>,
@@ -65,6 +69,7 @@ impl Writer {
         Self {
             locks: Locks::of(&address.schema),
             io,
+            shared,
             address,
             link: Some(link),
             session: claim.next(),
@@ -422,7 +427,7 @@ impl WriteStore for Writer {
 
     fn listen(&mut self, nudge: Sender<()>) {
         if self.fence.is_shared {
-            listen(&self.io, self.address.clone(), nudge);
+            listen(&self.shared, self.address.clone(), nudge);
         }
     }
 

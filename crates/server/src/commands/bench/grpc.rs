@@ -160,9 +160,12 @@ impl Channel {
                 sequence += 1;
             }
             self.flush().await?;
+            // Without calls in flight too: the server may just be giving its window back.
+            let may_send = self.in_flight < self.server_limit && self.may_send();
             tokio::select! {
-                read = self.read(recorder), if self.in_flight > 0 => { read?; }
-                paced = pacer.wait() => paced?,
+                read = self.read(recorder) => { read?; }
+                paced = pacer.wait(), if may_send && now < end => paced?,
+                () = tokio::time::sleep(DRAIN), if now >= end => {}
             }
         }
     }

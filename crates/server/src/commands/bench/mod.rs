@@ -15,12 +15,14 @@ pub(crate) mod bare;
 mod client;
 #[cfg(test)]
 mod fake;
+mod far;
 mod grpc;
 mod inprocess;
 mod load;
 mod measure;
 mod orders;
 mod pacer;
+mod pgbench;
 mod process;
 mod report;
 mod scenarios;
@@ -62,7 +64,7 @@ pub(crate) struct BenchArgs {
     /// SKU-locations, and open carts, of the `growth` scenario.
     #[arg(long, default_value_t = 1_000_000)]
     large: u64,
-    /// Products of the `start` scenario.
+    /// Products of the `start` and `zipf` scenarios.
     #[arg(long, default_value_t = 100_000)]
     products: u64,
     #[command(flatten)]
@@ -87,12 +89,51 @@ struct ShopArgs {
     /// temporary directory.
     #[arg(long, global = true)]
     dir: Option<PathBuf>,
+    #[command(flatten)]
+    engines: Engines,
     /// Connections of the closed loops (reserve-hot keeps its own 1, 64 and 512).
     #[arg(long, global = true, default_value_t = 64, value_parser = clap::value_parser!(u64).range(1..=4096))]
     connections: u64,
     /// Print JSON instead of a table.
     #[arg(long, global = true)]
     json: bool,
+}
+
+/// What started shops stand on, instead of the embedded parts. Names made there begin with `cartwright_bench` or `cartwright-bench` and stay: name a
+/// database and brokers that are there for measuring.
+#[derive(Debug, Clone, Default, Args)]
+struct Engines {
+    /// Keep the shops' state in this PostgreSQL (postgres://user@host/database), each in a schema of its own.
+    #[arg(long, global = true, conflicts_with = "server")]
+    database: Option<String>,
+    /// Send what happens to this Kafka (kafka://host:9092?registry=http://host:8081).
+    #[arg(long, global = true, conflicts_with = "server")]
+    bus: Option<String>,
+    /// Share what is read through this Redis (redis://host:6379).
+    #[arg(long, global = true, conflicts_with = "server")]
+    cache: Option<String>,
+}
+
+impl Engines {
+    /// The settings of one shop; `name` tells it from others there.
+    fn environment(&self, name: &str) -> Vec<(&'static str, String)> {
+        let with = |url: &str, more: String| {
+            let sign = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{sign}{more}")
+        };
+        let database = self.database.as_ref();
+        let database = database.map(|url| with(url, format!("schema=cartwright_bench_{name}")));
+        let bus = self.bus.as_ref();
+        let bus = bus.map(|url| with(url, format!("prefix=cartwright-bench-{name}")));
+        [
+            ("CARTWRIGHT_DATABASE", database),
+            ("CARTWRIGHT_BUS", bus),
+            ("CARTWRIGHT_CACHE", self.cache.clone()),
+        ]
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value?)))
+        .collect()
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -136,6 +177,7 @@ async fn drive(args: BenchArgs) -> anyhow::Result<()> {
         source,
         bare: None,
         sqlite: None,
+        hot_row: None,
         report: Report {
             version: env!("CARGO_PKG_VERSION"),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
@@ -174,6 +216,7 @@ impl ShopArgs {
             running,
             directory,
             binary: std::env::current_exe().context("cannot find this binary")?,
+            engines: self.engines.clone(),
             environment: Vec::new(),
         })
     }
@@ -200,6 +243,8 @@ struct Bench {
     bare: Option<f64>,
     /// Commits per second of raw SQLite.
     sqlite: Option<f64>,
+    /// Transactions per second of `pgbench` on its one hot row, 64 clients.
+    hot_row: Option<f64>,
     report: Report,
 }
 

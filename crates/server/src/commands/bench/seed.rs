@@ -112,6 +112,11 @@ pub(crate) async fn catalogue(shop: &Shop, names: &Names, size: Size) -> anyhow:
     Ok(())
 }
 
+/// The price of a SKU, in cents.
+pub(crate) fn amount(sku: u64) -> i64 {
+    100 + (sku % 9900).cast_signed()
+}
+
 fn products(shop: &Shop, names: &Names, size: Size) -> impl Workload + use<> {
     let caller = shop.caller.clone();
     let (product, sku) = (names.product(), names.sku());
@@ -134,7 +139,7 @@ fn products(shop: &Shop, names: &Names, size: Size) -> impl Workload + use<> {
                         _ => format!(r#""options":{{"size":"v{value}"}},"#),
                     };
                     let sku_number = number * size.variants + value;
-                    let amount = 100 + sku_number % 9900;
+                    let amount = amount(sku_number);
                     format!(
                         r#"{{"sku":"{sku}{sku_number}",{chosen}"prices":[{{"amount":{amount},"currency":"USD"}}]}}"#
                     )

@@ -13,7 +13,10 @@ use anyhow::{Context as _, bail, ensure};
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
-use super::client::{Caller, Connection};
+use super::{
+    Engines,
+    client::{Caller, Connection},
+};
 
 /// How long a server may take to become ready.
 const READY: Duration = Duration::from_secs(60);
@@ -33,8 +36,26 @@ pub(crate) struct Source {
     pub(crate) directory: PathBuf,
     /// The binary to start.
     pub(crate) binary: PathBuf,
+    /// What started servers stand on.
+    pub(crate) engines: Engines,
     /// Further environment of a started server.
     pub(crate) environment: Vec<(String, String)>,
+}
+
+impl Source {
+    /// Whether the shops keep their state in PostgreSQL.
+    pub(crate) fn is_on_postgres(&self) -> bool {
+        self.engines.database.is_some()
+    }
+
+    /// The aim of a case: the one of the embedded database, or the one of PostgreSQL.
+    pub(crate) fn aim(&self, embedded: f64, postgres: f64) -> f64 {
+        if self.is_on_postgres() {
+            postgres
+        } else {
+            embedded
+        }
+    }
 }
 
 /// A ready server.
@@ -80,6 +101,7 @@ impl Shop {
             .arg("--data-dir")
             .arg(data.path().join("data"))
             .env("CARTWRIGHT_ADMIN_KEY", &data.key)
+            .envs(source.engines.environment(&data.name))
             .envs(source.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -107,6 +129,17 @@ impl Shop {
         }
         let took = begun.elapsed();
         Ok((Self::at(address, &key, Some(process)), took))
+    }
+
+    /// Another process on the database of this one.
+    ///
+    /// # Errors
+    /// As [`Shop::open`], or when this one was not started here.
+    pub(crate) async fn second(&self, source: &Source) -> anyhow::Result<Self> {
+        let data = self.process.as_ref().and_then(|it| it.data.as_ref());
+        let data = data.context("only shops that were started here have a second process")?;
+        let data = data.beside(&source.directory)?;
+        Self::start(source, data).await.map(|(shop, _)| shop)
     }
 
     fn at(address: SocketAddr, key: &str, process: Option<Process>) -> Self {
@@ -188,6 +221,8 @@ impl Shop {
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     directory: TempDir,
+    /// Lower-case letters and digits, as schemas and topics may be named.
+    name: String,
     key: String,
 }
 
@@ -202,9 +237,23 @@ impl DataDirectory {
             .tempdir_in(parent)
             .with_context(|| format!("cannot make a directory in {}", parent.display()))?;
         // The directory's name ends in random letters, which is random enough for a server that lives for minutes on loopback.
-        let name = directory.path().file_name().unwrap_or_default();
-        let key = format!("bench-key-{}", name.to_string_lossy().replace('.', ""));
-        Ok(Self { directory, key })
+        let random = directory.path().file_name().unwrap_or_default();
+        let random = random.to_string_lossy();
+        let random = random.rsplit('-').next().unwrap_or_default();
+        Ok(Self {
+            name: random.to_lowercase(),
+            key: format!("bench-key-{random}"),
+            directory,
+        })
+    }
+
+    /// Another directory below `parent`, with the same names elsewhere and the same key.
+    fn beside(&self, parent: &Path) -> anyhow::Result<Self> {
+        Ok(Self {
+            name: self.name.clone(),
+            key: self.key.clone(),
+            ..Self::new(parent)?
+        })
     }
 
     /// Where it is.

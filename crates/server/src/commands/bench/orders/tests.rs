@@ -19,6 +19,7 @@ async fn source() -> Source {
         running: Some((fake::start().await, fake::KEY.to_owned())),
         directory: std::env::temp_dir(),
         binary: "cartwright".into(),
+        engines: crate::commands::bench::Engines::default(),
         environment: Vec::new(),
     }
 }

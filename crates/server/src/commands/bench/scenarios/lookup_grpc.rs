@@ -27,6 +27,8 @@ const STEADY_RATE: u32 = 10_000;
 /// Aims of the table under "Speed".
 const AIM_PER_SECOND: f64 = 100_000.0;
 const AIM_P99_MS: f64 = 0.35;
+/// On PostgreSQL, where every call reads it: nothing is kept in memory.
+const AIM_P99_MS_UNCACHED: f64 = 1.0;
 
 /// The part of the reply that shows that the right product was found.
 #[derive(Clone, PartialEq, Message)]
@@ -39,7 +41,13 @@ struct LookupReply {
 
 /// Measures both cases.
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    let shop = Shop::open(&bench.source).await?;
+    let mut source = bench.source.clone();
+    if source.is_on_postgres() {
+        source
+            .environment
+            .push(("CARTWRIGHT_READ_CACHE".into(), "false".into()));
+    }
+    let shop = Shop::open(&source).await?;
     let names = Names::new();
     let size = Size {
         products: PRODUCTS,
@@ -52,7 +60,11 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let row = Row::new("lookup-grpc", case)
         .with_figures(figures)
         .with_ratio("bare", bench.bare)
-        .at_least("calls/s", figures.throughput, AIM_PER_SECOND);
+        .at_least(
+            "calls/s",
+            figures.throughput,
+            source.aim(AIM_PER_SECOND, f64::from(STEADY_RATE)),
+        );
     bench.report.rows.push(row);
     if figures.throughput < f64::from(STEADY_RATE) {
         let row = Row::new("lookup-grpc", format!("fixed rate {STEADY_RATE}/s")).at_least(
@@ -65,7 +77,11 @@ pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
         let figures = repeat(bench, &shop, &names, Some(STEADY_RATE)).await?;
         let row = Row::new("lookup-grpc", format!("fixed rate {STEADY_RATE}/s"))
             .with_figures(figures)
-            .at_most("p99 ms", figures.p99_ms, AIM_P99_MS);
+            .at_most(
+                "p99 ms",
+                figures.p99_ms,
+                source.aim(AIM_P99_MS, AIM_P99_MS_UNCACHED),
+            );
         bench.report.rows.push(row);
     }
     shop.stop().await?;

@@ -21,6 +21,7 @@ mod reserve_hot;
 mod start;
 mod write_loop;
 mod yardsticks;
+mod zipf;
 
 /// What can be measured. The order is the order of a run: yardsticks first, since the others are compared with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -29,6 +30,8 @@ pub(crate) enum Scenario {
     Bare,
     /// Yardstick: raw SQLite commits of single rows, fsync each.
     Sqlite,
+    /// Yardstick: `pgbench` on the PostgreSQL of `--database`, simple-update and one hot row.
+    Pgbench,
     /// Add an item to one of many carts.
     AddItem,
     /// Reserve units of one SKU, then check that nothing was oversold.
@@ -43,6 +46,8 @@ pub(crate) enum Scenario {
     GetCart,
     /// Look a product up over gRPC.
     LookupGrpc,
+    /// Read products as often as they are popular while prices change, with memory and without.
+    Zipf,
     /// The same load on little and on much data.
     Growth,
     /// Time to start, and memory.
@@ -55,6 +60,7 @@ impl Scenario {
         match self {
             Self::Bare => "bare",
             Self::Sqlite => "sqlite",
+            Self::Pgbench => "pgbench",
             Self::AddItem => "add-item",
             Self::ReserveHot => "reserve-hot",
             Self::ReserveInProcess => "reserve-in-process",
@@ -62,19 +68,28 @@ impl Scenario {
             Self::GetProduct => "get-product",
             Self::GetCart => "get-cart",
             Self::LookupGrpc => "lookup-grpc",
+            Self::Zipf => "zipf",
             Self::Growth => "growth",
             Self::Start => "start",
         }
     }
 
     /// The yardsticks that its figures are divided by.
-    fn yardsticks(self) -> &'static [Self] {
+    fn yardsticks(self, is_on_postgres: bool) -> &'static [Self] {
         match self {
+            Self::AddItem | Self::ReserveHot if is_on_postgres => &[Self::Bare, Self::Pgbench],
             Self::AddItem | Self::ReserveHot | Self::ReserveInProcess => {
                 &[Self::Bare, Self::Sqlite]
             }
             Self::GetProduct | Self::GetCart | Self::LookupGrpc => &[Self::Bare],
-            Self::Bare | Self::Sqlite | Self::Checkout | Self::Growth | Self::Start => &[],
+            Self::Checkout if is_on_postgres => &[Self::Pgbench],
+            Self::Bare
+            | Self::Sqlite
+            | Self::Pgbench
+            | Self::Checkout
+            | Self::Zipf
+            | Self::Growth
+            | Self::Start => &[],
         }
     }
 }
@@ -84,12 +99,13 @@ impl Scenario {
 /// # Errors
 /// The first failure; what was measured before it stays in the report.
 pub(crate) async fn run(bench: &mut Bench, only: &[Scenario]) -> anyhow::Result<()> {
+    let is_on_postgres = bench.source.is_on_postgres();
     let wanted = |scenario: &Scenario| {
-        only.is_empty()
+        only.is_empty() && (*scenario != Scenario::Pgbench || is_on_postgres)
             || only.contains(scenario)
             || only
                 .iter()
-                .any(|other| other.yardsticks().contains(scenario))
+                .any(|other| other.yardsticks(is_on_postgres).contains(scenario))
     };
     for scenario in Scenario::value_variants()
         .iter()
@@ -99,6 +115,7 @@ pub(crate) async fn run(bench: &mut Bench, only: &[Scenario]) -> anyhow::Result<
         match scenario {
             Scenario::Bare => yardsticks::bare(bench).await?,
             Scenario::Sqlite => yardsticks::sqlite(bench).await?,
+            Scenario::Pgbench => yardsticks::pgbench(bench)?,
             Scenario::AddItem => add_item::run(bench).await?,
             Scenario::ReserveHot => reserve_hot::run(bench).await?,
             Scenario::ReserveInProcess => write_loop::run(bench).await?,
@@ -106,6 +123,7 @@ pub(crate) async fn run(bench: &mut Bench, only: &[Scenario]) -> anyhow::Result<
             Scenario::GetProduct => reads::product(bench).await?,
             Scenario::GetCart => reads::cart(bench).await?,
             Scenario::LookupGrpc => lookup_grpc::run(bench).await?,
+            Scenario::Zipf => zipf::run(bench).await?,
             Scenario::Growth => growth::run(bench).await?,
             Scenario::Start => start::run(bench).await?,
         }
@@ -186,10 +204,12 @@ mod tests {
                 running: Some((address, super::super::fake::KEY.to_owned())),
                 directory: std::env::temp_dir(),
                 binary: "cartwright".into(),
+                engines: super::super::Engines::default(),
                 environment: Vec::new(),
             },
             bare: Some(1_000.0),
             sqlite: Some(500.0),
+            hot_row: None,
             report: super::super::report::Report::default(),
         }
     }

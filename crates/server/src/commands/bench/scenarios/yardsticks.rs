@@ -9,7 +9,8 @@ use super::super::{
     bare::{self, Bare},
     client::Caller,
     load::{Pattern, Pool, Requests},
-    measure::medians,
+    measure::{median, medians},
+    pgbench::Pgbench,
     report::Row,
     shop::DataDirectory,
     sqlite::Sqlite,
@@ -51,5 +52,33 @@ pub(super) async fn sqlite(bench: &mut Bench) -> anyhow::Result<()> {
     bench.sqlite = Some(figures.throughput);
     let row = Row::new("sqlite", "one row per commit, WAL, FULL").with_figures(figures);
     bench.report.rows.push(row);
+    Ok(())
+}
+
+/// Clients of `pgbench`, as many as want the hot SKU.
+const CLIENTS: usize = 64;
+
+/// Transactions per second of `pgbench` in the database that the shops use.
+pub(super) fn pgbench(bench: &mut Bench) -> anyhow::Result<()> {
+    let database = bench.source.engines.database.as_deref();
+    let database = database.context("pgbench needs --database postgres://...")?;
+    let directory = DataDirectory::new(&bench.source.directory)?;
+    let pgbench = Pgbench::open(database, directory.path())?;
+    let seconds = bench.settings.duration.as_secs();
+    let (mut simple, mut hot) = (Vec::new(), Vec::new());
+    for _ in 0..bench.settings.runs {
+        simple.push(pgbench.simple_update(CLIENTS, seconds)?);
+        hot.push(pgbench.hot_row(CLIENTS, seconds)?);
+    }
+    for (case, runs) in [("simple-update", simple), ("one hot row", hot)] {
+        let throughput = median(runs.iter().map(|run| run.throughput)).context("no runs")?;
+        let mean_ms = median(runs.iter().map(|run| run.mean_ms)).context("no runs")?;
+        // The last one stays.
+        bench.hot_row = Some(throughput);
+        let row = Row::new("pgbench", format!("{case}, {CLIENTS} clients"))
+            .with_fact("transactions", throughput, "/s")
+            .with_fact("mean latency", mean_ms, "ms");
+        bench.report.rows.push(row);
+    }
     Ok(())
 }
