@@ -30,7 +30,7 @@ fn scans(url: &str) -> Vec<(String, u64, u64)> {
         let rows = client.query(sql, &[&schema]).await.expect("counters");
         driven.abort();
         let count = |row: &tokio_postgres::Row, place| row.get::<_, i64>(place).unsigned_abs();
-        let counts = |row| (row.get(0), count(row, 1), count(row, 2));
+        let counts = |row: &tokio_postgres::Row| (row.get(0), count(row, 1), count(row, 2));
         rows.iter().map(counts).collect()
     })
 }
@@ -65,7 +65,11 @@ fn whatever_a_purchase_needs_is_found_by_an_index() {
     }
     crate::support::eventually(SOON, "sessions have told of their scans", || {
         let told = scans(&url);
-        let of = |table: &str| told.iter().find(|it| it.0 == table).map_or(0, |it| it.2);
+        let of = |table: &str| {
+            told.iter()
+                .find(|(name, ..)| name == table)
+                .map_or(0, |(_, _, by_index)| *by_index)
+        };
         (of("carts") >= PURCHASES && of("orders") >= PURCHASES && of("levels") >= PURCHASES)
             .then_some(())
     });
