@@ -80,6 +80,9 @@ pub trait Consumer: Send {
         Ok(())
     }
 
+    /// Another process runs it from now on.
+    fn leave(&mut self) {}
+
     /// How long to wait for more after the first commit, so that many small ones are handled at once.
     fn linger(&self) -> Duration {
         Duration::from_millis(20)

@@ -139,6 +139,9 @@ impl Runner {
         loop {
             if self.is_shared && self.shop.health().is_reader() {
                 // Another process runs it, and goes on from where this one will have to.
+                if self.subscription.is_some() {
+                    self.consumer.leave();
+                }
                 (cursor, self.subscription) = (None, None);
                 if self.closes_within(LOOK_EVERY) {
                     return;

@@ -1,5 +1,6 @@
 //! One bout: clients at all doors while something strikes; then all must come to rest as it was acknowledged.
 
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use crate::around::LONG;
@@ -9,12 +10,13 @@ use crate::client::{Load, Stops};
 use crate::cluster::Cluster;
 use crate::counts::one;
 use crate::fillers;
+use crate::lying::{lying, topics};
 use crate::prices;
 use crate::probe::Probe;
 use crate::random::Random;
 use crate::recovery::Recovery;
 use crate::strikes::{Strike, strike};
-use crate::support::{eventually, text};
+use crate::support::{eventually, whole};
 use crate::tills::{self, Counter};
 
 /// Clients of each kind.
@@ -114,17 +116,44 @@ fn rests(cluster: &Cluster) {
     });
 }
 
-/// Where there is a Kafka the shop is well with it again, in every process.
+/// Where there is a Kafka the shop is well with it again, and every entry of the log lies there, for each key in its order.
 fn carried(cluster: &Cluster) {
-    if cluster.broker().is_none() {
+    let Some(brokers) = cluster.broker().map(|it| it.address()) else {
         return;
-    }
+    };
     for node in &cluster.nodes {
         eventually(LONG, "Kafka is taken up again", || {
             let ready = node.shop().get("/health/readiness").send().ok();
-            let is_well = text(&ready["dependencies"]["kafka"]) == "ok";
-            is_well.then_some(())
+            // Only the process that publishes has seen it.
+            let is_known = ready["role"] != "writer" || ready["dependencies"]["kafka"] == "ok";
+            (is_known && ready["dependencies"]["kafka"] != "degraded").then_some(())
         });
     }
+    let ready = cluster.world.shop().get("/health/readiness").send().ok();
+    let head = whole(&ready["position"]) as u64;
+    eventually(
+        LONG,
+        "what-happened-is-told: all lies in the topics",
+        || published(&brokers, &cluster.prefix, head).then_some(()),
+    );
     one(&cluster.counts.carried);
+}
+
+/// Whether each entry up to this one lies in the topic of its noun; in a key's order where it lies first.
+fn published(brokers: &str, prefix: &str, head: u64) -> bool {
+    let mut all = BTreeSet::new();
+    for topic in topics(brokers, prefix) {
+        let mut last: HashMap<String, u64> = HashMap::new();
+        for message in lying(brokers, &topic) {
+            let (Some(key), Some(position)) = (message.key, message.position) else {
+                continue;
+            };
+            let last = last.entry(key).or_default();
+            if all.insert(position) {
+                assert!(position > *last, "{topic}: {position} lies behind {last}");
+                *last = position;
+            }
+        }
+    }
+    (1..=head).all(|it| all.contains(&it))
 }

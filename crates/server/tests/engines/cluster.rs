@@ -38,10 +38,12 @@ pub(crate) struct Cluster {
     pub(crate) postgres: Postgres,
     redis: Mutex<Redis>,
     broker: Option<Mutex<Broker>>,
+    /// What the names of the shop's topics begin with.
+    pub(crate) prefix: String,
 }
 
 /// A Kafka of the shop's own, and the URL of the shop's bus there.
-fn kafka() -> Option<(Broker, String)> {
+fn kafka(prefix: &str) -> Option<(Broker, String)> {
     let registry = std::env::var("CARTWRIGHT_TEST_SCHEMA_REGISTRY_URL").unwrap_or_default();
     if registry.is_empty() {
         eprintln!(
@@ -50,7 +52,7 @@ fn kafka() -> Option<(Broker, String)> {
         return None;
     }
     let broker = Broker::start("a shop on Kafka under fire")?;
-    let (address, prefix) = (broker.address(), fresh("engines"));
+    let address = broker.address();
     let bus = format!("kafka://{address}?registry={registry}&prefix={prefix}&partitions=2");
     Some((broker, bus))
 }
@@ -59,9 +61,10 @@ impl Cluster {
     /// `None`, said loudly, where an engine is not installed.
     pub(crate) fn open(name: &str, ground: Ground, counts: &Arc<Counts>) -> Option<Self> {
         let (postgres, redis) = (Postgres::start()?, Redis::start()?);
+        let prefix = fresh("engines");
         let kafka = match ground {
             Ground::Postgres => None,
-            Ground::Kafka => Some(kafka()?),
+            Ground::Kafka => Some(kafka(&prefix)?),
         };
         let gateways = vec![Gateway::start("a")];
         let around = Around::start(gateways[0].address);
@@ -98,6 +101,7 @@ impl Cluster {
             postgres,
             redis: Mutex::new(redis),
             broker: kafka.map(|it| Mutex::new(it.0)),
+            prefix,
         };
         for node in &cluster.nodes[1..] {
             assert!(node.start(""));

@@ -51,6 +51,9 @@ mod tills;
 
 #[path = "../../../adapters/tests/bus/kafka/broker.rs"]
 mod broker;
+#[allow(dead_code, reason = "values are for other tests")]
+#[path = "../kafka/lying.rs"]
+mod lying;
 #[path = "../lease/redis_server.rs"]
 mod redis_server;
 

@@ -257,6 +257,12 @@ impl Consumer for Relay {
         done
     }
 
+    fn leave(&mut self) {
+        for name in ["kafka", "schema_registry"] {
+            self.shop.health().forget_outside(name);
+        }
+    }
+
     fn linger(&self) -> Duration {
         LINGER
     }
