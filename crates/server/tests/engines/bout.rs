@@ -32,6 +32,21 @@ pub(crate) fn bout(
     random: &mut Random,
     recovery: &mut Recovery,
 ) {
+    meanwhile(cluster, random, |load, probes, random| {
+        for it in strikes {
+            std::thread::sleep(Duration::from_millis(200 + random.below(600)));
+            let struck = strike(cluster, *it, random);
+            recovery.note(&struck, probes, load);
+        }
+    });
+}
+
+/// Lets clients work while this is done, which leaves all running; then all must hold.
+pub(crate) fn meanwhile(
+    cluster: &Cluster,
+    random: &mut Random,
+    done: impl FnOnce(&Load, &[Probe], &mut Random),
+) {
     let load = &Load::through(cluster.doors(), &cluster.counts);
     cluster.world.moved(cluster.nodes[cluster.writer()].shop());
     let shop = cluster.world.shop();
@@ -62,11 +77,7 @@ pub(crate) fn bout(
             .iter()
             .map(|it| scope.spawn(|| it.work(load)))
             .collect();
-        for it in strikes {
-            std::thread::sleep(Duration::from_millis(200 + random.below(600)));
-            let struck = strike(cluster, *it, random);
-            recovery.note(&struck, &probes, load);
-        }
+        done(load, &probes, random);
         cluster.heal();
         drop(stops);
         writing

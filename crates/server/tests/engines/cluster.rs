@@ -1,6 +1,7 @@
 //! Three processes of one shop on a PostgreSQL and a Redis of their own, and on a Kafka where that is wanted; with everything around them.
 
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value;
@@ -60,6 +61,16 @@ fn kafka(prefix: &str) -> Option<(Broker, String)> {
 impl Cluster {
     /// `None`, said loudly, where an engine is not installed.
     pub(crate) fn open(name: &str, ground: Ground, counts: &Arc<Counts>) -> Option<Self> {
+        Self::open_by(None, name, ground, counts)
+    }
+
+    /// As [`open`](Self::open), run by this binary.
+    pub(crate) fn open_by(
+        program: Option<&Path>,
+        name: &str,
+        ground: Ground,
+        counts: &Arc<Counts>,
+    ) -> Option<Self> {
         let (postgres, redis) = (Postgres::start()?, Redis::start()?);
         let prefix = fresh("engines");
         let kafka = match ground {
@@ -89,6 +100,9 @@ impl Cluster {
             })
         };
         let nodes: Vec<_> = ["a", "b", "c"].map(node).into();
+        for node in &nodes {
+            node.run_by(program);
+        }
         assert!(nodes[0].start(""));
         let setup = on(&setup, postgres.address);
         let world = World::of(dir, gateways, setup, nodes[0].shop());

@@ -59,11 +59,13 @@ mod redis_server;
 
 mod bout;
 mod cluster;
+mod hot;
 mod node;
 mod postgres;
 mod prices;
 mod probe;
 mod recovery;
+mod rolling;
 mod strikes;
 
 use std::io::Write as _;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -55,9 +55,9 @@ impl Node {
         }
     }
 
-    /// From its next start on it runs this binary.
-    pub(crate) fn run_by(&self, program: Option<PathBuf>) {
-        *locked(&self.program) = program;
+    /// From its next start on it is run by this binary; by the one under test without.
+    pub(crate) fn run_by(&self, program: Option<&Path>) {
+        *locked(&self.program) = program.map(Path::to_path_buf);
     }
 
     /// How it is started.

@@ -114,14 +114,31 @@ impl Postgres {
     }
 
     fn answers(&self) -> bool {
+        self.ask("SELECT 1").is_some()
+    }
+
+    /// The first column of the first row that it answers with.
+    #[track_caller]
+    pub(crate) fn asked(&self, sql: &str) -> String {
+        self.ask(sql).expect("PostgreSQL answers")
+    }
+
+    fn ask(&self, sql: &str) -> Option<String> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build();
         let url = self.url_at(self.address);
-        runtime
-            .expect("a runtime")
-            .block_on(async { tokio_postgres::connect(&url, tokio_postgres::NoTls).await })
-            .is_ok()
+        runtime.expect("a runtime").block_on(async {
+            let connected = tokio_postgres::connect(&url, tokio_postgres::NoTls).await;
+            let (client, connection) = connected.ok()?;
+            let driven = tokio::spawn(connection);
+            let found = client.simple_query(sql).await.ok()?;
+            driven.abort();
+            found.into_iter().find_map(|it| match it {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+                _ => None,
+            })
+        })
     }
 
     /// Its URL, when it is reached there.

@@ -23,6 +23,8 @@ pub(crate) struct Probe {
     level: Level,
     /// When each was sent, the last time, and how long its answer took.
     acknowledged: Mutex<Vec<(Instant, Duration)>>,
+    /// The longest that one waited, with all its tries.
+    longest: Mutex<Duration>,
 }
 
 impl Probe {
@@ -31,6 +33,7 @@ impl Probe {
             door,
             level: shop.stocked(1),
             acknowledged: Mutex::default(),
+            longest: Mutex::default(),
         }
     }
 
@@ -66,11 +69,18 @@ impl Probe {
                 if answer.is_some_and(|it| it.status == 200) {
                     let mut all = self.lock();
                     all.push((sent, sent.elapsed()));
+                    let mut longest = self.longest.lock().unwrap_or_else(PoisonError::into_inner);
+                    *longest = longest.max(since.elapsed());
                     break;
                 }
                 std::thread::sleep(PAUSE);
             }
         }
+    }
+
+    /// The longest that a write waited here, with all its tries.
+    pub(crate) fn longest(&self) -> Duration {
+        *self.longest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Vec<(Instant, Duration)>> {
