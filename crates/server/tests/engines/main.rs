@@ -1,7 +1,7 @@
 //! Real processes on real engines under fire (PRF-4): three processes of one shop on a PostgreSQL, a Redis and a Kafka of their own. Each
 //! of them is killed, stopped and cut off while clients at all doors record what was acknowledged; then all must be so. See docs/PROOF.md.
 //!
-//! `CARTWRIGHT_ENGINE_ROUNDS` (default: each strike once on PostgreSQL, a few on Kafka) says how many strikes there are;
+//! `CARTWRIGHT_PROOF_ROUNDS` (default: each strike once on PostgreSQL, a few on Kafka) says how many strikes there are;
 //! `CARTWRIGHT_CRASH_SEED` repeats the choices of an earlier run.
 #![cfg(feature = "kafka")]
 #![allow(
@@ -90,12 +90,8 @@ fn alone() -> MutexGuard<'static, ()> {
 }
 
 fn rounds() -> Option<usize> {
-    let rounds = std::env::var("CARTWRIGHT_ENGINE_ROUNDS").ok()?;
-    Some(
-        rounds
-            .parse()
-            .expect("CARTWRIGHT_ENGINE_ROUNDS is a number"),
-    )
+    let rounds = std::env::var("CARTWRIGHT_PROOF_ROUNDS").ok()?;
+    Some(rounds.parse().expect("CARTWRIGHT_PROOF_ROUNDS is a number"))
 }
 
 #[test]

@@ -153,9 +153,18 @@ impl Postgres {
         };
         // Stopped, it makes no more of them.
         signal(child.id(), Signal::STOP);
-        for backend in backends(child.id()) {
-            signal(backend, Signal::KILL);
+        eventually(SOON, "it stops", || {
+            has_state(child.id(), "T").then_some(())
+        });
+        let backends = backends(child.id());
+        for backend in &backends {
+            signal(*backend, Signal::KILL);
         }
+        // Those that still end have its memory, and it would not start.
+        eventually(SOON, "all end", || {
+            let has_ended = |it: &u32| has_state(*it, "Z") || title(*it).is_empty();
+            backends.iter().all(has_ended).then_some(())
+        });
         child.kill().expect("it can be killed");
         child.wait().expect("it ends");
     }
@@ -203,6 +212,13 @@ fn signal(process: u32, what: Signal) {
 
 fn title(process: u32) -> String {
     std::fs::read_to_string(format!("/proc/{process}/cmdline")).unwrap_or_default()
+}
+
+/// As the system calls it: `T` stopped, `Z` ended and not yet reaped.
+fn has_state(process: u32, state: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
+    stat.rsplit_once(") ")
+        .is_some_and(|it| it.1.starts_with(state))
 }
 
 /// The processes whose parent is this one.
