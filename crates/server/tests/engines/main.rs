@@ -57,6 +57,10 @@ mod lying;
 #[path = "../lease/redis_server.rs"]
 mod redis_server;
 
+#[allow(dead_code, reason = "shared with the tests of prove")]
+#[path = "../prove/command.rs"]
+mod command;
+
 mod bout;
 mod cluster;
 mod hot;
@@ -64,6 +68,7 @@ mod node;
 mod postgres;
 mod prices;
 mod probe;
+mod proved;
 mod recovery;
 mod rolling;
 mod strikes;
