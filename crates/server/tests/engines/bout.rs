@@ -11,7 +11,7 @@ use crate::cluster::Cluster;
 use crate::counts::one;
 use crate::fillers;
 use crate::lying::{lying, topics};
-use crate::prices;
+use crate::prices::{self, Prices};
 use crate::probe::Probe;
 use crate::random::Random;
 use crate::recovery::Recovery;
@@ -58,6 +58,7 @@ pub(crate) fn meanwhile(
     let (counter, store) = (&Counter::set(&shop), &shop.warehouse());
     let doors = cluster.doors().into_iter();
     let probes: Vec<_> = doors.map(|door| Probe::at(door, &shop)).collect();
+    let prices = Prices::set(&shop);
     let mut seeds = Random::new(random.next());
     let record = std::thread::scope(|scope| {
         let stops = Stops(load);
@@ -72,7 +73,7 @@ pub(crate) fn meanwhile(
         let seed = seeds.next();
         let filler = scope.spawn(move || fillers::fill(load, &goods.sku, seed));
         let importer = scope.spawn(|| fillers::import(load, store, IMPORT_PAUSE));
-        let pricer = scope.spawn(|| prices::work(load, &shop));
+        let pricer = scope.spawn(|| prices::work(load, prices));
         let writing: Vec<_> = probes
             .iter()
             .map(|it| scope.spawn(|| it.work(load)))

@@ -7,32 +7,38 @@ use crate::support::{Request, Shop, fresh, whole};
 
 /// Products whose prices change.
 const PRODUCTS: usize = 6;
+/// What they cost when they are made.
+const FIRST: i64 = 1_000;
 
-/// What its prices were raised to.
+/// SKUs, and what their prices were raised to.
 #[derive(Debug)]
 pub(crate) struct Prices(Vec<(String, i64)>);
 
+impl Prices {
+    pub(crate) fn set(shop: &Shop) -> Self {
+        Self((0..PRODUCTS).map(|_| (shop.product().sku, FIRST)).collect())
+    }
+}
+
 /// One price after the other, until the round stops.
-pub(crate) fn work(load: &Load, shop: &Shop) -> Prices {
-    let items: Vec<_> = (0..PRODUCTS).map(|_| shop.product().sku).collect();
-    let mut prices = vec![1_000; PRODUCTS];
+pub(crate) fn work(load: &Load, mut prices: Prices) -> Prices {
     let (mut writer, mut reader) = (load.client(), load.client());
     for round in (0..).take_while(|_| !load.stops()) {
-        let place = round % PRODUCTS;
-        let path = format!("/v1/variants/{}", items[place]);
-        prices[place] += 1;
+        let (sku, amount) = &mut prices.0[round % PRODUCTS];
+        let path = format!("/v1/variants/{sku}");
+        *amount += 1;
         // A version for the product, then one for each price.
-        let version = prices[place] - 1_000;
+        let version = *amount - FIRST;
         let put = load.request("PUT", &format!("{path}/prices/USD")).admin();
         let put = put.if_match(version).idempotency_key(&fresh("price"));
-        let answer = writer.insist(put.json(json!({"amount": prices[place]})));
+        let answer = writer.insist(put.json(json!({"amount": *amount})));
         let answer = answer.is(200);
         let position = answer.header("position").expect("a position").to_owned();
         let look = load.request("GET", &path);
         let seen = price(&mut reader, look.header("Min-Position", &position));
-        assert_eq!(seen, prices[place], "reads-are-fresh: {path}");
+        assert_eq!(seen, *amount, "reads-are-fresh: {path}");
     }
-    Prices(items.into_iter().zip(prices).collect())
+    prices
 }
 
 fn price(client: &mut Client, look: Request) -> i64 {
