@@ -2,7 +2,7 @@
 //! of them is killed, stopped and cut off while clients at all doors record what was acknowledged; then all must be so. See docs/PROOF.md.
 //!
 //! `CARTWRIGHT_PROOF_ROUNDS` (default: each strike once on PostgreSQL, a few on Kafka) says how many strikes there are;
-//! `CARTWRIGHT_CRASH_SEED` repeats the choices of an earlier run.
+//! `CARTWRIGHT_CRASH_SEED` repeats the choices of an earlier run, `CARTWRIGHT_PROOF_STRIKE` (`WriterKilled`) has one of them alone.
 #![cfg(feature = "kafka")]
 #![allow(
     clippy::disallowed_methods,
@@ -113,7 +113,7 @@ fn under_fire(name: &str, ground: Ground, rounds: usize) {
     let _alone = alone();
     let seed = Random::seed();
     eprintln!("CARTWRIGHT_CRASH_SEED={seed} repeats this run's choices");
-    let (mut random, mut recovery) = (Random::new(seed), Recovery::default());
+    let (mut random, mut recovery) = (Random::new(seed), Recovery::new());
     let (counts, since) = (Arc::new(Counts::default()), Instant::now());
     let mut left = rounds;
     while left > 0 {
@@ -121,6 +121,11 @@ fn under_fire(name: &str, ground: Ground, rounds: usize) {
             return;
         };
         let mut strikes = strikes::all(ground, &mut random);
+        if let Ok(only) = std::env::var("CARTWRIGHT_PROOF_STRIKE") {
+            strikes.retain(|it| format!("{it:?}") == only);
+            assert!(!strikes.is_empty(), "{only} is no strike");
+            strikes = strikes.repeat(OF_ONE_CLUSTER);
+        }
         if ground == Ground::Kafka && rounds < strikes.len() {
             // The others strike on the other ground.
             strikes.sort_by_key(|it| !format!("{it:?}").starts_with("Broker"));
