@@ -23,7 +23,7 @@ fn prove_holds_at_any_door_of_three_processes() {
     let gateway = format!("http://{}", cluster.world.gateway().address);
     let ended = prove_at(
         cluster.nodes[reader].front.address,
-        &["--duration", "5s", "--gateway-sim", &gateway],
+        &["--duration", "2s", "--gateway-sim", &gateway],
     );
     ended.is(0);
     assert!(ended.count("purchases of the last units", "orders") > 0);
