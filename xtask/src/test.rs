@@ -145,6 +145,12 @@ fn cargo_test(
                 tests &= counted(again.env("ON_POSTGRES", address), &mut counts)?;
             }
         }
+        if !ready.is_empty() {
+            eprintln!("defects that are planted in what speaks to the engines");
+            let mut planted = process::cargo(&["test", "-p", "cartwright-adapters"]);
+            planted.args(["--features", "planted-bugs", "--test", "engine_bugs"]);
+            tests &= counted(planted.envs(services::environment(ready)), &mut counts)?;
+        }
         let words = ["test", "--release", "--features", "planted-bugs", "-p"];
         let worlds = counted(process::cargo(&words).arg(SIMULATION), &mut counts)?;
         tests && worlds

@@ -1,17 +1,18 @@
-//! Defects that the simulation must find (PRF-3): each stands where a developer could plausibly have made it, behind [`planted`].
+//! Defects that the simulation must find (PRF-3): each stands where a developer could plausibly have made it, behind [`planted`]; and
+//! defects of what speaks to real engines, behind [`planted_in_engine`], that tests on those must find.
 //!
-//! Without the feature `planted-bugs` that function is a constant `false`, so what is shipped has none of them.
+//! Without the feature `planted-bugs` both functions are a constant `false`, so what is shipped has none of them.
 
 macro_rules! bugs {
-    ($($variant:ident, $name:literal, $what:literal;)*) => {
-        /// A defect that can be planted.
+    ($kind:ident, $of:literal; $($variant:ident, $name:literal, $what:literal;)*) => {
+        #[doc = $of]
         #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-        pub enum Bug {
+        pub enum $kind {
             $(#[doc = $what] $variant,)*
         }
 
         #[cfg(feature = "planted-bugs")]
-        impl Bug {
+        impl $kind {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
@@ -33,6 +34,7 @@ macro_rules! bugs {
 }
 
 bugs! {
+    Bug, "A defect that can be planted in a simulated world.";
     ReplyBeforeCommit, "reply-before-commit", "Everybody is told yes although the commit failed.";
     MemoryBeforeCommit, "memory-before-commit", "Memory shows a batch before it is durable, and keeps it when the commit fails.";
     MemoryKeptAfterFault, "memory-kept-after-fault", "After a commit whose fate was open, memory is not read back.";
@@ -107,6 +109,40 @@ bugs! {
     VerifiedUnseen, "verified-unseen", "A payment counts as compared with its provider without being compared.";
 }
 
+bugs! {
+    EngineBug, "A defect that can be planted in what speaks to PostgreSQL and Kafka.";
+    LateCommitterSkipped, "late-committer-skipped", "Who takes the lease does not wait for the old holder's open transactions, and has read past what they commit then.";
+    FenceNotAsked, "fence-not-asked", "A transaction does not look whether its session may still write.";
+    UnsortedLocks, "unsorted-locks", "Rows are locked in the order in which commands touched them, not in that of their keys.";
+    RelayAheadOfCommit, "relay-ahead-of-commit", "Entries are published before they are committed; what is refused then lies in the topics for ever.";
+    PlaceBeforeBrokers, "place-before-brokers", "The relay keeps its place before the brokers have what it sent.";
+    OffsetBeforeEffect, "offset-before-effect", "A consumer's place is kept before its effect: who dies in between never has that.";
+    RebalanceRepeats, "rebalance-repeats", "A member of a group that lost the partition reads on: two have the same entries.";
+}
+
+/// Whether a defect is planted in this process.
+#[cfg(feature = "planted-bugs")]
+pub fn planted_in_engine(bug: EngineBug) -> bool {
+    *selection::IN_ENGINE
+        .read()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+        == Some(bug)
+}
+
+/// Never: what is shipped has no planted defects.
+#[cfg(not(feature = "planted-bugs"))]
+pub const fn planted_in_engine(_: EngineBug) -> bool {
+    false
+}
+
+/// Plants one defect in this process, all its threads, or none.
+#[cfg(feature = "planted-bugs")]
+pub fn plant_in_engine(bug: Option<EngineBug>) {
+    *selection::IN_ENGINE
+        .write()
+        .unwrap_or_else(std::sync::PoisonError::into_inner) = bug;
+}
+
 /// Whether a defect is planted in this thread's world.
 #[cfg(feature = "planted-bugs")]
 pub fn planted(bug: Bug) -> bool {
@@ -127,8 +163,11 @@ pub fn plant(bug: Option<Bug>) {
 
 #[cfg(feature = "planted-bugs")]
 mod selection {
-    use super::Bug;
+    use super::{Bug, EngineBug};
     use std::cell::Cell;
+    use std::sync::RwLock;
+
+    pub(super) static IN_ENGINE: RwLock<Option<EngineBug>> = RwLock::new(None);
 
     thread_local! {
         pub(super) static SELECTED: Cell<Option<Bug>> = const { Cell::new(None) };

@@ -5,7 +5,7 @@ use cartwright_adapters::system::{SystemClock, SystemRandom};
 use cartwright_app::Shop;
 use cartwright_app::commit::{Options, Running, start};
 use cartwright_app::consumers::{Consumer, Place, Seen};
-use cartwright_app::ports::Clock;
+use cartwright_app::ports::{Clock, StoreParts};
 use cartwright_app::shop::{Command, Reply, Submission};
 use cartwright_app::stores::PutStore;
 use cartwright_domain::location::{Details, Kind};
@@ -22,6 +22,10 @@ pub(crate) struct Floor {
 
 impl Floor {
     pub(crate) fn new() -> Self {
+        Self::on(memory::open(&SystemRandom))
+    }
+
+    pub(crate) fn on(parts: StoreParts) -> Self {
         let options = Options {
             max_batch: 64,
             max_waiting: 4096,
@@ -38,7 +42,6 @@ impl Floor {
         // Somebody must hand out the loop's answers while threads of tests block.
         std::thread::spawn(move || threads.block_on(ended));
         let (clock, random) = (Arc::new(SystemClock::new()), Arc::new(SystemRandom));
-        let parts = memory::open(&SystemRandom);
         let (shop, running) = start(parts, clock, random, options, &handle).expect("a shop");
         Self {
             shop,
@@ -48,6 +51,11 @@ impl Floor {
     }
 
     pub(crate) fn submit(&self, command: impl Command + 'static) {
+        assert!(self.try_submit(command), "not done");
+    }
+
+    /// Whether it was done.
+    fn try_submit(&self, command: impl Command + 'static) -> bool {
         let submission = Submission {
             command: Box::new(command),
             keyed: None,
@@ -55,14 +63,17 @@ impl Floor {
             correlation: "request-1".into(),
             deadline_ns: u64::MAX,
         };
-        match self.shop.submit_now(submission).expect("an answer").reply {
-            Reply::Decided(decided) => drop(decided.expect("done")),
-            other => panic!("not decided: {other:?}"),
-        }
+        let answer = self.shop.submit_now(submission);
+        matches!(answer.map(|it| it.reply), Ok(Reply::Decided(Ok(_))))
     }
 
     /// One entry: the store `id` is called `name` now.
     pub(crate) fn rename(&self, id: &str, name: &str) {
+        assert!(self.try_rename(id, name), "not done");
+    }
+
+    /// As [`rename`](Self::rename), where the store may refuse it; whether it was done.
+    pub(crate) fn try_rename(&self, id: &str, name: &str) -> bool {
         let details = Details {
             name: name.into(),
             kind: Kind::Warehouse,
@@ -71,11 +82,11 @@ impl Floor {
             priority: 0,
             position: None,
         };
-        self.submit(PutStore {
+        self.try_submit(PutStore {
             id: StoreId::new(id).expect("an id"),
             details,
             expected_version: None,
-        });
+        })
     }
 
     /// Entries about five stores in turn, so that each has its order.

@@ -1,6 +1,6 @@
 //! Commits events the way the loop does, and remembers what a right store must show.
 
-use crate::postgres::Schema;
+use crate::engine::Schema;
 use crate::samples::NOW;
 use cartwright_adapters::store::memory;
 use cartwright_adapters::store::postgres::{self, PostgresOptions};

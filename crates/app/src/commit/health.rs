@@ -114,6 +114,11 @@ impl Health {
         self.degraded.lock().insert(name, fails);
     }
 
+    /// Another process looks at it from now on: what was noted here is not known any more.
+    pub fn forget_outside(&self, name: &'static str) {
+        self.degraded.lock().remove(name);
+    }
+
     /// What is outside, and whether it fails.
     pub fn outside(&self) -> BTreeMap<&'static str, bool> {
         self.degraded.lock().clone()

@@ -23,7 +23,7 @@ use crate::shop::{Answer, Shop, Waiting};
 use answers::{Answers, hand_out};
 use batch::Prepared;
 use cartwright_domain::inventory::ReservationEvent;
-use cartwright_domain::planted::{Bug, planted};
+use cartwright_domain::planted::{Bug, EngineBug, planted, planted_in_engine};
 use cartwright_domain::{ReservationId, Time};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Select, TryRecvError, bounded};
 use kept_index::KeptIndex;
@@ -452,6 +452,9 @@ impl Loop {
             now,
         };
         failpoint(Point::CommitBefore);
+        if planted_in_engine(EngineBug::RelayAheadOfCommit) {
+            crate::consumers::early::hand_over(&prepared.log);
+        }
         self.store.commit(&batch)
     }
 

@@ -3,13 +3,14 @@
 //! They hear by the bus ([`crate::ports::Bus`]); the embedded one is the log itself. A batch that a consumer cannot handle is tried again, later and later, and nothing
 //! after it is handed over meanwhile; so a consumer must be idempotent, and may be handed the same entries twice.
 
+pub mod early;
 mod invalidation;
 mod runner;
 mod search_index;
 
 pub use invalidation::Invalidation;
 pub(crate) use invalidation::forget;
-pub(crate) use runner::entries;
+pub use runner::entries;
 pub use runner::{Consumers, start};
 pub use search_index::SearchIndex;
 
@@ -79,6 +80,9 @@ pub trait Consumer: Send {
     fn rest(&mut self) -> Result<(), Fault> {
         Ok(())
     }
+
+    /// Another process runs it from now on.
+    fn leave(&mut self) {}
 
     /// How long to wait for more after the first commit, so that many small ones are handled at once.
     fn linger(&self) -> Duration {

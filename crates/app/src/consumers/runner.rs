@@ -6,6 +6,7 @@ use crate::fault::Fault;
 use crate::ports::{Bus, Readers, Subscription};
 use crate::shop::Shop;
 use cartwright_domain::Time;
+use cartwright_domain::planted::{EngineBug, planted_in_engine};
 use cartwright_proto::events as proto;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -144,6 +145,9 @@ impl Runner {
         loop {
             if self.is_shared && self.shop.health().is_reader() {
                 // Another process runs it, and goes on from where this one will have to.
+                if self.subscription.is_some() {
+                    self.consumer.leave();
+                }
                 (cursor, self.subscription) = (None, None);
                 if self.closes_within(LOOK_EVERY) {
                     return;
@@ -271,6 +275,9 @@ impl Runner {
             let (piece, later) = rest.split_at(self.piece(rest));
             let place = piece.last().map_or(last, |it| it.position);
             failpoint(Point::ConsumerHandling);
+            if self.is_shared && planted_in_engine(EngineBug::OffsetBeforeEffect) {
+                self.bus.keep_place(self.consumer.name(), place)?;
+            }
             self.consumer.handle(piece)?;
             failpoint(Point::ConsumerHandled);
             if self.is_shared {
@@ -337,7 +344,7 @@ impl Runner {
 }
 
 /// The entries of a batch, each where it stands.
-pub(crate) fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
+pub fn entries(batch: &proto::Batch) -> impl Iterator<Item = Seen<'_>> {
     (batch.first_position..)
         .zip(&batch.entries)
         .map(|(position, entry)| Seen {

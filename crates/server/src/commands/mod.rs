@@ -3,6 +3,7 @@
 //! Exit codes: 0 done; 1 it ran and failed, or found something wrong; 2 it could not start (options, settings, data
 //! directory, address) and changed nothing.
 
+mod another;
 pub(crate) mod bench;
 #[cfg(feature = "kafka")]
 mod bus;

@@ -8,7 +8,7 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 
-use crate::support::{database_of, whole};
+use crate::support::whole;
 use crate::world::World;
 
 macro_rules! must {
@@ -40,7 +40,7 @@ impl Tables {
             "SELECT sku, store, reserved, allocated FROM levels",
         ];
         let data = world.dir.data();
-        let [orders, payments, wallets, entries, levels] = match database_of(&data) {
+        let [orders, payments, wallets, entries, levels] = match world.setup().database() {
             Some((_, url)) => in_postgres(&url, asked),
             None => in_sqlite(&data.join("cartwright.db"), asked),
         };

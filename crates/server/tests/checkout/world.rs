@@ -41,6 +41,11 @@ impl World {
         let dir = Arc::new(TempDir::new(name));
         let setup = configure(paying(Setup::new(&dir), &gateways));
         let shop = Shop::of(setup.start(), Arc::clone(&dir));
+        Self::of(dir, gateways, setup, shop)
+    }
+
+    /// Around a shop that runs and is empty.
+    pub(crate) fn of(dir: Arc<TempDir>, gateways: Vec<Gateway>, setup: Setup, shop: Shop) -> Self {
         let level = shop.stocked(STOCK);
         Self {
             dir,
@@ -216,7 +221,7 @@ impl World {
         let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))
             .args(["replay", "--verify", "--data-dir"])
             .arg(self.dir.data())
-            .envs(crate::support::database_of(&self.dir.data()))
+            .envs(self.setup.database())
             .output()
             .expect("the binary can be run");
         let said = String::from_utf8_lossy(&output.stderr).into_owned();

@@ -1,12 +1,11 @@
 //! One bout: clients at work while something strikes, then everything is healed and must come to rest as it was acknowledged.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::books;
 use crate::buyers::{self, Bought, Goods};
-use crate::client::Load;
+use crate::client::{Load, Stops};
 use crate::fillers::{self, Filled};
 use crate::random::Random;
 use crate::site::{LONG, Site};
@@ -49,18 +48,6 @@ struct Record {
     imported: Vec<String>,
 }
 
-/// Stops the clients whatever becomes of the strikes.
-struct Stops<'a>(&'a Load);
-
-impl Drop for Stops<'_> {
-    fn drop(&mut self) {
-        self.0.stop.store(true, Ordering::SeqCst);
-        if std::thread::panicking() {
-            self.0.lost.store(true, Ordering::SeqCst);
-        }
-    }
-}
-
 /// Lets clients work while `strikes` does its worst and leaves the shop running; then all must hold.
 pub(crate) fn bout(
     site: &Site,
@@ -68,17 +55,12 @@ pub(crate) fn bout(
     random: &mut Random,
     strikes: impl FnOnce(&Load, &mut Random),
 ) {
-    let load = Load {
-        address: site.front.address,
-        counts: site.counts.clone(),
-        stop: Arc::new(AtomicBool::new(false)),
-        lost: Arc::new(AtomicBool::new(false)),
-    };
+    let load = Load::through([site.front.address], &site.counts);
     let counter = Counter::set(&site.world.shop());
     let record = work(site, scene, &counter, &load, random, strikes);
     rests(site);
     check(site, scene, &counter, &load, &record);
-    let broken = site.front.broken() + site.back.broken();
+    let broken = site.front.broken() + site.around.back.broken();
     site.counts.connections.fetch_add(broken, Ordering::Relaxed);
 }
 
@@ -145,5 +127,5 @@ fn check(site: &Site, scene: &Scene, counter: &Counter, load: &Load, record: &Re
         books::balance_within(&site.world, LONG);
     }
     let orders: Vec<_> = buyers::orders(&record.bought).map(str::to_owned).collect();
-    site.check_told(&orders);
+    site.around.check_told(&site.world, &orders);
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::counts::{Counts, one};
@@ -19,8 +19,10 @@ const PAUSE: Duration = Duration::from_millis(15);
 /// What the clients of a round share.
 #[derive(Clone, Debug)]
 pub(crate) struct Load {
-    /// Where the shop is to be found.
-    pub(crate) address: SocketAddr,
+    /// Where the shop is to be found: a client keeps to one door as long as that answers, then it goes to the next.
+    doors: Arc<[SocketAddr]>,
+    /// Clients so far: they begin at one door after the other.
+    clients: Arc<AtomicUsize>,
     pub(crate) counts: Arc<Counts>,
     /// Nothing new is begun; what was begun is ended.
     pub(crate) stop: Arc<AtomicBool>,
@@ -29,19 +31,43 @@ pub(crate) struct Load {
 }
 
 impl Load {
+    pub(crate) fn through(doors: impl Into<Arc<[SocketAddr]>>, counts: &Arc<Counts>) -> Self {
+        Self {
+            doors: doors.into(),
+            clients: Arc::default(),
+            counts: counts.clone(),
+            stop: Arc::default(),
+            lost: Arc::default(),
+        }
+    }
+
     pub(crate) fn stops(&self) -> bool {
         self.stop.load(Ordering::SeqCst)
     }
 
     pub(crate) fn request(&self, method: &str, path: &str) -> Request {
-        Request::new(self.address, method, path)
+        Request::new(self.doors[0], method, path)
     }
 
     pub(crate) fn client(&self) -> Client {
         Client {
             load: self.clone(),
+            door: self.clients.fetch_add(1, Ordering::Relaxed) % self.doors.len(),
             patience: PATIENCE,
             connection: None,
+        }
+    }
+}
+
+/// Stops the clients whatever becomes of the strikes.
+#[derive(Debug)]
+pub(crate) struct Stops<'a>(pub(crate) &'a Load);
+
+impl Drop for Stops<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::SeqCst);
+        if std::thread::panicking() {
+            self.0.lost.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -50,6 +76,7 @@ impl Load {
 #[derive(Debug)]
 pub(crate) struct Client {
     load: Load,
+    door: usize,
     patience: Duration,
     connection: Option<Connection>,
 }
@@ -95,6 +122,12 @@ impl Client {
         self.answers_to(std::slice::from_ref(request)).remove(0)
     }
 
+    /// What is asked without changing anything.
+    #[track_caller]
+    pub(crate) fn read(&mut self, request: &Request) -> Response {
+        self.answers_to(std::slice::from_ref(request)).remove(0)
+    }
+
     #[track_caller]
     fn answers_to(&mut self, requests: &[Request]) -> Vec<Response> {
         let since = Instant::now();
@@ -132,9 +165,11 @@ impl Client {
     /// Sends all and reads the answers as far as they come.
     fn exchange(&mut self, requests: &[&Request]) -> Vec<Response> {
         let kept = self.connection.take();
+        let doors = &self.load.doors;
         let Some(mut connection) =
-            kept.or_else(|| Connection::open_within(self.load.address, self.patience).ok())
+            kept.or_else(|| Connection::open_within(doors[self.door], self.patience).ok())
         else {
+            self.door = (self.door + 1) % doors.len();
             return Vec::new();
         };
         let answers = connection.send_all(requests);
@@ -143,6 +178,8 @@ impl Client {
             .is_some_and(|it| it.header("connection") == Some("close"));
         if answers.len() == requests.len() && !closes {
             self.connection = Some(connection);
+        } else if answers.len() < requests.len() {
+            self.door = (self.door + 1) % self.load.doors.len();
         }
         answers
     }

@@ -34,6 +34,8 @@ pub(crate) struct Counts {
     pub(crate) exchanges: AtomicU64,
     pub(crate) imports: AtomicU64,
     pub(crate) verified_logs: AtomicU64,
+    /// Looks at a Kafka that carried all again.
+    pub(crate) carried: AtomicU64,
     at_points: Mutex<BTreeMap<&'static str, u64>>,
 }
 
@@ -90,6 +92,7 @@ impl Counts {
             "exchanges": read(&self.exchanges),
             "imports": read(&self.imports),
             "verified_logs": read(&self.verified_logs),
+            "carried": read(&self.carried),
             "lost": 0,
         })
     }

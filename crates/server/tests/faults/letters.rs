@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use crate::buyers::{self, Goods};
 use crate::client::Load;
@@ -20,12 +19,7 @@ fn a_death_repeats_few_letters() {
     site.kill();
     // Nobody is written to while orders come in.
     assert!(site.start("mail.sending=stop:600000"));
-    let load = Load {
-        address: site.front.address,
-        counts: counts.clone(),
-        stop: Arc::new(AtomicBool::new(false)),
-        lost: Arc::new(AtomicBool::new(false)),
-    };
+    let load = Load::through([site.front.address], &counts);
     let sku = site.world.sku().to_owned();
     let goods = Goods {
         dearer: sku.clone(),
@@ -43,12 +37,12 @@ fn a_death_repeats_few_letters() {
     eventually(LONG, "letters are sent", || {
         site.has_aborted().then_some(())
     });
-    let before = site.mailbox.letters().len();
+    let before = site.around.mailbox.letters().len();
     assert!(before >= 54, "{before}");
     site.restart();
     eventually(LONG, "all of them arrive", || {
         let mut times: BTreeMap<_, usize> = BTreeMap::new();
-        for letter in site.mailbox.letters() {
+        for letter in site.around.mailbox.letters() {
             *times.entry(letter.message_id).or_default() += 1;
         }
         let repeated = times.values().filter(|it| **it > 1).count();

@@ -34,9 +34,11 @@ mod receiver;
 #[path = "../checkout/world.rs"]
 mod world;
 
+mod around;
 mod bout;
 mod buyers;
 mod charges;
+#[allow(dead_code, reason = "shared with the tests of engines")]
 mod client;
 mod counts;
 mod fillers;

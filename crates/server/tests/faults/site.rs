@@ -1,27 +1,21 @@
 //! A shop as a process, with everything around it that can fail: proxies before and behind it, a provider, a small disk, somebody who is
 //! told, and a mailbox.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
-use serde_json::{Value, json};
+use serde_json::Value;
+
+use crate::around::Around;
 
 use crate::counts::{Counts, one};
 use crate::gateway::Gateway;
-use crate::mailbox::Mailbox;
 use crate::proxy::Proxy;
-use crate::receiver::Receiver;
 use crate::small_disk::Disk;
-use crate::support::{Setup, Shop, TempDir, eventually, text};
+use crate::support::{Setup, Shop, TempDir};
 use crate::world::World;
 
-/// Longer than anything takes that is well.
-pub(crate) const LONG: Duration = Duration::from_secs(60);
-/// Longer than all letters of a bout take, one after the other: each waits for the mail server, some 40 ms.
-const ALL_LETTERS: Duration = Duration::from_secs(150);
+pub(crate) use crate::around::LONG;
 /// The signal with which a failpoint ends its process.
 const ABORTED: i32 = 6;
 
@@ -48,24 +42,20 @@ pub(crate) struct Site {
     pub(crate) ground: Ground,
     /// Clients come through it.
     pub(crate) front: Proxy,
-    /// The shop asks its provider through it.
-    pub(crate) back: Proxy,
-    pub(crate) receiver: Receiver,
-    pub(crate) mailbox: Mailbox,
+    pub(crate) around: Around,
     pub(crate) counts: Arc<Counts>,
 }
 
 impl Site {
     pub(crate) fn open(name: &str, ground: Ground, counts: &Arc<Counts>) -> Self {
         let gateway = Gateway::start("a");
-        let back = Proxy::start(Some(gateway.address));
-        let mailbox = Mailbox::start();
+        let around = Around::start(gateway.address);
         let mut disk = None;
         let world = World::with(name, vec![gateway], |setup| {
             if ground == Ground::Small {
                 disk = Disk::mount_with(&setup.data, SMALL_MIB);
             }
-            configure(setup, ground, back.address, mailbox.address)
+            configure(around.setting(setup), ground)
         });
         let site = Self {
             front: Proxy::start(Some(world.shop().address())),
@@ -73,14 +63,10 @@ impl Site {
             world,
             disk,
             ground,
-            back,
-            receiver: Receiver::start(),
-            mailbox,
+            around,
             counts: counts.clone(),
         };
-        let body = json!({"url": site.receiver.url(), "events": ["order.*"]});
-        let told = site.world.shop().post("/v1/webhook-endpoints").admin();
-        told.json(body).send().is(201);
+        site.around.listens(&site.world.shop());
         site
     }
 
@@ -159,77 +145,11 @@ impl Site {
     /// Everything is as it should be again, the shop aside.
     pub(crate) fn heal(&self) {
         self.front.weather(crate::proxy::Weather::Fair);
-        self.back.weather(crate::proxy::Weather::Fair);
+        self.around.back.weather(crate::proxy::Weather::Fair);
         if let Some(disk) = &self.disk {
             disk.free_if_full();
         }
         self.world.gateway().mend_all();
-    }
-
-    /// Whoever is told has heard of every order, each thing by one id; and so has its buyer by mail.
-    #[track_caller]
-    pub(crate) fn check_told(&self, orders: &[String]) {
-        let heard = |order: &String, kind: &str| -> BTreeSet<String> {
-            let taken = self.receiver.taken();
-            let of = taken
-                .iter()
-                .filter(|it| it["data"]["order_id"] == order.as_str() && it["type"] == kind);
-            of.map(|it| text(&it["id"])).collect()
-        };
-        eventually(LONG, "what-happened-is-told: webhooks", || {
-            let taken = self.receiver.taken();
-            let told: BTreeSet<&str> = taken
-                .iter()
-                .filter(|it| it["type"] == "order.placed")
-                .filter_map(|it| it["data"]["order_id"].as_str())
-                .collect();
-            orders
-                .iter()
-                .all(|it| told.contains(it.as_str()))
-                .then_some(())
-        });
-        for order in orders.iter().take(20) {
-            let ids = heard(order, "order.placed");
-            assert_eq!(
-                ids.len(),
-                1,
-                "what-happened-is-told by one id: {order} {ids:?}"
-            );
-        }
-        let mut missing: BTreeSet<String> = orders
-            .iter()
-            .map(|id| self.read(&format!("/v1/orders/{id}"))["number"].to_string())
-            .collect();
-        let until = Instant::now() + ALL_LETTERS;
-        while !missing.is_empty() {
-            assert!(
-                Instant::now() < until,
-                "what-happened-is-told: no letter about {missing:?}, dead letters {:#}",
-                self.read("/v1/dead-letters")
-            );
-            std::thread::sleep(Duration::from_millis(50));
-            for (number, ids) in self.confirmations() {
-                assert_eq!(
-                    ids.len(),
-                    1,
-                    "what-happened-is-told by one id: {number} {ids:?}"
-                );
-                missing.remove(&number);
-            }
-        }
-    }
-
-    /// Which orders were confirmed by mail, by their number, and under which ids.
-    fn confirmations(&self) -> BTreeMap<String, BTreeSet<String>> {
-        let mut all: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
-        for letter in self.mailbox.letters() {
-            let about = letter.subject.strip_prefix("Your order ");
-            if let Some((number, _)) = about.and_then(|it| it.split_once(" at ")) {
-                let ids = all.entry(number.to_owned()).or_default();
-                ids.insert(letter.message_id);
-            }
-        }
-        all
     }
 
     /// `the-log-makes-the-state`: the shop is stopped in good order, and its log read from the beginning.
@@ -252,19 +172,7 @@ fn shared(setup: Setup) -> Setup {
         .with("LOCK_RENEW_MS", "250")
 }
 
-fn configure(setup: Setup, ground: Ground, provider: SocketAddr, mailbox: SocketAddr) -> Setup {
-    let mut setup = setup
-        .with("CARTWRIGHT_SMTP", &format!("smtp://{mailbox}"))
-        .with("CARTWRIGHT_MAIL_FROM", "Shop <shop@example.com>")
-        .with("CARTWRIGHT_WEBHOOKS_ALLOW_PRIVATE", "true")
-        .with("CARTWRIGHT_WEBHOOK_RETRY_BASE_MS", "20")
-        .with("CARTWRIGHT_WEBHOOK_TRIES", "100");
-    // The provider stands behind the proxy.
-    for argument in &mut setup.arguments {
-        if argument.starts_with("a=sim+http://") {
-            *argument = format!("a=sim+http://{provider}");
-        }
-    }
+fn configure(mut setup: Setup, ground: Ground) -> Setup {
     if ground == Ground::Shared {
         setup = shared(setup);
     }

@@ -86,7 +86,7 @@ fn strike(site: &Site, random: &mut Random) {
         0 => pause(site, long),
         1 if site.disk.is_some() => fill(site, long),
         2 | 3 => weather(site, &site.front, random, long),
-        4 | 5 => weather(site, &site.back, random, long),
+        4 | 5 => weather(site, &site.around.back, random, long),
         6 => fault(site, random),
         7 => {
             site.world.gateway().kill();

@@ -113,7 +113,7 @@ fn provoke(site: &Site, point: Point, since: Instant) {
     match point {
         Point::SagaMoving | Point::SagaMoved => {
             let is_closed = since.elapsed().as_millis() % 800 < 500;
-            site.back.weather(if is_closed {
+            site.around.back.weather(if is_closed {
                 Weather::Closed
             } else {
                 Weather::Fair

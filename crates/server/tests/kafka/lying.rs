@@ -15,12 +15,24 @@ pub(crate) struct Lying {
     pub(crate) position: Option<u64>,
 }
 
-/// All messages of a topic, oldest first in each partition; none where there is no such topic.
-pub(crate) fn lying(brokers: &str, topic: &str) -> Vec<Lying> {
+fn client(brokers: &str) -> BaseConsumer {
     let mut settings = ClientConfig::new();
     settings.set("bootstrap.servers", brokers);
     settings.set("group.id", "test");
-    let client: BaseConsumer = settings.create().expect("a client");
+    settings.create().expect("a client")
+}
+
+/// The topics whose names begin so.
+pub(crate) fn topics(brokers: &str, prefix: &str) -> Vec<String> {
+    let metadata = client(brokers).fetch_metadata(None, WITHIN);
+    let metadata = metadata.expect("metadata");
+    let names = metadata.topics().iter().map(|it| it.name().to_owned());
+    names.filter(|it| it.starts_with(prefix)).collect()
+}
+
+/// All messages of a topic, oldest first in each partition; none where there is no such topic.
+pub(crate) fn lying(brokers: &str, topic: &str) -> Vec<Lying> {
+    let client = client(brokers);
     let metadata = client
         .fetch_metadata(Some(topic), WITHIN)
         .expect("metadata");

@@ -15,5 +15,6 @@ mod drop_in_buyer;
 #[path = "../http/support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "another binary lists topics")]
 mod lying;
 mod shop;

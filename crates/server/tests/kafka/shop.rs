@@ -196,6 +196,44 @@ fn a_shop_whose_kafka_is_down_sells_and_says_so() {
 }
 
 #[test]
+fn a_process_that_writes_no_more_says_nothing_of_kafka() {
+    let address = crate::support::free_address();
+    let dir = Arc::new(TempDir::new("no-kafka-two"));
+    let node = |name: &str| {
+        let mut setup = Setup::new(&dir)
+            .with(
+                "CARTWRIGHT_BUS",
+                &format!("kafka://{address}?registry=http://{address}"),
+            )
+            .with("CARTWRIGHT_NODE_NAME", name)
+            .with("LOCKS_ENABLED", "true")
+            .with("LOCK_TTL_MS", "1000")
+            .with("LOCK_RENEW_MS", "250");
+        setup.log = dir.path().join(format!("log-{name}"));
+        Shop::of(setup.start(), dir.clone())
+    };
+    let (first, second) = (node("first"), node("second"));
+    first.stocked(10);
+    let of = |shop: &Shop, role: &str, kafka: &Value| {
+        let ready = shop.get("/health/readiness").try_send().ok()?;
+        let ready = (ready.status == 200).then(|| ready.json())?;
+        (ready["role"] == role && ready["dependencies"]["kafka"] == *kafka).then_some(())
+    };
+    let degraded = json!("degraded");
+    eventually(PATIENCE, "readiness says so", || {
+        of(&first, "writer", &degraded)
+    });
+    first.process.signal("STOP");
+    eventually(PATIENCE, "the other one finds Kafka down as well", || {
+        of(&second, "writer", &degraded)
+    });
+    first.process.signal("CONT");
+    eventually(PATIENCE, "the first one knows nothing of it now", || {
+        of(&first, "reader", &Value::Null)
+    });
+}
+
+#[test]
 fn a_bus_that_cannot_be_understood_is_refused() {
     let dir = TempDir::new("bad-bus");
     let refused = Setup::new(&dir)

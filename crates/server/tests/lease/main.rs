@@ -26,6 +26,7 @@ mod failover;
 mod forwarding;
 mod nodes;
 mod reading;
+mod redis_server;
 mod roles;
 mod shared_cache;
 mod starting;

@@ -25,6 +25,11 @@ pub(crate) struct Running {
 }
 
 pub(crate) fn start(arguments: &[&str]) -> Running {
+    start_in(&[], arguments)
+}
+
+/// With these variables in its environment.
+pub(crate) fn start_in(environment: &[(&str, &str)], arguments: &[&str]) -> Running {
     let dir = TempDir::new("prove");
     let child = Command::new(env!("CARGO_BIN_EXE_cartwright"))
         .arg("prove")
@@ -35,6 +40,7 @@ pub(crate) fn start(arguments: &[&str]) -> Running {
                 .flat_map(|(name, path)| [name.as_ref(), path.as_os_str()]),
         )
         .env_remove("CARTWRIGHT_ADMIN_KEY")
+        .envs(environment.iter().copied())
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

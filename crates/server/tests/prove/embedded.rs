@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::command::prove;
+use crate::command::{prove, start_in};
 
 #[test]
 fn everything_is_tried_and_holds_on_an_embedded_shop() {
@@ -96,4 +96,54 @@ fn wrong_options_and_a_shop_that_is_not_there_end_with_2() {
         ended.is(2);
         assert!(!ended.said.is_empty(), "{arguments:?}");
     }
+}
+
+#[test]
+fn an_embedded_shop_never_uses_the_database_of_another_one() {
+    // Where a shop runs its settings are often in the environment.
+    let settings = [
+        ("CARTWRIGHT_DATABASE", "postgres://nobody@127.0.0.1:1/none"),
+        ("LOCKS_ENABLED", "true"),
+    ];
+    let ended = start_in(&settings, &["--duration", "1ms", "--only", "last units"]).ends();
+    ended.is(0);
+}
+
+#[test]
+fn everything_holds_on_a_postgres_that_keeps_nothing_of_it() {
+    let Ok(engine) = std::env::var("CARTWRIGHT_TEST_POSTGRES_URL") else {
+        eprintln!(
+            "SKIPPED, nothing was checked: prove on PostgreSQL needs CARTWRIGHT_TEST_POSTGRES_URL"
+        );
+        return;
+    };
+    let ended = prove(&["--duration", "6s", "--seed", "7", "--database", &engine]);
+    ended.is(0);
+    assert!(ended.count("kill -9", "kills") > 0, "{}", ended.text);
+    let verified = ended.count("at the end", "state rebuilt from the log");
+    assert!(verified > 0, "{}", ended.text);
+    assert!(ended.text.contains("--database URL"), "{}", ended.text);
+    let left = "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'prove\\_%'";
+    assert_eq!(asked(&engine, left), "0");
+    let named = format!("{engine}?schema=mine");
+    prove(&["--database", &named]).is(2);
+    prove(&["--database", "sqlite:here"]).is(2);
+}
+
+fn asked(engine: &str, sql: &str) -> String {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.expect("a runtime").block_on(async {
+        let connected = tokio_postgres::connect(engine, tokio_postgres::NoTls).await;
+        let (client, connection) = connected.expect("a connection");
+        let driven = tokio::spawn(connection);
+        let found = client.simple_query(sql).await.expect("an answer");
+        driven.abort();
+        let mut rows = found.into_iter().filter_map(|it| match it {
+            tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        });
+        rows.next().expect("a row")
+    })
 }

@@ -118,6 +118,10 @@ impl Consumer for OrdersTopic {
         seen.entry.r#type == "order.placed"
     }
 
+    fn leave(&mut self) {
+        self.shop.health().forget_outside("kafka_orders");
+    }
+
     /// Nobody is told of what happened long ago.
     fn start_over(&mut self) -> Result<u64, Fault> {
         Ok(*self.shop.head().borrow())

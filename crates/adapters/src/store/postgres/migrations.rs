@@ -295,6 +295,23 @@ pub fn migrate(url: &str, direction: Direction) -> Result<SchemaStatus, OpenErro
     standing(&io, &link, &address)
 }
 
+/// Drops the schema that the address names, with all that is in it.
+///
+/// # Errors
+/// [`OpenError`] when it cannot be reached, or may not be dropped.
+pub fn erase(url: &str) -> Result<(), OpenError> {
+    let (io, link, address) = opened(url)?;
+    let drop = format!("DROP SCHEMA \"{}\" CASCADE", address.schema);
+    let dropped = io.wait(
+        PATIENCE,
+        async move { link.run(&drop).await.map_err(fault) },
+    );
+    dropped.map_err(|fault| OpenError::Failed {
+        at: address.shown.clone(),
+        fault,
+    })
+}
+
 /// Where the database stands. Changes nothing but an empty schema.
 ///
 /// # Errors

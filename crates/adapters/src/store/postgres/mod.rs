@@ -23,5 +23,5 @@ mod text;
 mod write;
 
 pub use copy::{Copied, CopyError, copy};
-pub use migrations::{migrate, status};
+pub use migrations::{erase, migrate, status};
 pub use open::{OpenError, PostgresOptions, open};

@@ -13,6 +13,7 @@ use cartwright_app::failpoint::{Point, failpoint};
 use cartwright_app::kept::KeptReply;
 use cartwright_app::nouns::{Key, Record};
 use cartwright_app::ports::{Batch, Lease, Swap, WriteStore, last_position};
+use cartwright_domain::planted::{EngineBug, planted_in_engine};
 use cartwright_domain::{ReservationId, Time};
 use crossbeam_channel::Sender;
 use std::sync::Arc;
@@ -153,8 +154,13 @@ impl Writer {
     fn statements(&mut self, batch: &Batch<'_>) -> Result<Vec<(String, Vec<Value>)>, Fault> {
         let look = ("SELECT fence($1)".to_owned(), vec![value(self.session)]);
         let mut statements = vec![look];
+        if planted_in_engine(EngineBug::FenceNotAsked) {
+            statements.clear();
+        }
         let mut changed: Vec<_> = batch.changed.iter().collect();
-        changed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        if !planted_in_engine(EngineBug::UnsortedLocks) {
+            changed.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        }
         let mut puts = Puts::default();
         for (key, record) in changed {
             puts.put(key, record.as_ref())?;

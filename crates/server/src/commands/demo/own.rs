@@ -1,11 +1,12 @@
 //! A shop of the demo's own: a process of this binary on a free port, in a directory that is removed.
 
+use super::super::another::another;
 use anyhow::{Context as _, ensure};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::ports::Random as _;
 use cartwright_server::http_client::Client;
 use std::net::TcpListener;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 /// How long it may take to start, and how often it is asked.
@@ -79,7 +80,7 @@ impl Own {
 
 fn serve(address: &str, dir: &tempfile::TempDir, key: &str) -> anyhow::Result<Child> {
     let log = std::fs::File::create(dir.path().join("log"))?;
-    Command::new(std::env::current_exe()?)
+    another()?
         .args(["serve", "--sample", "--listen", address, "--data-dir"])
         .arg(dir.path().join("data"))
         .env("CARTWRIGHT_ADMIN_KEY", key)

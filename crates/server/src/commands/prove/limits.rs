@@ -17,7 +17,7 @@ pub(super) fn not_covered(is_embedded: bool, can_buy: bool, reads_books: bool) -
         list.push(
             "Your own deployment: this was a shop of its own on this machine. Try that one with --server.",
         );
-        list.push("Several processes or machines, the network between them, and other databases.");
+        list.push("Several processes or machines, the network between them, and other databases than this one.");
     } else {
         list.push(
             "Kills and restarts: a running shop is not killed. Run `cartwright prove` without --server for that.",

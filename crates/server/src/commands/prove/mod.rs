@@ -42,6 +42,7 @@ const STANDARD_OUTPUT: &str = "-";
 #[command(after_help = "Examples:
   cartwright prove                                    on an embedded shop, killed again and again, thrown away afterwards
   cartwright prove --duration 5m --html report.html
+  cartwright prove --database postgres://me@localhost/try
   cartwright prove --server https://shop.example --key $KEY
   cartwright prove --server http://127.0.0.1:8080 --key $KEY --gateway-sim http://127.0.0.1:8090
   cartwright prove --json | jq .verdict
@@ -58,6 +59,10 @@ pub(super) struct ProveArgs {
     /// An API key of that shop with the scope `admin`.
     #[arg(long, env = "CARTWRIGHT_ADMIN_KEY", hide_env_values = true)]
     key: Option<String>,
+    /// The embedded shop keeps its state in this PostgreSQL (`postgres://user:password@host/database`), in a schema of its own that is
+    /// dropped in the end.
+    #[arg(long, value_name = "URL", conflicts_with = "server")]
+    database: Option<String>,
     /// The simulated payment provider of that shop (`cartwright gateway-sim`): purchases are made and compared with its ledger.
     #[arg(long, value_name = "URL", requires = "server", conflicts_with = "buy")]
     gateway_sim: Option<String>,

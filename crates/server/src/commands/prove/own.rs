@@ -1,13 +1,15 @@
 //! An embedded shop: processes of this binary for the shop and a simulated provider, on free ports, in a directory of their own.
 
+use super::super::another::another;
 use super::caller::{Ask, Caller};
 use anyhow::{Context as _, bail, ensure};
+use cartwright_adapters::store::postgres;
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::ports::Random as _;
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// How long a process may take to become ready, and to end after SIGTERM.
@@ -29,6 +31,8 @@ pub(super) struct Own {
     gateway_address: SocketAddr,
     dir: Option<tempfile::TempDir>,
     secret: String,
+    /// Where it keeps its state: a schema of its own, dropped in the end. Its directory without.
+    database: Option<String>,
 }
 
 impl Drop for Own {
@@ -36,21 +40,27 @@ impl Drop for Own {
         self.kill();
         let _ = self.gateway.kill();
         let _ = self.gateway.wait();
+        if let Some(database) = self.database.take()
+            && let Err(error) = postgres::erase(&database)
+        {
+            tracing::warn!(%error, "the schema of the embedded shop is still there");
+        }
     }
 }
 
 impl Own {
-    /// Starts both, and waits until they are ready.
+    /// Starts both, and waits until they are ready. Its state is kept in a new schema of this PostgreSQL, if one is named.
     ///
     /// # Errors
     /// When one does not start; the error shows the end of its log.
-    pub(super) async fn start() -> anyhow::Result<Self> {
+    pub(super) async fn start(database: Option<&str>) -> anyhow::Result<Self> {
+        let database = database.map(of_its_own).transpose()?;
         let dir = tempfile::Builder::new()
             .prefix("cartwright-prove-")
             .tempdir()?;
         let secret = drawn();
         let (address, gateway_address) = (free_address()?, free_address()?);
-        let gateway = Command::new(std::env::current_exe()?)
+        let gateway = another()?
             .args(["gateway-sim", "--listen", &gateway_address.to_string()])
             .arg("--data-dir")
             .arg(dir.path().join("gateway"))
@@ -70,6 +80,7 @@ impl Own {
             gateway_address,
             dir: Some(dir),
             secret,
+            database,
         };
         let url = own.gateway_url();
         let control = Caller::new(&url, None)?;
@@ -118,7 +129,7 @@ impl Own {
 
     fn spawn(&self) -> anyhow::Result<Child> {
         let dir = self.directory();
-        Command::new(std::env::current_exe()?)
+        another()?
             .args([
                 "serve",
                 "--no-sample",
@@ -131,6 +142,7 @@ impl Own {
                 "--payment",
                 &format!("{PROVIDER}=sim+{}", self.gateway_url()),
             ])
+            .envs(self.kept_in())
             .env("CARTWRIGHT_ADMIN_KEY", &self.secret)
             .env("CARTWRIGHT_PAYMENT_SIM_KEY", &self.secret)
             .env("CARTWRIGHT_PAYMENT_SIM_WEBHOOK_SECRET", &self.secret)
@@ -182,9 +194,10 @@ impl Own {
                 tokio::time::sleep(LOOK_EVERY).await;
             }
         }
-        let output = Command::new(std::env::current_exe()?)
+        let output = another()?
             .args(["replay", "--verify", "--all", "--json", "--data-dir"])
             .arg(self.directory().join("data"))
+            .envs(self.kept_in())
             .stdin(Stdio::null())
             .output()?;
         let said = format!(
@@ -195,9 +208,16 @@ impl Own {
         Ok((output.status.success(), said))
     }
 
-    /// Leaves the directory for somebody to look at.
+    /// The variable that says where it keeps its state.
+    fn kept_in(&self) -> Option<(&'static str, &str)> {
+        let database = self.database.as_deref()?;
+        Some(("CARTWRIGHT_DATABASE", database))
+    }
+
+    /// Leaves the directory, and the schema where there is one, for somebody to look at.
     pub(super) fn keep(&mut self) -> Option<PathBuf> {
         self.kill();
+        self.database = None;
         self.dir.take().map(tempfile::TempDir::keep)
     }
 
@@ -229,6 +249,23 @@ impl Own {
         );
         Ok(())
     }
+}
+
+/// The address of a new schema there.
+fn of_its_own(database: &str) -> anyhow::Result<String> {
+    ensure!(
+        database.starts_with("postgres://") || database.starts_with("postgresql://"),
+        "--database must be postgres://..."
+    );
+    ensure!(
+        !database.contains("schema="),
+        "--database must name no schema: a new one is made, and dropped in the end"
+    );
+    let sign = if database.contains('?') { '&' } else { '?' };
+    let mut drawn = [0; 8];
+    SystemRandom.fill(&mut drawn);
+    let number = u64::from_be_bytes(drawn);
+    Ok(format!("{database}{sign}schema=prove_{number:016x}"))
 }
 
 /// An address that is free now. Its port is below those that systems give to outgoing connections, so that none of them has it when

@@ -135,6 +135,10 @@ fn again(args: &ProveArgs, seed: u64) -> String {
             command = format!("{command} {name} {value}");
         }
     }
+    if args.database.is_some() {
+        // Its password is nobody's business.
+        command.push_str(" --database URL");
+    }
     if args.buy {
         command.push_str(" --buy");
     }
@@ -148,7 +152,7 @@ impl<'a> Run<'a> {
     async fn begin(args: &'a ProveArgs, started_ms: i64) -> anyhow::Result<Self> {
         let own = match &args.server {
             Some(_) => None,
-            None => Some(Own::start().await?),
+            None => Some(Own::start(args.database.as_deref()).await?),
         };
         let (url, key) = match (&own, &args.server) {
             (Some(own), _) => (own.url(), Some(own.secret().to_owned())),

@@ -104,6 +104,8 @@ pub(crate) struct Setup {
     pub(crate) sample: bool,
     /// Where it listens; a free port unless a test says otherwise.
     pub(crate) address: Option<SocketAddr>,
+    /// Another binary than the one under test.
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Setup {
@@ -121,6 +123,7 @@ impl Setup {
             arguments: Vec::new(),
             sample: false,
             address: None,
+            program: None,
         }
     }
 
@@ -128,6 +131,13 @@ impl Setup {
         self.environment.retain(|(known, _)| known != name);
         self.environment.push((name.into(), value.into()));
         self
+    }
+
+    /// The variable that says where it keeps its state, unless that is its data directory.
+    pub(crate) fn database(&self) -> Option<(String, String)> {
+        let mut said = self.environment.iter();
+        let said = said.find(|(name, _)| name == "CARTWRIGHT_DATABASE");
+        said.cloned().or_else(|| database_of(&self.data))
     }
 
     pub(crate) fn argument(mut self, argument: &str) -> Self {
@@ -182,13 +192,14 @@ impl Setup {
         } else {
             "--no-sample"
         };
-        let child = Command::new(env!("CARGO_BIN_EXE_cartwright"))
+        let tested = Path::new(env!("CARGO_BIN_EXE_cartwright"));
+        let child = Command::new(self.program.as_deref().unwrap_or(tested))
             .arg("serve")
             .args(["--listen", &address.to_string(), "--data-dir"])
             .arg(&self.data)
             .arg(sample)
             .args(&self.arguments)
-            .envs(database_of(&self.data))
+            .envs(self.database())
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(said)
