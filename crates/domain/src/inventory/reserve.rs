@@ -127,7 +127,6 @@ mod tests {
     use super::*;
     use crate::entity::Entity;
     use crate::location::{ShipsTo, Store};
-    use std::sync::Arc;
 
     fn asked(name: &str, store: Option<&str>, quantity: i64) -> Asked {
         Asked {

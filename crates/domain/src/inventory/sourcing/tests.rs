@@ -94,8 +94,14 @@ fn of_equals_the_nearest_then_the_fullest_then_the_first_by_name_is_asked() {
     assert_eq!(first(&[near(), far()], Some(&here)), Some(0));
     // Nobody asked where to, or nobody knows where one of them is.
     assert_eq!(first(&[near(), far()], None), Some(1));
-    assert_eq!(first(&[at("somewhere", 1, 3, 0), far()], Some(&here)), Some(1));
-    assert_eq!(first(&[far(), at("somewhere", 1, 3, 0)], Some(&here)), Some(0));
+    assert_eq!(
+        first(&[at("somewhere", 1, 3, 0), far()], Some(&here)),
+        Some(1)
+    );
+    assert_eq!(
+        first(&[far(), at("somewhere", 1, 3, 0)], Some(&here)),
+        Some(0)
+    );
     // The order of the locations comes before the distance.
     let wanted = lies(at("wanted", 0, 1, 0), 50.0, 10.0);
     assert_eq!(first(&[near(), wanted], Some(&here)), Some(1));
