@@ -203,9 +203,9 @@ mod tests {
         assert_eq!((hold.state, hold.expires_at), (State::Pending, Time(70)));
         let hold = apply(Event::Filled {
             level: key("A", "y"),
-            quantity: 2,
+            quantity: 1,
         });
-        assert_eq!(hold.lines, [line("x", 3), line("y", 1)]);
+        assert_eq!(hold.lines, [line("x", 3), line("y", 2)]);
         let hold = apply(Event::Ended(State::Released));
         assert_eq!(hold.state, State::Released);
         let mut none = None;

@@ -145,4 +145,18 @@ mod tests {
         let done = restock(&order, &[(A, 1)]).expect("one is away");
         assert_eq!(named(&done.back), [at("A", "y", 1)]);
     }
+
+    #[test]
+    fn an_event_names_only_lines_of_which_something_moves() {
+        let moved = |order: &Order, units| {
+            let done = restock(order, &[(A, units)]).expect("they are there");
+            let Event::Restocked { given_up, back, .. } = done.event else {
+                panic!("restocked: {:?}", done.event);
+            };
+            (given_up, back)
+        };
+        assert_eq!(moved(&paid(), 2), (vec![(A, 2)], vec![]));
+        assert_eq!(moved(&sent(3), 2), (vec![], vec![(A, 2)]));
+        assert_eq!(moved(&sent(1), 3), (vec![(A, 2)], vec![(A, 1)]));
+    }
 }
