@@ -363,7 +363,8 @@ fn what_may_be_held_or_taken_is_undone_and_nothing_else() {
         next(&run.attempt, &[&payment], NOW)
     };
     use Method::{Card, Wallet};
-    let rows: [(Method, fn(&mut Payment), Next); 8] = [
+    type Row = (Method, fn(&mut Payment), Next);
+    let rows: [Row; 8] = [
         (Card, |_| {}, Next::Undo),
         (Card, |it| it.was_asked = true, Next::Ask(0, Void)),
         (

@@ -172,7 +172,8 @@ fn units_that_earlier_lines_took_are_not_there() {
 #[test]
 fn a_line_that_is_split_takes_stock_in_order_and_then_what_is_beyond() {
     let all = [at("b", 2, 4, 3), at("a", 1, 2, 1), at("c", 3, 0, 9)];
-    let rows: [(i64, Result<Vec<(usize, i64)>, i64>); 8] = [
+    type Row = (i64, Result<Vec<(usize, i64)>, i64>);
+    let rows: [Row; 8] = [
         // One that has all of it is still the first choice.
         (3, Ok(vec![(0, 3)])),
         (4, Ok(vec![(0, 4)])),
