@@ -150,4 +150,34 @@ mod tests {
             assert_eq!(currency(code).code(), code);
         }
     }
+
+    #[test]
+    fn what_cannot_be_counted_is_not_converted() {
+        assert_eq!(minor(i128::MAX, currency("USD")), None);
+        assert_eq!(minor(i128::MIN, currency("JPY")), None);
+        assert_eq!(minor(NANOS * i128::from(i64::MAX), currency("USD")), None);
+        let most = Money::new(i64::MAX, currency("EUR"));
+        assert_eq!(converted(most, currency("IDR")), None);
+        assert_eq!(converted(most, currency("EUR")), Some(most));
+    }
+
+    #[test]
+    fn half_a_minor_unit_is_rounded_away_from_zero() {
+        let rows = [
+            (14_999_999, "USD", 1),
+            (15_000_000, "USD", 2),
+            (-14_999_999, "USD", -1),
+            (-15_000_000, "USD", -2),
+            (500_000, "KWD", 1),
+            (499_999, "KWD", 0),
+            (1_500_000_000, "JPY", 2),
+        ];
+        for (nanos, code, expected) in rows {
+            assert_eq!(
+                minor(nanos, currency(code)),
+                Some(expected),
+                "{nanos} {code}"
+            );
+        }
+    }
 }

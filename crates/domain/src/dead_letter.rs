@@ -200,9 +200,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn it_waits_unless_it_is_tried_again() {
-        let about = Recorded {
+    fn about(attempts: u32) -> Recorded {
+        Recorded {
             consumer: "mail".into(),
             event: EventId(7),
             event_type: "order.paid".into(),
@@ -212,16 +211,20 @@ mod tests {
             correlation: "r".into(),
             entry: String::new(),
             cause: "no such mailbox".into(),
-            attempts: 1,
+            attempts,
             first_at: Time(2),
-        };
+        }
+    }
+
+    #[test]
+    fn it_waits_unless_it_is_tried_again() {
         let mut state = None;
         let id = DeadLetterId(1);
         let mut apply = |event: Event, at| {
             DeadLetter::apply(&mut state, &id, &event, Time(at));
             state.as_deref().cloned()
         };
-        let recorded = Event::Recorded(Box::new(about));
+        let recorded = Event::Recorded(Box::new(about(1)));
         assert_eq!(apply(recorded, 3).map(|it| it.state), Some(State::Dead));
         let replaying = apply(Event::Replaying, 4);
         assert_eq!(replaying.map(|it| it.state), Some(State::Replaying));
@@ -231,6 +234,38 @@ mod tests {
             (failed.state, failed.about.attempts, failed.last_at),
             (State::Dead, 2, Time(5))
         );
+        assert_eq!((failed.version(), &*failed.about.cause), (3, "still none"));
         assert_eq!(apply(Event::Settled, 6), None);
+    }
+
+    #[test]
+    fn one_that_was_never_tried_is_parked() {
+        let mut state = None;
+        let recorded = Event::Recorded(Box::new(about(0)));
+        DeadLetter::apply(&mut state, &DeadLetterId(1), &recorded, Time(3));
+        let letter = state.as_deref().cloned().expect("a letter");
+        assert_eq!((letter.state, letter.last_at), (State::Parked, Time(3)));
+        assert_eq!(letter.version(), 1);
+        let listed = Listed {
+            id: DeadLetterId(1),
+            event: EventId(7),
+            key: "order:a".into(),
+        };
+        assert_eq!(Listed::from(&letter), listed);
+        let reason = "nobody reads it".into();
+        let discarded = Event::Discarded { reason };
+        DeadLetter::apply(&mut state, &DeadLetterId(1), &discarded, Time(4));
+        assert_eq!(state, None);
+    }
+
+    #[test]
+    fn a_state_is_the_same_word_everywhere() {
+        assert_eq!(State::ALL.len(), 3);
+        for (state, word) in State::ALL {
+            assert_eq!(state.as_str(), *word);
+            assert_eq!(State::parse(word), Some(*state));
+            assert_eq!(serde_json::to_value(state).ok(), Some((*word).into()));
+        }
+        assert_eq!(State::parse("gone"), None);
     }
 }

@@ -290,4 +290,56 @@ mod tests {
             assert!(Sku::new(text).is_err(), "{text}");
         }
     }
+
+    #[test]
+    fn letters_are_those_of_crockford_from_the_first_bit_on() {
+        let rows = [
+            (0, "00000000000000000000000000"),
+            (31, "0000000000000000000000000Z"),
+            (32, "00000000000000000000000010"),
+            (u128::MAX, "7ZZZZZZZZZZZZZZZZZZZZZZZZZ"),
+            (
+                0x0190_0000_0000_7000_8000_0000_0000_00AA,
+                "01J0000000E00800000000005A",
+            ),
+        ];
+        for (value, letters) in rows {
+            let text = format!("res_{letters}");
+            assert_eq!(ReservationId(value).to_string(), text);
+            assert_eq!(format!("{:?}", ReservationId(value)), text);
+            assert_eq!(text.parse(), Ok(ReservationId(value)));
+            assert_eq!(ProductId::made(value).as_str(), format!("prd_{letters}"));
+        }
+        for other in ["/", ":", "@", "[", "I", "L", "O", "U", "a"] {
+            let text = format!("res_0000000000000000000000000{other}");
+            assert_eq!(text.parse::<ReservationId>(), Err(BadId), "{other}");
+        }
+    }
+
+    #[test]
+    fn ids_are_their_text_in_json() {
+        let id = OrderId(33);
+        let json = serde_json::to_string(&id).unwrap_or_default();
+        assert_eq!(json, r#""ord_00000000000000000000000011""#);
+        assert_eq!(serde_json::from_str(&json).ok(), Some(id));
+        assert!(serde_json::from_str::<CartId>(&json).is_err());
+        assert_eq!(OrderId::from_slice(&[1; 15]), None);
+        let sku = serde_json::from_str::<Sku>(r#""A-1""#);
+        assert_eq!(sku.ok(), Sku::new("A-1").ok());
+        assert!(serde_json::from_str::<Sku>(r#""A 1""#).is_err());
+    }
+
+    #[test]
+    fn text_ids_are_their_text() -> Result<(), BadId> {
+        let longest = "x".repeat(MAX_TEXT_ID);
+        for text in ["A", ".", longest.as_str()] {
+            let sku: Sku = text.parse()?;
+            assert_eq!(sku.as_str(), text);
+            assert_eq!(sku.to_string(), text);
+            assert_eq!(format!("{sku:?}"), text);
+            let borrowed: &str = std::borrow::Borrow::borrow(&sku);
+            assert_eq!(borrowed, text);
+        }
+        Ok(())
+    }
 }

@@ -172,3 +172,55 @@ impl Entity for ApiKey {
         self.version
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_scope_is_the_same_word_everywhere() {
+        for (scope, word) in Scope::ALL {
+            assert_eq!(scope.as_str(), word);
+            assert_eq!(Scope::parse(word), Some(scope));
+            assert_eq!(serde_json::to_value(scope).ok(), Some(word.into()));
+        }
+        assert_eq!(Scope::parse("orders"), None);
+    }
+
+    #[test]
+    fn a_key_opens_until_it_is_deleted() {
+        let id = ApiKeyId(3);
+        let created = Event::Created {
+            name: "till".into(),
+            scopes: vec![Scope::Reservations],
+            limits: KeyLimits {
+                burst: Some(4),
+                ..KeyLimits::default()
+            },
+            hash: [7; 32],
+        };
+        let mut state = None;
+        ApiKey::apply(&mut state, &id, &created, Time(2));
+        let expected = ApiKey {
+            id,
+            name: "till".into(),
+            scopes: vec![Scope::Reservations],
+            limits: KeyLimits {
+                burst: Some(4),
+                ..KeyLimits::default()
+            },
+            hash: [7; 32],
+            created_at: Time(2),
+            version: 1,
+        };
+        assert_eq!(state.as_deref(), Some(&expected));
+        assert_eq!(expected.version(), 1);
+        let changed = ApiKey {
+            version: 2,
+            ..expected
+        };
+        assert_eq!(changed.version(), 2);
+        ApiKey::apply(&mut state, &id, &Event::Deleted, Time(3));
+        assert_eq!(state, None);
+    }
+}

@@ -100,3 +100,69 @@ impl Entity for Store {
         self.version
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::cart::samples::{country, store_id};
+
+    fn details(kind: Kind, ships_to: Option<ShipsTo>) -> Details {
+        Details {
+            name: "Main".into(),
+            kind,
+            country: country("GB"),
+            ships_to,
+            priority: 1,
+            position: None,
+        }
+    }
+
+    fn after(state: Option<Store>, details: Details) -> Store {
+        let mut state = state.map(Arc::new);
+        Store::apply(&mut state, &store_id("main"), &Event::Put(details), Time(4));
+        Arc::unwrap_or_clone(state.unwrap_or_else(|| panic!("no location")))
+    }
+
+    #[test]
+    fn a_location_ships_where_it_says_else_by_its_kind() {
+        let only = |codes: &[&str]| {
+            let countries = codes.iter().map(|code| country(code));
+            Some(ShipsTo::Countries(countries.collect()))
+        };
+        let rows = [
+            (Kind::Store, None, true, false),
+            (Kind::Warehouse, None, true, true),
+            (Kind::Store, Some(ShipsTo::Everywhere), true, true),
+            (Kind::Store, only(&["US"]), false, true),
+            (Kind::Warehouse, only(&["DE", "GB"]), true, false),
+            (Kind::Warehouse, only(&[]), false, false),
+        ];
+        for (kind, ships_to, home, away) in rows {
+            let store = after(None, details(kind, ships_to));
+            assert_eq!(store.ships_to(Some(country("GB"))), home, "{store:?}");
+            assert_eq!(store.ships_to(Some(country("US"))), away, "{store:?}");
+            assert!(store.ships_to(None));
+        }
+    }
+
+    #[test]
+    fn a_location_changes_only_when_something_is_different() {
+        let first = details(Kind::Store, None);
+        assert_eq!(put(None, first.clone()), Some(Event::Put(first.clone())));
+        let store = after(None, first.clone());
+        assert_eq!((&store.id, store.version()), (&store_id("main"), 1));
+        assert_eq!((&store.details, store.updated_at), (&first, Time(4)));
+        assert_eq!(put(Some(&store), first.clone()), None);
+        let other = Details {
+            priority: 2,
+            ..first
+        };
+        assert_eq!(
+            put(Some(&store), other.clone()),
+            Some(Event::Put(other.clone()))
+        );
+        let changed = after(Some(store), other);
+        assert_eq!((changed.details.priority, changed.version()), (2, 2));
+    }
+}

@@ -117,4 +117,29 @@ mod tests {
         assert_eq!(Money::new(250, usd).times(3), Some(Money::new(750, usd)));
         Ok(())
     }
+
+    #[test]
+    fn a_currency_is_its_code_everywhere() -> Result<(), BadCurrency> {
+        for (code, digits) in [("USD", 2), ("JPY", 0), ("KWD", 3)] {
+            let currency = Currency::new(code)?;
+            assert_eq!((currency.code(), currency.digits()), (code, digits));
+            assert_eq!(currency.to_string(), code);
+            assert_eq!(format!("{currency:?}"), code);
+            let json = format!(r#"{{"amount":5,"currency":"{code}"}}"#);
+            let money = Money::new(5, currency);
+            assert_eq!(serde_json::to_string(&money).ok(), Some(json.clone()));
+            assert_eq!(serde_json::from_str(&json).ok(), Some(money));
+        }
+        assert!(serde_json::from_str::<Currency>(r#""usd""#).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn sums_stay_in_their_currency() -> Result<(), BadCurrency> {
+        let usd = Currency::new("USD")?;
+        let sum = Money::new(250, usd).plus(Money::new(-50, usd));
+        assert_eq!(sum, Some(Money::new(200, usd)));
+        assert_eq!(Money::zero(usd), Money::new(0, usd));
+        Ok(())
+    }
 }

@@ -118,4 +118,55 @@ mod tests {
         );
         assert!((london.distance_km(&paris) - 343.5).abs() < 2.0);
     }
+
+    #[test]
+    fn a_country_is_its_code_everywhere() -> Result<(), BadCountry> {
+        let country = Country::new("GB")?;
+        assert_eq!(country.code(), "GB");
+        assert_eq!(country.to_string(), "GB");
+        assert_eq!(format!("{country:?}"), "GB");
+        assert_eq!(serde_json::to_value(country).ok(), Some("GB".into()));
+        assert_eq!(serde_json::from_str(r#""GB""#).ok(), Some(country));
+        assert!(serde_json::from_str::<Country>(r#""gb""#).is_err());
+        Ok(())
+    }
+
+    #[test]
+    fn a_position_is_on_the_globe() {
+        let rows = [
+            (90.0, 180.0, true),
+            (-90.0, -180.0, true),
+            (90.1, 0.0, false),
+            (-90.1, 0.0, false),
+            (0.0, 180.1, false),
+            (0.0, -180.1, false),
+            (f64::NAN, 0.0, false),
+        ];
+        for (lat, lon, expected) in rows {
+            assert_eq!(Position { lat, lon }.is_valid(), expected, "{lat} {lon}");
+        }
+    }
+
+    #[test]
+    fn distances_are_parts_of_great_circles() {
+        let quarter = 6371.0 * std::f64::consts::FRAC_PI_2;
+        let rows = [
+            ((0.0, 0.0), (0.0, 0.0), 0.0),
+            ((0.0, 0.0), (90.0, 0.0), quarter),
+            ((0.0, 0.0), (0.0, 90.0), quarter),
+            ((-45.0, 20.0), (45.0, 20.0), quarter),
+            ((0.0, -90.0), (0.0, 90.0), 2.0 * quarter),
+            ((0.0, 179.0), (0.0, -179.0), quarter / 45.0),
+            // On the parallel of 60 degrees, by the law of cosines.
+            ((60.0, 0.0), (60.0, 90.0), 6371.0 * 0.75_f64.acos()),
+            ((60.0, 10.0), (30.0, 10.0), quarter / 3.0),
+        ];
+        for (from, to, km) in rows {
+            let at = |(lat, lon)| Position { lat, lon };
+            for (from, to) in [(from, to), (to, from)] {
+                let distance = at(from).distance_km(&at(to));
+                assert!((distance - km).abs() < 1e-6, "{from:?} {to:?}: {distance}");
+            }
+        }
+    }
 }

@@ -174,3 +174,32 @@ impl Refusal {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_names_what_it_is_about() {
+        let refusal = Refusal::not_found("cart", 5);
+        assert_eq!(refusal.to_string(), "no cart 5");
+        let refusal = Refusal::invalid("quantity", "out_of_range", "at most 9");
+        let errors = vec![FieldError {
+            field: "quantity".into(),
+            code: "out_of_range",
+            detail: "at most 9".into(),
+        }];
+        assert_eq!(refusal, Refusal::Invalid { errors });
+        let sku = crate::cart::samples::sku("A");
+        let line = ShortLine {
+            sku: sku.clone(),
+            requested: 3,
+            available: 1,
+        };
+        let lines = vec![line];
+        assert_eq!(
+            Refusal::short(&sku, 3, 1),
+            Refusal::InsufficientStock { lines }
+        );
+    }
+}

@@ -62,4 +62,57 @@ mod tests {
             assert_eq!(Time(millis).to_string(), text);
         }
     }
+
+    #[test]
+    fn a_day_is_split_into_its_parts() {
+        let day = 951_782_400_000;
+        let rows = [
+            (0, "00:00:00.000"),
+            (59_999, "00:00:59.999"),
+            (60_000, "00:01:00.000"),
+            (45_296_789, "12:34:56.789"),
+            (86_399_999, "23:59:59.999"),
+        ];
+        for (millis, text) in rows {
+            let expected = format!("2000-02-29T{text}Z");
+            assert_eq!(Time(day + millis).to_string(), expected);
+        }
+    }
+
+    /// Eight centuries, day after day, by the rules of the Gregorian calendar.
+    #[test]
+    fn each_day_follows_the_one_before() {
+        let leap = |year: i64| year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+        let (mut year, mut month, mut day) = (1600, 1, 1);
+        for days in -135_140..157_060 {
+            assert_eq!(civil(days), (year, month, day), "day {days}");
+            let last = match month {
+                2 if leap(year) => 29,
+                2 => 28,
+                4 | 6 | 9 | 11 => 30,
+                _ => 31,
+            };
+            day += 1;
+            if day > last {
+                (month, day) = (month + 1, 1);
+            }
+            if month > 12 {
+                (year, month) = (year + 1, 1);
+            }
+        }
+        assert_eq!((year, month, day), (2400, 1, 7));
+    }
+
+    #[test]
+    fn seconds_are_added_up_to_the_end_of_time() {
+        let rows = [
+            (5, 7, 7_005),
+            (5, -1, -995),
+            (i64::MAX, 1, i64::MAX),
+            (0, i64::MAX, i64::MAX),
+        ];
+        for (from, seconds, to) in rows {
+            assert_eq!(Time(from).plus_seconds(seconds), Time(to));
+        }
+    }
 }

@@ -92,4 +92,35 @@ mod tests {
             assert_eq!(fits(filter, name), expected, "{filter} {name}");
         }
     }
+
+    #[test]
+    fn an_endpoint_hears_what_it_asked_for_until_it_is_deleted() {
+        let id = WebhookEndpointId(3);
+        let created = Event::Created {
+            url: "https://example.com".into(),
+            events: vec!["refund.*".into(), "order.placed".into()],
+        };
+        let mut state = None;
+        WebhookEndpoint::apply(&mut state, &id, &created, Time(2));
+        let endpoint = state.as_deref().cloned().expect("an endpoint");
+        assert_eq!((endpoint.id, endpoint.version()), (id, 1));
+        assert_eq!(
+            (&*endpoint.url, endpoint.created_at),
+            ("https://example.com", Time(2))
+        );
+        for (name, expected) in [
+            ("refund.failed", true),
+            ("order.placed", true),
+            ("order.paid", false),
+        ] {
+            assert_eq!(endpoint.hears(name), expected, "{name}");
+        }
+        let changed = WebhookEndpoint {
+            version: 2,
+            ..endpoint
+        };
+        assert_eq!(changed.version(), 2);
+        WebhookEndpoint::apply(&mut state, &id, &Event::Deleted, Time(3));
+        assert_eq!(state, None);
+    }
 }

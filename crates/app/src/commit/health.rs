@@ -154,3 +154,109 @@ impl Health {
         self.kept.store(kept as u64, Ordering::Relaxed);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_add_up_what_each_batch_did() {
+        let health = Health::default();
+        health.batch(3, 5, 700, 9);
+        health.batch(1, 2, 30, 4);
+        health.shed();
+        health.shed();
+        let expected = Counts {
+            shed: 2,
+            batches: 2,
+            commands: 4,
+            events: 7,
+            busy_ns: 730,
+            kept: 4,
+        };
+        assert_eq!(health.counts(), expected);
+    }
+
+    #[test]
+    fn each_switch_is_off_until_it_is_set() {
+        let health = Health::default();
+        let all = |health: &Health| {
+            [
+                health.is_read_only(),
+                health.is_reader(),
+                health.is_retiring(),
+                health.is_closing(),
+            ]
+        };
+        assert_eq!(all(&health), [false; 4]);
+        health.set_read_only(true);
+        assert_eq!(all(&health), [true, false, false, false]);
+        health.set_read_only(false);
+        health.retire();
+        assert_eq!(all(&health), [false, false, true, false]);
+        health.set_closing();
+        assert_eq!(all(&health), [false, false, true, true]);
+    }
+
+    #[test]
+    fn who_watches_is_woken_by_changes_only() {
+        let health = Health::default();
+        let mut watching = health.standing();
+        let reader = Standing {
+            is_reader: true,
+            epoch: 3,
+            holder: None,
+        };
+        for (standing, changed) in [
+            (Standing::default(), false),
+            (reader.clone(), true),
+            (reader.clone(), false),
+            (Standing::default(), true),
+        ] {
+            health.set_standing(standing.clone());
+            assert_eq!(watching.has_changed().ok(), Some(changed));
+            assert_eq!(*watching.borrow_and_update(), standing);
+            assert_eq!(health.is_reader(), standing.is_reader);
+        }
+    }
+
+    #[test]
+    fn memory_is_fresh_up_to_its_moment_and_always_without_one() {
+        let health = Health::default();
+        assert!(health.is_fresh(|| u64::MAX));
+        health.set_fresh_until(100);
+        for (now, fresh) in [(99, true), (100, true), (101, false)] {
+            assert_eq!(health.is_fresh(|| now), fresh, "{now}");
+        }
+        // None at all is not the same as always.
+        health.set_fresh_until(0);
+        assert!(!health.is_fresh(|| 2));
+    }
+
+    #[test]
+    fn a_broken_store_is_tried_twice_a_second() {
+        let health = Health::default();
+        let half = REPAIR_EVERY_NS;
+        for (now, due) in [
+            (7, true),
+            (8, false),
+            (half + 6, false),
+            (half + 7, true),
+            (half + 8, false),
+            (2 * half + 7, true),
+        ] {
+            assert_eq!(health.may_repair(now), due, "{now}");
+        }
+    }
+
+    #[test]
+    fn what_is_outside_is_known_by_its_name() {
+        let health = Health::default();
+        health.note_outside("cache", true);
+        health.note_outside("mail", false);
+        health.note_outside("cache", false);
+        health.note_outside("bus", true);
+        let expected = [("bus", true), ("cache", false), ("mail", false)];
+        assert_eq!(health.outside(), BTreeMap::from(expected));
+    }
+}

@@ -90,4 +90,38 @@ mod tests {
         index.insert([1; 16], 1, Time(5));
         assert!(!index.has_room(1));
     }
+
+    #[test]
+    fn takes_as_many_keys_as_its_limit() {
+        let mut index = KeptIndex::new(3);
+        assert!(index.has_room(2) && !index.has_room(3));
+        index.insert([1; 16], 1, Time(5));
+        assert_eq!(index.len(), 1);
+        assert!(index.has_room(1) && !index.has_room(2));
+        // The same key again is the same one.
+        index.insert([1; 16], 2, Time(6));
+        index.insert([2; 16], 3, Time(5));
+        assert_eq!(index.len(), 2);
+        assert!(index.has_room(0) && !index.has_room(1));
+        index.clear();
+        assert_eq!((index.len(), index.find(&[1; 16], Time(0))), (0, None));
+        assert!(index.has_room(2));
+    }
+
+    #[test]
+    fn a_key_that_was_used_again_is_found_where_it_was_kept_last() {
+        let mut index = KeptIndex::new(9);
+        index.insert([1; 16], 4, Time(HOUR_MS + 5));
+        index.insert([1; 16], 6, Time(3 * HOUR_MS));
+        index.insert([2; 16], 5, Time(3 * HOUR_MS));
+        assert_eq!(index.find(&[1; 16], Time(0)), Some(6));
+        assert_eq!(index.find(&[3; 16], Time(0)), None);
+        assert_eq!(index.len(), 3);
+        assert!(!index.drop_before(Time(HOUR_MS)));
+        assert!(index.drop_before(Time(3 * HOUR_MS)));
+        assert_eq!(index.len(), 2);
+        assert!(!index.drop_before(Time(3 * HOUR_MS)));
+        assert_eq!(index.find(&[1; 16], Time(3 * HOUR_MS - 1)), Some(6));
+        assert_eq!(index.find(&[1; 16], Time(3 * HOUR_MS)), None);
+    }
 }

@@ -347,3 +347,6 @@ fn put_lines(lines: &mut Vec<Arc<Line>>, set: &[Arc<Line>]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

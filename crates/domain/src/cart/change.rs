@@ -305,4 +305,58 @@ mod tests {
         let event = change(&cart, &cleared, &shop(), &rules(), NOW).unwrap_or_default();
         assert_eq!(after(&cart, event).lines[1].note, None);
     }
+
+    #[test]
+    fn what_does_not_grow_asks_no_catalogue() {
+        let cart = cart(&[("MUG", 2)]);
+        let mut shop = shop();
+        shop.remove("MUG");
+        let noted = ChangeLine {
+            note: Patch::Set("x".into()),
+            ..request(1)
+        };
+        let event = change(&cart, &noted, &shop, &rules(), NOW).expect("nothing grows");
+        let line = after(&cart, event).lines[0].clone();
+        assert_eq!((line.note.as_deref(), line.quantity), (Some("x"), 2));
+    }
+
+    #[test]
+    fn a_line_beyond_its_limit_may_shrink_and_not_grow() {
+        let cart = cart(&[("FREE", 1000)]);
+        let tight = Rules {
+            max_quantity: 10,
+            ..rules()
+        };
+        let run = |delta| {
+            let request = amount(1, Amount::Delta(delta));
+            change(&cart, &request, &shop(), &tight, NOW)
+        };
+        let fewer = after(&cart, run(-1).expect("fewer"));
+        assert_eq!(quantities(&fewer), [("FREE", 999)]);
+        assert_eq!(run(0), Ok(None));
+        let detail = "a line takes at most 10".to_owned();
+        assert_eq!(run(1), Err(Refusal::CartLimit { detail }));
+    }
+
+    #[test]
+    fn a_line_that_changes_is_all_that_an_event_says() {
+        let cart = cart(&[("MUG", 1), ("TEA", 2), ("FREE", 3)]);
+        for (id, name) in [(1, "MUG"), (2, "TEA"), (3, "FREE")] {
+            let event = change(&cart, &amount(id, Amount::Set(5)), &shop(), &rules(), NOW);
+            let Ok(Some(Event::LinesChanged(changed))) = event else {
+                panic!("lines changed: {event:?}");
+            };
+            let set: Vec<_> = changed
+                .set
+                .iter()
+                .map(|it| (it.id.0, it.sku.as_str()))
+                .collect();
+            assert_eq!((set, changed.removed), (vec![(id, name)], vec![]));
+            let event = change(&cart, &amount(id, Amount::Set(0)), &shop(), &rules(), NOW);
+            let Ok(Some(Event::LinesChanged(changed))) = event else {
+                panic!("lines changed: {event:?}");
+            };
+            assert_eq!((changed.set, changed.removed), (vec![], vec![LineId(id)]));
+        }
+    }
 }

@@ -105,4 +105,23 @@ mod tests {
             assert_eq!(create(&request(line), &shop(), &rules(), NOW), Err(refusal));
         }
     }
+
+    #[test]
+    fn metadata_may_be_as_big_as_configured() {
+        let metadata = metadata(serde_json::json!({"a": "0123456789"}));
+        let weight = metadata.weight();
+        let request = Create {
+            metadata,
+            ..Create::default()
+        };
+        for (max_metadata_bytes, fits) in [(weight - 1, false), (weight, true), (weight + 1, true)]
+        {
+            let tight = Rules {
+                max_metadata_bytes,
+                ..rules()
+            };
+            let created = create(&request, &shop(), &tight, NOW);
+            assert_eq!(created.is_ok(), fits, "{max_metadata_bytes}");
+        }
+    }
 }

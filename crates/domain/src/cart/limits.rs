@@ -198,3 +198,102 @@ fn check_stock(draft: &Draft<'_>, goods: &dyn Goods) -> Result<(), Refusal> {
 fn place(line: &Line) -> (&Sku, Option<&StoreId>) {
     (&line.sku, line.store.as_ref())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use super::super::samples::*;
+    use super::super::{Add, ChangeLine, Create, LineId, Patch, add, change};
+    use crate::cart::{Amount, Cart, Event};
+    use serde_json::json;
+
+    fn tagged(name: &str, tag: i64) -> Add {
+        Add {
+            metadata: metadata(json!({ "tag": tag })),
+            ..wanted(name, 1)
+        }
+    }
+
+    fn tried(cart: &Cart, request: &Add, rules: &Rules) -> Result<Option<Event>, Refusal> {
+        add(cart, request, &shop(), rules, NOW)
+    }
+
+    fn is_limit<T>(result: Result<T, Refusal>) -> bool {
+        matches!(result, Err(Refusal::CartLimit { .. }))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_reference() {
+        let rules = Rules::new(currency("USD"), country("US"));
+        let (day, kib) = (24 * 3600, 1024);
+        assert_eq!((rules.max_lines, rules.max_quantity), (500, 1_000_000_000));
+        assert_eq!(rules.max_value_minor, 1_000_000_000_000_000);
+        assert_eq!(rules.max_metadata_bytes, 256 * kib);
+        assert_eq!(
+            (rules.ttl_seconds, rules.keep_seconds),
+            (30 * day, 30 * day)
+        );
+        assert_eq!(rules.drop_in_ttl_seconds, 3600);
+        assert_eq!(rules.expiry(false, NOW), NOW.plus_seconds(30 * day));
+        assert_eq!(rules.expiry(true, NOW), NOW.plus_seconds(3600));
+        assert_eq!(MERGED_METADATA_BYTES, 4_194_304);
+    }
+
+    #[test]
+    fn a_cart_takes_so_many_lines_and_keeps_those_it_has() {
+        let cart = cart(&[("MUG", 1), ("TEA", 1)]);
+        let of = |max_lines| Rules {
+            max_lines,
+            ..rules()
+        };
+        assert!(tried(&cart, &wanted("FREE", 1), &of(3)).is_ok());
+        assert!(is_limit(tried(&cart, &wanted("FREE", 1), &of(2))));
+        // It has more than it may, and may change what it has.
+        assert!(tried(&cart, &wanted("TEA", 1), &of(1)).is_ok());
+    }
+
+    #[test]
+    fn a_cart_is_worth_so_much() {
+        let cart = cart(&[("MUG", 2)]);
+        let of = |max_value_minor| Rules {
+            max_value_minor,
+            ..rules()
+        };
+        assert!(tried(&cart, &wanted("TEA", 1), &of(2 * 1299 + 450)).is_ok());
+        assert!(is_limit(tried(
+            &cart,
+            &wanted("TEA", 1),
+            &of(2 * 1299 + 449)
+        )));
+        // What costs nothing adds nothing to what is too much already.
+        assert!(tried(&cart, &wanted("FREE", 1), &of(1)).is_ok());
+        let fewer = ChangeLine {
+            line: LineId(1),
+            amount: Some(Amount::Set(1)),
+            note: Patch::Keep,
+            store: Patch::Keep,
+        };
+        assert!(change(&cart, &fewer, &shop(), &of(1), NOW).is_ok());
+    }
+
+    #[test]
+    fn a_cart_takes_so_much_metadata_with_that_of_its_lines() {
+        let own = metadata(json!({"a": "b"}));
+        let cart = made(&Create {
+            metadata: own.clone(),
+            lines: vec![tagged("MUG", 1)],
+            ..Create::default()
+        });
+        let more = tagged("TEA", 2);
+        let all = own.weight() + 2 * more.metadata.weight();
+        let of = |max_metadata_bytes| Rules {
+            max_metadata_bytes,
+            ..rules()
+        };
+        assert!(tried(&cart, &more, &of(all)).is_ok());
+        assert!(is_limit(tried(&cart, &more, &of(all - 1))));
+        // A line without any adds none to what is too much already.
+        assert!(tried(&cart, &wanted("TEA", 1), &of(1)).is_ok());
+    }
+}

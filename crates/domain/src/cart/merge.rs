@@ -287,4 +287,63 @@ mod tests {
             Err(Refusal::CartLimit { .. })
         ));
     }
+
+    fn times(id: u128, count: usize, first: u32, quantity: i64) -> Cart {
+        let mut cart = made_as(id, &Create::default());
+        let numbers = first..first + count as u32;
+        let line = |number: u32| {
+            let mut line = Line::clone(&super::super::samples::cart(&[("FREE", 1)]).lines[0]);
+            line.id = crate::cart::LineId(number);
+            line.sku = sku(&format!("S{number}"));
+            line.quantity = quantity;
+            std::sync::Arc::new(line)
+        };
+        cart.lines = numbers.map(line).collect();
+        cart.next_line = first + count as u32;
+        cart
+    }
+
+    #[test]
+    fn only_so_many_lines_and_so_much_metadata_come_together() {
+        let run =
+            |ours: &Cart, theirs: &Cart| merge(ours, theirs, Strategy::Sum, &shop(), &rules(), NOW);
+        let ours = times(1, MERGED_LINES - 1, 1, 1);
+        assert!(run(&ours, &times(2, 1, 50_000, 1)).is_ok());
+        let refused = run(&ours, &times(2, 2, 50_000, 1));
+        assert!(matches!(refused, Err(Refusal::CartLimit { detail }) if detail.contains("lines")));
+
+        let heavy = |id, bytes: usize| {
+            let mut cart = made_as(id, &Create::default());
+            cart.metadata = metadata(json!({"a": "x".repeat(bytes)}));
+            cart
+        };
+        let empty = heavy(1, 0).metadata.weight();
+        let most = MERGED_METADATA_BYTES - empty;
+        let light = times(2, 1, 1, 1);
+        assert!(run(&heavy(1, most), &light).is_ok());
+        let refused = run(&heavy(1, most + 1), &light);
+        assert!(matches!(refused, Err(Refusal::CartLimit { detail }) if detail.contains("bytes")));
+    }
+
+    #[test]
+    fn only_drop_in_carts_take_lines_that_ask_for_nothing() {
+        for (quantity, usual, dropped_in) in [(-1, 0, 1), (0, 0, 1), (1, 1, 1)] {
+            let theirs = times(2, 1, 1, quantity);
+            let lines = |ours: &Cart| merged(ours, &theirs, Strategy::Sum).0.lines.len();
+            assert_eq!(lines(&cart(&[])), usual, "{quantity}");
+            assert_eq!(lines(&drop_in()), dropped_in, "{quantity}");
+        }
+    }
+
+    #[test]
+    fn a_price_that_was_seen_stays_in_its_currency_only() {
+        let theirs = times(2, 1, 1, 1);
+        let price = |ours: &Cart| merged(ours, &theirs, Strategy::Sum).0.lines[0].unit_price;
+        assert_eq!(price(&cart(&[])), Some(money(0, "USD")));
+        let euro = Create {
+            currency: Some(currency("EUR")),
+            ..Create::default()
+        };
+        assert_eq!(price(&made_as(5, &euro)), None);
+    }
 }

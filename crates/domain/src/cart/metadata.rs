@@ -153,4 +153,22 @@ mod tests {
         assert_eq!(serde_json::to_string(&Metadata::default())?, "{}");
         Ok(())
     }
+
+    #[test]
+    fn it_weighs_about_what_its_json_takes() {
+        let rows = [
+            (json!({}), 0),
+            (json!({"a": null}), 12),
+            (json!({"a": true}), 12),
+            (json!({"a": 1}), 15),
+            (json!({"abc": "text"}), 15),
+            (json!({"a": []}), 9),
+            (json!({"a": ["b", "c"]}), 17),
+            (json!({"a": {"b": "c"}}), 17),
+            (json!({"a": null, "b": null}), 22),
+        ];
+        for (value, weight) in rows {
+            assert_eq!(metadata(value.clone()).weight(), weight, "{value}");
+        }
+    }
 }

@@ -247,3 +247,52 @@ fn explain_sum(_: &Cart, priced: &PricedCart, _: &dyn Goods) -> Vec<Reason> {
         },
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::cart::samples::{cart, money, shop};
+    use crate::cart::{explain, price};
+
+    #[test]
+    fn the_sum_has_every_part_with_its_sign() {
+        let cart = cart(&[("MUG", 2)]);
+        let mut priced = price(&cart, &shop());
+        let totals = &mut priced.totals;
+        (totals.discount, totals.shipping) = (money(98, "USD"), money(599, "USD"));
+        totals.tax = money(20, "USD");
+        sum(&cart, &mut priced, &shop());
+        assert_eq!(priced.totals.total, money(2598 - 98 + 599 + 20, "USD"));
+        let told: Vec<_> = explain_sum(&cart, &priced, &shop())
+            .into_iter()
+            .map(|it| (it.detail, it.amount.map(|amount| amount.minor)))
+            .collect();
+        let row = |detail: &str, minor| (detail.to_owned(), Some(minor));
+        let expected = [
+            row("all that adds to the subtotal", 2598),
+            row("all that adds to the discount", 98),
+            row("all that adds to the shipping", 599),
+            row("all that adds to the tax", 20),
+            row("subtotal - discount + shipping + tax", 3119),
+        ];
+        assert_eq!(told, expected);
+        priced.totals.subtotal = money(i64::MAX, "USD");
+        sum(&cart, &mut priced, &shop());
+        assert_eq!(priced.totals.total.minor, i64::MAX);
+    }
+
+    #[test]
+    fn what_nothing_adds_to_says_so() {
+        let explained = explain(&cart(&[("MUG", 2)]), &shop());
+        let details: Vec<_> = explained
+            .reasons
+            .iter()
+            .map(|it| it.detail.as_str())
+            .collect();
+        for (name, some) in [("subtotal", "all that"), ("tax", "nothing")] {
+            let expected = format!("{some} adds to the {name}");
+            assert!(details.contains(&expected.as_str()), "{details:?}");
+        }
+    }
+}

@@ -235,4 +235,38 @@ mod tests {
             (None, Metadata::default())
         );
     }
+
+    #[test]
+    fn metadata_may_grow_as_far_as_configured_and_always_shrink() {
+        let line = super::super::Add {
+            metadata: metadata(json!({"l": 1})),
+            ..wanted("MUG", 1)
+        };
+        let cart = made(&super::super::Create {
+            metadata: metadata(json!({"a": "0123456789"})),
+            lines: vec![line.clone()],
+            ..super::super::Create::default()
+        });
+        let run = |value, max_metadata_bytes| {
+            let request = Update {
+                metadata: Patch::Set(metadata(value)),
+                ..Update::default()
+            };
+            let tight = Rules {
+                max_metadata_bytes,
+                ..rules()
+            };
+            update(&cart, &request, &shop(), &tight, NOW)
+        };
+        let grown = json!({"a": "0123456789abc"});
+        let all = metadata(grown.clone()).weight() + line.metadata.weight();
+        assert!(run(grown.clone(), all).is_ok());
+        assert!(matches!(
+            run(grown, all - 1),
+            Err(Refusal::CartLimit { .. })
+        ));
+        // Another text of the same length, and a shorter one.
+        assert!(run(json!({"a": "9876543210"}), 1).is_ok());
+        assert!(run(json!({"a": "0"}), 1).is_ok());
+    }
 }

@@ -68,3 +68,43 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{data, draft, product, variants};
+    use super::*;
+
+    #[test]
+    fn options_stand_in_the_order_of_the_product_or_by_name() {
+        let names = |draft: &Draft| -> Vec<_> {
+            let options = draft.variants()[0].options.iter();
+            options.map(|(name, _)| name.to_string()).collect()
+        };
+        let mut turned = variants();
+        turned[0].options.reverse();
+        let mut sized = data();
+        sized.options.reverse();
+        let by_product = Draft::new(sized, variants()).expect("valid");
+        assert_eq!(names(&by_product), ["size", "colour"]);
+        assert_eq!(Draft::new(data(), turned.clone()).ok(), Some(draft()));
+        let mut free = data();
+        free.options.clear();
+        let by_name = Draft::new(free, turned).expect("valid");
+        assert_eq!(names(&by_name), ["colour", "size"]);
+    }
+
+    #[test]
+    fn a_draft_is_the_product_when_nothing_is_different() {
+        assert!(draft().is(&product()));
+        let slug = Slug::new("cup").expect("a slug");
+        let renamed = draft().with_slug(slug.clone());
+        assert_eq!(renamed.data().slug, slug);
+        assert!(!renamed.is(&product()));
+        let mut fewer = product();
+        fewer.variants.pop();
+        assert!(!draft().is(&fewer));
+        let mut invalid = data();
+        invalid.name = "".into();
+        assert!(Draft::new(invalid, variants()).is_err());
+    }
+}

@@ -229,3 +229,63 @@ fn raise(before: Option<&Product>, data: &VariantData) -> Variant {
         version,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{data, id, money, product, sku, variants};
+    use super::*;
+
+    fn after(before: Option<Product>, event: &Event, at: i64) -> Product {
+        let mut state = before.map(Arc::new);
+        Product::apply(&mut state, &id("mug"), event, Time(at));
+        Arc::unwrap_or_clone(state.expect("a product"))
+    }
+
+    fn put(variants: Vec<VariantData>) -> Event {
+        let data = Box::new(data());
+        Event::Put { data, variants }
+    }
+
+    #[test]
+    fn each_change_counts_one_version_of_what_it_changes() {
+        let versions = |product: &Product| {
+            let of_variants: Vec<_> = product.variants.iter().map(|it| it.version).collect();
+            (product.version(), of_variants)
+        };
+        let first = after(None, &put(variants()), 3);
+        assert_eq!(versions(&first), (1, vec![1, 1]));
+        assert_eq!((first.created_at, first.updated_at), (Time(3), Time(3)));
+        let event = Event::PriceSet {
+            sku: sku("MUG-BLUE"),
+            price: money(5, "JPY"),
+        };
+        let priced = after(Some(first), &event, 4);
+        assert_eq!(versions(&priced), (2, vec![1, 2]));
+        assert_eq!((priced.created_at, priced.updated_at), (Time(3), Time(4)));
+        let prices = &priced.variants[1].data.prices;
+        assert_eq!(prices.last(), Some(&money(5, "JPY")));
+        assert_eq!(prices.len(), 3);
+        let again = after(Some(priced), &event, 5);
+        assert_eq!(versions(&again), (3, vec![1, 3]));
+        assert_eq!(again.variants[1].data.prices.len(), 3);
+        let mut changed = variants();
+        changed[0].weight_grams = None;
+        let replaced = after(Some(again), &put(changed), 6);
+        assert_eq!(versions(&replaced), (4, vec![2, 4]));
+        assert_eq!(
+            (replaced.created_at, replaced.updated_at),
+            (Time(3), Time(6))
+        );
+    }
+
+    #[test]
+    fn a_variant_is_found_by_its_sku_and_a_price_by_its_currency() {
+        let product = product();
+        let blue = product.variant(&sku("MUG-BLUE"));
+        assert_eq!(blue, product.variants.get(1));
+        assert_eq!(product.variant(&sku("MUG")), None);
+        let price = |code| blue.and_then(|it| it.price(money(0, code).currency));
+        assert_eq!(price("EUR"), Some(money(1190, "EUR")));
+        assert_eq!(price("JPY"), None);
+    }
+}

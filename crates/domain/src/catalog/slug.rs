@@ -93,11 +93,47 @@ mod tests {
             ("茶 Tea", "tea"),
             ("---", "product"),
             ("e\u{301}tude", "etude"),
+            ("a - - b", "a-b"),
+            ("x\u{2019}s", "xs"),
         ];
         for (name, slug) in rows {
             let first = slug_candidates(name).next();
             assert_eq!(first.as_ref().map(Slug::as_str), Some(slug), "{name}");
         }
+    }
+
+    /// Every letter that is folded, next to the ASCII that it becomes; those next to the ranges are none.
+    #[test]
+    fn every_latin_letter_has_its_ascii() {
+        let rows = [
+            ("àáâãäåāăą", "aaaaaaaaa"),
+            ("æ", "ae"),
+            ("çćĉċč", "ccccc"),
+            ("ďđð", "ddd"),
+            ("èéêëēĕėęě", "eeeeeeeee"),
+            ("ĝğġģ", "gggg"),
+            ("ĥħ", "hh"),
+            ("ìíîïĩīĭįı", "iiiiiiiii"),
+            ("ĵ", "j"),
+            ("ķ", "k"),
+            ("ĺļľŀł", "lllll"),
+            ("ñńņň", "nnnn"),
+            ("òóôõöøōŏő", "ooooooooo"),
+            ("œ", "oe"),
+            ("ŕŗř", "rrr"),
+            ("śŝşšș", "sssss"),
+            ("ß", "ss"),
+            ("ţťŧț", "tttt"),
+            ("þ", "th"),
+            ("ùúûüũūŭůűų", "uuuuuuuuuu"),
+            ("ŵ", "w"),
+            ("ýÿŷ", "yyy"),
+            ("źżž", "zzz"),
+        ];
+        for (letters, ascii) in rows {
+            assert_eq!(fold(letters), ascii);
+        }
+        assert_eq!(fold("a÷b×c"), "a-b-c");
     }
 
     #[test]
@@ -112,6 +148,10 @@ mod tests {
             long.map(|slug| slug.to_string()),
             Some(format!("{}-100", "x".repeat(60)))
         );
+        // No dash is left where the name is cut.
+        let cut = format!("{}-{}", "x".repeat(61), "y".repeat(9));
+        let second = slug_candidates(&cut).nth(1).map(|slug| slug.to_string());
+        assert_eq!(second, Some(format!("{}-2", "x".repeat(61))));
     }
 
     proptest! {

@@ -169,3 +169,6 @@ impl Checkout {
 
 /// A step, how it stands, and how often somebody outside was asked in vain.
 pub(super) type Told = (Step, StepState, u32);
+
+#[cfg(test)]
+mod tests;

@@ -280,3 +280,6 @@ fn write(
         checkout.remember(told, at);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -177,4 +177,73 @@ mod tests {
             )
         );
     }
+
+    #[test]
+    fn a_mailbox_may_be_as_long_as_said() {
+        let at = |local: usize, label: usize, labels: usize| {
+            let domain = vec!["d".repeat(label); labels].join(".");
+            Email::new(&format!("{}@{domain}", "a".repeat(local))).is_ok()
+        };
+        assert!(at(64, 3, 2) && !at(65, 3, 2) && !at(0, 3, 2));
+        assert!(at(1, 63, 2) && !at(1, 64, 2) && !at(1, 3, 1));
+        // 62 + 1 + 3 * 63 + 2 = 254.
+        assert!(at(62, 63, 3) && !at(63, 63, 3));
+        for letter in ["<", ">", "(", ")", ",", ";", "\u{7}"] {
+            assert!(Email::new(&format!("a{letter}b@c.de")).is_err(), "{letter}");
+        }
+        for bad in [
+            "a..b@c.de",
+            "a@b-.de",
+            "a@b.de-",
+            "a@b_c.de",
+            "a@.de",
+            "a@b.de.",
+        ] {
+            assert_eq!(Email::new(bad), Err(BadEmail), "{bad}");
+        }
+        assert!(Email::new("a@b-c.de").is_ok());
+    }
+
+    #[test]
+    fn a_contact_is_empty_until_something_is_known() {
+        let known = super::super::samples::contact();
+        let id = CheckoutId(1);
+        assert!(Contact::empty(id).is_empty());
+        assert_eq!(Contact::empty(id).billed_to(), None);
+        let address = known.shipping_address.clone();
+        let rows = [
+            Contact {
+                email: known.email.clone(),
+                ..Contact::empty(id)
+            },
+            Contact {
+                shipping_address: address.clone(),
+                ..Contact::empty(id)
+            },
+            Contact {
+                billing_address: address.clone(),
+                ..Contact::empty(id)
+            },
+        ];
+        for contact in rows {
+            assert!(!contact.is_empty(), "{contact:?}");
+        }
+        let other = Some(super::super::samples::address("DE"));
+        let billed = Contact {
+            billing_address: other.clone(),
+            ..known.clone()
+        };
+        assert_eq!(billed.billed_to(), other.as_ref());
+        assert_eq!(known.billed_to(), address.as_ref());
+    }
+
+    #[test]
+    fn a_contact_is_what_was_recorded() {
+        let known = Arc::new(super::super::samples::contact());
+        let mut state = None;
+        let recorded = ContactEvent::Recorded(known.clone());
+        Contact::apply(&mut state, &ContactId(1), &recorded, Time(1));
+        assert_eq!(state, Some(known.clone()));
+        assert_eq!(known.version(), 1);
+    }
 }

@@ -135,3 +135,60 @@ fn stands_in_the_way(sku: &Sku, listed: &PricedLine) -> Option<Refusal> {
         }),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    use crate::cart::LineId;
+    use crate::cart::samples::sku;
+
+    fn line(unit_price: i64, quantity: i64, discount: i64, tax: i64) -> Line {
+        Line {
+            id: LineId(1),
+            sku: sku("MUG"),
+            name: "Mug".into(),
+            quantity,
+            store: None,
+            unit_price,
+            discount,
+            tax,
+            total: unit_price * quantity - discount + tax,
+        }
+    }
+
+    #[test]
+    fn a_sum_is_what_its_lines_and_sending_come_to() {
+        let lines = [line(500, 3, 100, 20), line(7, 2, 1, 3)];
+        let expected = Totals {
+            subtotal: 1514,
+            discount: 101,
+            shipping: 599,
+            tax: 23,
+            tax_included: false,
+            total: 2035,
+        };
+        assert_eq!(sum(&lines, 599), Some(expected));
+        let totals = lines.iter().map(|it| it.total).sum::<i64>() + 599;
+        assert_eq!(totals, expected.total);
+    }
+
+    #[test]
+    fn a_sum_is_one_that_every_reader_of_json_reads_exactly() {
+        assert_eq!(MAX_MINOR, 9_007_199_254_740_991);
+        let total = |lines: &[Line], shipping| sum(lines, shipping).map(|it| it.total);
+        assert_eq!(total(&[line(MAX_MINOR, 1, 0, 0)], 0), Some(MAX_MINOR));
+        assert_eq!(total(&[line(MAX_MINOR, 1, 0, 0)], 1), None);
+        assert_eq!(total(&[line(MAX_MINOR + 1, 1, 0, 0)], 0), None);
+        // Too much before the discount is too much.
+        assert_eq!(total(&[line(MAX_MINOR + 1, 1, 2, 0)], 0), None);
+        assert_eq!(total(&[line(MAX_MINOR, 1, 2, 0)], 1), Some(MAX_MINOR - 1));
+        assert_eq!(
+            total(
+                &[line(i64::MAX / 2, 1, 0, 0), line(i64::MAX / 2, 2, 0, 0)],
+                0
+            ),
+            None
+        );
+    }
+}

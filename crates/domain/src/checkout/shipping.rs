@@ -180,4 +180,26 @@ mod tests {
             assert!(Rates::parse(bad).is_err(), "{bad}");
         }
     }
+
+    #[test]
+    fn ids_and_prices_have_limits() {
+        let price = |text: &str| {
+            let rates = Rates::parse(text).ok()?;
+            rates.options(currency("USD")).first().map(|it| it.price)
+        };
+        assert_eq!(price("a=USD:0"), Some(0));
+        assert_eq!(price("a=USD:1000000000"), Some(1_000_000_000));
+        assert_eq!(price("a=USD:1000000001"), None);
+        let (longest, longer) = ("a".repeat(64), "a".repeat(65));
+        assert_eq!(price(&format!("{longest}=USD:1")), Some(1));
+        assert_eq!(price(&format!("{longer}=USD:1")), None);
+        for id in ["a-b", "a_b", "1a"] {
+            assert_eq!(price(&format!("{id}=USD:1")), Some(1), "{id}");
+        }
+        for id in ["a b", "a.b", "aB"] {
+            assert_eq!(price(&format!("{id}=USD:1")), None, "{id}");
+        }
+        // One price in a currency for each option, and each option one of its own.
+        assert!(Rates::parse("a=USD:1 EUR:1, b=USD:1").is_ok());
+    }
 }

@@ -84,7 +84,10 @@ mod tests {
             (5, Some(15)),
             (-3, Some(7)),
             (-4, None),
+            (MAX_ON_HAND - 10, Some(MAX_ON_HAND)),
+            (MAX_ON_HAND - 9, None),
             (MAX_ON_HAND, None),
+            (i64::MAX, None),
             (i64::MIN + 1, None),
         ] {
             let moved = adjust(Some(&full), &full, delta, "test".into());
@@ -104,5 +107,20 @@ mod tests {
             Err(Refusal::NotFound { .. })
         ));
         assert!(adjust(None, &empty, 1, "x".into()).is_ok());
+    }
+
+    #[test]
+    fn a_refusal_says_how_much_may_be_taken() {
+        for (reserved, free) in [(7, 3), (10, 0), (12, 0)] {
+            let full = level(10, reserved);
+            let refused = adjust(Some(&full), &full, -4, "x".into());
+            assert_eq!(refused, Err(Refusal::short(&full.key.sku, 4, free)));
+        }
+        // More is promised than lies there: units may come all the same.
+        let short = level(10, 12);
+        let movement = adjust(Some(&short), &short, 1, "found".into()).expect("a receipt");
+        assert_eq!(movement.reason, Some("found".into()));
+        let empty = level(0, 0);
+        assert!(adjust(None, &empty, 0, "x".into()).is_err());
     }
 }

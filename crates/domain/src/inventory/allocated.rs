@@ -59,6 +59,10 @@ mod tests {
         assert_eq!((shipped.on_hand, shipped.allocated), (3, 1));
         assert_eq!(shipped.available(), level(5, 3).available());
         assert!(ship(&level(1, 3), 2).is_err());
+        assert_eq!(
+            after(level(2, 3), &ship(&level(2, 3), 2).expect("all")).on_hand,
+            0
+        );
     }
 
     #[test]

@@ -31,3 +31,62 @@ pub fn configure(level: &Level, request: Configure) -> Option<Movement> {
     movement.settings = Some(settings);
     Some(movement)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{after, awaited};
+    use super::super::{BackorderMode, Level};
+    use super::*;
+
+    fn set() -> Level {
+        let mut level = awaited(5, &[(1, 4)]);
+        level.settings = Settings {
+            safety_stock: 3,
+            low_stock: Some(2),
+            backorder: Backorder {
+                mode: BackorderMode::Backorder,
+                limit: 9,
+                available_from: None,
+            },
+        };
+        level
+    }
+
+    #[test]
+    fn what_is_not_named_stays_as_it_is() {
+        let level = set();
+        assert_eq!(configure(&level, Configure::default()), None);
+        let same = Configure {
+            safety_stock: Some(3),
+            low_stock: Some(Some(2)),
+            backorder: Some(level.settings.backorder),
+        };
+        assert_eq!(configure(&level, same), None);
+        let request = Configure {
+            low_stock: Some(None),
+            ..Configure::default()
+        };
+        let movement = configure(&level, request).expect("a change");
+        let expected = Settings {
+            low_stock: None,
+            ..level.settings
+        };
+        assert_eq!(movement.settings, Some(expected));
+        assert_eq!(movement.kind, MovementKind::Configured);
+        assert_eq!(movement.on_hand_delta, 0);
+    }
+
+    #[test]
+    fn less_safety_stock_goes_to_those_who_wait() {
+        let level = set();
+        let request = Configure {
+            safety_stock: Some(2),
+            ..Configure::default()
+        };
+        let movement = configure(&level, request).expect("a change");
+        let configured = after(&level, &movement);
+        assert_eq!((configured.reserved, configured.backordered), (3, 1));
+        assert_eq!(configured.settings.safety_stock, 2);
+        assert_eq!(configured.available(), 0);
+    }
+}

@@ -26,3 +26,41 @@ pub fn count(level: &Level, count: Count) -> Result<Movement, Refusal> {
     }
     Ok(level.received(MovementKind::Counted, after - level.on_hand))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{after, level};
+    use super::*;
+
+    #[test]
+    fn a_count_is_what_lies_there_with_the_changes_since() {
+        let rows = [
+            (10, 4, None, Some(4)),
+            (10, 10, None, Some(10)),
+            (10, 0, None, Some(0)),
+            (10, 4, Some(10), Some(4)),
+            // Three came since.
+            (10, 4, Some(7), Some(7)),
+            // Three left since.
+            (10, 4, Some(13), Some(1)),
+            (10, 2, Some(13), None),
+            (10, MAX_ON_HAND, None, Some(MAX_ON_HAND)),
+            (10, MAX_ON_HAND, Some(9), None),
+        ];
+        for (on_hand, quantity, on_hand_then, expected) in rows {
+            let level = level(on_hand);
+            let counted = count(
+                &level,
+                Count {
+                    quantity,
+                    on_hand_then,
+                },
+            );
+            let there = counted.ok().map(|movement| {
+                assert_eq!(movement.kind, MovementKind::Counted);
+                after(&level, &movement).on_hand
+            });
+            assert_eq!(there, expected, "{quantity} since {on_hand_then:?}");
+        }
+    }
+}

@@ -376,3 +376,6 @@ impl Notice {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,8 @@ mod count;
 mod level;
 mod reservation;
 mod reserve;
+#[cfg(test)]
+mod samples;
 mod settle;
 mod shortage;
 mod sourcing;

@@ -160,3 +160,77 @@ impl Entity for Reservation {
         self.version
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::key;
+    use super::*;
+
+    fn held(lines: Vec<Held>) -> Event {
+        Event::Held {
+            principal: "till".into(),
+            reference: "r-1".into(),
+            asked: Vec::new(),
+            lines,
+            expires_at: Time(50),
+        }
+    }
+
+    fn line(store: &str, backordered: i64) -> Held {
+        Held {
+            level: key("A", store),
+            quantity: 4,
+            backordered,
+        }
+    }
+
+    #[test]
+    fn each_thing_that_happens_to_a_hold_counts_one_version() {
+        let mut state = None;
+        let mut version = 0;
+        let mut apply = |event: Event| {
+            Reservation::apply(&mut state, &ReservationId(1), &event, Time(1));
+            let hold = state.as_deref().cloned().expect("a hold");
+            version += 1;
+            assert_eq!(hold.version(), version);
+            hold
+        };
+        let hold = apply(held(vec![line("x", 3), line("y", 3)]));
+        assert_eq!((hold.state, hold.expires_at), (State::Pending, Time(50)));
+        let hold = apply(Event::Extended {
+            expires_at: Time(70),
+        });
+        assert_eq!((hold.state, hold.expires_at), (State::Pending, Time(70)));
+        let hold = apply(Event::Filled {
+            level: key("A", "y"),
+            quantity: 1,
+        });
+        assert_eq!(hold.lines, [line("x", 3), line("y", 2)]);
+        let hold = apply(Event::Ended(State::Released));
+        assert_eq!(hold.state, State::Released);
+        let mut none = None;
+        let ended = Event::Ended(State::Expired);
+        Reservation::apply(&mut none, &ReservationId(1), &ended, Time(1));
+        assert_eq!(none, None);
+    }
+
+    #[test]
+    fn a_line_says_that_units_wait_only_when_some_do() {
+        let spelled = |backordered| serde_json::to_value(line("x", backordered)).expect("JSON");
+        assert_eq!(spelled(2)["backordered"], 2);
+        assert_eq!(spelled(0).get("backordered"), None);
+    }
+
+    #[test]
+    fn a_state_is_the_same_word_everywhere() {
+        for state in [
+            State::Pending,
+            State::Confirmed,
+            State::Released,
+            State::Expired,
+        ] {
+            let word = serde_json::to_value(state).expect("a word");
+            assert_eq!(word, state.as_str());
+        }
+    }
+}

@@ -107,3 +107,6 @@ pub fn extend(hold: &Reservation, until: Time) -> Result<Option<ReservationEvent
     }
     Ok((until > hold.expires_at).then_some(ReservationEvent::Extended { expires_at: until }))
 }
+
+#[cfg(test)]
+mod tests;

@@ -101,4 +101,22 @@ mod tests {
         // What comes later begins anew.
         assert!(counted(whole, 5, 9).is_short());
     }
+
+    #[test]
+    fn what_was_accepted_is_kept_with_its_reason() {
+        let key = LevelKey {
+            sku: Sku::new("A").expect("a SKU"),
+            store: StoreId::new("x").expect("a store"),
+        };
+        let level = Level {
+            on_hand: 2,
+            allocated: 6,
+            ..Level::empty(key)
+        };
+        let movement = accept_shortage(&level, "stolen").expect("open");
+        assert_eq!(movement.kind, MovementKind::Configured);
+        assert_eq!(movement.reason, Some("stolen".into()));
+        let accepted = after(level, &movement, 6).shortage.expect("still short");
+        assert_eq!((accepted.accepted, accepted.since), (4, Time(6)));
+    }
 }

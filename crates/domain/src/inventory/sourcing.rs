@@ -131,3 +131,6 @@ fn split(candidates: &[Candidate<'_>], allowed: &[usize], quantity: i64) -> Vec<
     }
     parts
 }
+
+#[cfg(test)]
+mod tests;

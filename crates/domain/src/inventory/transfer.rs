@@ -169,3 +169,86 @@ fn settle(
     movement.transfer = Some(transfer.id);
     Ok(Some((event, movement)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{after, key, level, store_id};
+    use super::*;
+
+    const ID: TransferId = TransferId(4);
+
+    fn moved(transfer: Option<Transfer>, event: &Event) -> Transfer {
+        let mut state = transfer.map(Arc::new);
+        Transfer::apply(&mut state, &ID, event, Time(7));
+        Arc::unwrap_or_clone(state.expect("a transfer"))
+    }
+
+    fn started() -> Transfer {
+        let started = start(ID, &level(5), &store_id("branch"), 3);
+        moved(None, &started.expect("enough").0)
+    }
+
+    #[test]
+    fn only_what_is_available_leaves() {
+        let from = Level {
+            reserved: 2,
+            ..level(5)
+        };
+        let (event, movement) = start(ID, &from, &store_id("branch"), 3).expect("enough");
+        assert_eq!(movement.kind, MovementKind::TransferOut);
+        assert_eq!(movement.transfer, Some(ID));
+        let left = after(&from, &movement);
+        assert_eq!((left.on_hand, left.available()), (2, 0));
+        let transfer = moved(None, &event);
+        let expected = Transfer {
+            id: ID,
+            sku: from.key.sku.clone(),
+            from: from.key.store.clone(),
+            to: store_id("branch"),
+            quantity: 3,
+            state: State::InTransit,
+            created_at: Time(7),
+            version: 1,
+        };
+        assert_eq!(transfer, expected);
+        assert_eq!(transfer.version(), 1);
+        let refused = Err(Refusal::short(&from.key.sku, 4, 3));
+        assert_eq!(start(ID, &from, &store_id("branch"), 4), refused);
+    }
+
+    #[test]
+    fn units_arrive_or_come_back_once() {
+        let to = Level::empty(key("A", "branch"));
+        type Settle = fn(&Transfer, &Level) -> Result<Option<(Event, Movement)>, Refusal>;
+        let rows: [(Settle, Settle, State); 2] = [
+            (receive, cancel, State::Received),
+            (cancel, receive, State::Cancelled),
+        ];
+        for (settle, otherwise, state) in rows {
+            let (event, movement) = settle(&started(), &to)
+                .expect("in transit")
+                .expect("it changes");
+            assert_eq!(movement.kind, MovementKind::TransferIn);
+            assert_eq!(movement.transfer, Some(ID));
+            assert_eq!(after(&to, &movement).on_hand, 3);
+            let ended = moved(Some(started()), &event);
+            assert_eq!((ended.state, ended.version()), (state, 2));
+            assert_eq!(settle(&ended, &to), Ok(None));
+            let refused = otherwise(&ended, &to);
+            let word = state.as_str();
+            assert!(
+                matches!(&refused, Err(Refusal::InvalidState { state, detail })
+                    if *state == word && detail.ends_with(word)),
+                "{refused:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_state_is_the_same_word_everywhere() {
+        for state in [State::InTransit, State::Received, State::Cancelled] {
+            let word = serde_json::to_value(state).expect("a word");
+            assert_eq!(word, state.as_str());
+        }
+    }
+}

@@ -53,3 +53,53 @@ pub fn cancel(order: &Order, by: &str) -> Result<Option<Cancelled>, Refusal> {
         freed,
     }))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{A, B, after, paid, sent, store};
+    use super::*;
+    use crate::order::{Line, restock};
+
+    fn freed(order: &Order) -> Vec<(String, String, i64)> {
+        let cancelled = cancel(order, "buyer").expect("open").expect("first");
+        let named =
+            |(key, units): (LevelKey, i64)| (key.sku.to_string(), key.store.to_string(), units);
+        cancelled.freed.into_iter().map(named).collect()
+    }
+
+    fn at(sku: &str, store: &str, units: i64) -> (String, String, i64) {
+        (sku.to_owned(), store.to_owned(), units)
+    }
+
+    #[test]
+    fn what_has_not_left_is_free_where_it_lies() {
+        assert_eq!(
+            freed(&paid()),
+            [at("A", "x", 2), at("A", "y", 1), at("B", "x", 1)]
+        );
+        assert_eq!(freed(&sent(2)), [at("A", "y", 1), at("B", "x", 1)]);
+        // Two lines of one SKU at one place are one movement.
+        let mut order = paid();
+        let twin = Line {
+            sku: order.lines[0].sku.clone(),
+            ..order.lines[1].clone()
+        };
+        order.lines[1] = twin;
+        assert_eq!(freed(&order), [at("A", "x", 3), at("A", "y", 1)]);
+        assert_eq!(order.lines[1].sources[0].store, store("x"));
+    }
+
+    #[test]
+    fn what_is_done_cannot_be_given_up() {
+        let order = paid();
+        let done = restock(&order, &[(A, 3), (B, 1)]).expect("all is there");
+        let order = after(order, &done.event);
+        assert_eq!(cancel(&order, "buyer"), Ok(None));
+        // A part of it was given up before, and the rest has left.
+        let mut order = sent(3);
+        let last = restock(&order, &[(B, 1)]).expect("it is there");
+        order = after(order, &last.event);
+        assert_eq!(order.state, State::Completed);
+        assert_eq!(cancel(&order, "buyer"), Ok(None));
+    }
+}

@@ -98,3 +98,75 @@ pub fn fulfill(order: &Order, ship: &Ship) -> Result<Shipped, Refusal> {
         taken: levels,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::cancel;
+    use super::super::samples::{A, B, after, paid, placed, sent};
+    use super::*;
+
+    fn ask(lines: &[(LineId, i64)]) -> Ship {
+        Ship {
+            id: FulfillmentId(4),
+            lines: lines.to_vec(),
+            tracking: None,
+            by: "clerk".into(),
+        }
+    }
+
+    #[test]
+    fn units_leave_from_where_they_lie() {
+        let shipped = fulfill(&paid(), &ask(&[(A, 3), (B, 1)])).expect("all is there");
+        let named =
+            |(key, units): &(LevelKey, i64)| format!("{units} of {} at {}", key.sku, key.store);
+        let told: Vec<_> = shipped.taken.iter().map(named).collect();
+        assert_eq!(told, ["2 of A at x", "1 of A at y", "1 of B at x"]);
+        let rest = fulfill(&sent(2), &ask(&[(A, 1)])).expect("one is there");
+        let told: Vec<_> = rest.taken.iter().map(named).collect();
+        assert_eq!(told, ["1 of A at y"]);
+        // Two lines of one SKU at one place are one movement.
+        let mut order = paid();
+        order.lines[1].sku = order.lines[0].sku.clone();
+        let shipped = fulfill(&order, &ask(&[(A, 2), (B, 1)])).expect("all is there");
+        let told: Vec<_> = shipped.taken.iter().map(named).collect();
+        assert_eq!(told, ["3 of A at x"]);
+    }
+
+    #[test]
+    fn nothing_leaves_that_is_not_paid_or_was_given_up() {
+        let why = |order: &Order| match fulfill(order, &ask(&[(A, 1)])) {
+            Err(Refusal::InvalidState { state, detail }) => (state, detail),
+            other => panic!("refused: {other:?}"),
+        };
+        let (state, detail) = why(&placed());
+        assert!(state == "placed" && detail.contains("is not paid yet"));
+        let cancelled = cancel(&paid(), "buyer").expect("open").expect("first");
+        let (state, detail) = why(&after(paid(), &cancelled.event));
+        assert!(state == "cancelled" && detail.contains("is cancelled"));
+    }
+
+    #[test]
+    fn no_more_leaves_than_is_open_and_lies_there() {
+        let exceeds = |requested, remaining| {
+            Err(Refusal::ExceedsRemaining {
+                requested,
+                remaining,
+            })
+        };
+        assert_eq!(fulfill(&paid(), &ask(&[(A, 4)])), exceeds(4, 3));
+        assert_eq!(fulfill(&sent(2), &ask(&[(A, 2)])), exceeds(2, 1));
+        // The last one was promised beyond stock, and has not come yet.
+        let mut order = paid();
+        order.lines[0].sources.pop();
+        let sku = order.lines[0].sku.clone();
+        assert_eq!(
+            fulfill(&order, &ask(&[(A, 3)])),
+            Err(Refusal::short(&sku, 3, 2))
+        );
+        assert!(fulfill(&order, &ask(&[(A, 2)])).is_ok());
+        // What was never counted anywhere leaves no stock.
+        order.lines[0].sources.clear();
+        let shipped = fulfill(&order, &ask(&[(A, 3)])).expect("untracked");
+        assert_eq!(shipped.taken, []);
+    }
+}

@@ -73,3 +73,53 @@ impl Line {
 pub(super) fn is_zero(value: &i64) -> bool {
     *value == 0
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::{A, placed, sent, store};
+    use super::*;
+
+    fn source() -> Vec<Source> {
+        vec![Source {
+            store: store("x"),
+            units: 1,
+        }]
+    }
+
+    #[test]
+    fn a_line_of_which_nothing_lies_anywhere_is_untracked() {
+        for (lies, left, expected) in [
+            (false, false, true),
+            (true, false, false),
+            (false, true, false),
+            (true, true, false),
+        ] {
+            let mut line = placed().lines[0].clone();
+            line.sources = if lies { source() } else { Vec::new() };
+            line.shipped = if left { source() } else { Vec::new() };
+            assert_eq!(line.is_untracked(), expected, "{lies} {left}");
+        }
+    }
+
+    #[test]
+    fn what_neither_left_nor_was_given_up_is_open() {
+        let mut line = placed().lines[0].clone();
+        line.quantity = 9;
+        (line.fulfilled, line.cancelled) = (4, 2);
+        assert_eq!(line.open(), 3);
+    }
+
+    #[test]
+    fn counts_of_nothing_are_not_written() {
+        let spelled = |line: &Line| serde_json::to_value(line).expect("JSON");
+        let new = spelled(&placed().lines[0]);
+        let sent = sent(2);
+        let sent = spelled(sent.line(A).expect("A"));
+        for name in ["fulfilled", "returned", "refunded", "cancelled"] {
+            assert_eq!(new.get(name), None, "{name}");
+        }
+        assert_eq!(sent["fulfilled"], 2);
+        let read: Line = serde_json::from_value(new).expect("a line");
+        assert_eq!(read, placed().lines[0]);
+    }
+}

@@ -439,3 +439,6 @@ impl Order {
         (self.owes && self.is_paid) || self.refunds.iter().any(|it| it.state().is_open())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -275,4 +275,57 @@ mod tests {
         assert_eq!(all.len(), 1);
         assert_eq!(all[0].1, 2);
     }
+
+    #[test]
+    fn what_is_expected_or_came_back_is_not_asked_for_again() {
+        let order = requested(sent(3), 1, 1);
+        assert_eq!(request_return(&order, &ask(2, &[(A, 3)])), exceeds(3, 2));
+        assert!(request_return(&order, &ask(2, &[(A, 2)])).is_ok());
+        let mut over = order;
+        over.lines[0].returned = 3;
+        assert_eq!(request_return(&over, &ask(2, &[(A, 1)])), exceeds(1, 0));
+        let unknown = request_return(&over, &ask(2, &[(LineId(9), 1)]));
+        assert_eq!(unknown, Err(Refusal::not_found("line", LineId(9))));
+    }
+
+    #[test]
+    fn a_return_that_ended_says_how_and_an_unknown_one_that_it_is_none() {
+        let order = requested(sent(3), 1, 2);
+        let none = Refusal::not_found("return", ReturnId(9));
+        assert_eq!(receive(&order, ReturnId(9), None, "x"), Err(none.clone()));
+        assert_eq!(cancel_return(&order, ReturnId(9), "x"), Err(none));
+        let event = receive(&order, ReturnId(1), None, "clerk").expect("open");
+        let expected = Event::ReturnReceived {
+            id: ReturnId(1),
+            lines: vec![(A, 2)],
+            by: "clerk".into(),
+        };
+        assert_eq!(event, Some(expected.clone()));
+        let received = after(order.clone(), &expected);
+        let known = &received.returns[0];
+        assert_eq!(
+            (known.state, known.ended_at),
+            (ReturnState::Received, Some(Time(9)))
+        );
+        let refused = cancel_return(&received, ReturnId(1), "x");
+        assert!(
+            matches!(&refused, Err(Refusal::InvalidState { state: "received", detail }) if detail.contains("received")),
+            "{refused:?}"
+        );
+    }
+
+    #[test]
+    fn what_goes_to_one_place_is_one_movement() {
+        let mut order = sent(3);
+        order.lines[1].sku = order.lines[0].sku.clone();
+        let all = taken_to(&order, &[(A, 2), (B, 1)], &store("z"));
+        let [(key, units)] = all.as_slice() else {
+            panic!("one level: {all:?}");
+        };
+        assert_eq!((&key.store, *units), (&store("z"), 3));
+        // Nothing of B has left, so that nothing of it comes from anywhere.
+        let back = came_from(&order, &[(B, 1), (A, 1)]);
+        assert_eq!(back.len(), 1);
+        assert_eq!(back[0].1, 1);
+    }
 }

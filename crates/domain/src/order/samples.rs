@@ -81,11 +81,12 @@ pub(super) fn placed() -> Order {
 }
 
 pub(super) fn after(order: Order, event: &Event) -> Order {
-    let version = order.version;
+    let version = order.version();
     let mut state = Some(Arc::new(order));
     Order::apply(&mut state, &ID, event, Time(9));
     let order = Arc::unwrap_or_clone(state.expect("an order"));
-    assert_eq!(order.version, version + 1);
+    assert_eq!(order.version(), version + 1);
+    assert_eq!(order.updated_at, Time(9));
     order
 }
 

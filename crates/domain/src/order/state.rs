@@ -87,3 +87,68 @@ impl PaymentState {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::samples::payments;
+    use super::*;
+
+    #[test]
+    fn a_state_is_the_same_word_everywhere() {
+        for (state, word) in State::ALL {
+            assert_eq!(state.as_str(), *word);
+            assert_eq!(State::parse(word), Some(*state));
+            assert_eq!(serde_json::to_value(state).ok(), Some((*word).into()));
+        }
+        let rows = [
+            (FulfillmentState::None, "none"),
+            (FulfillmentState::Partial, "partial"),
+            (FulfillmentState::Fulfilled, "fulfilled"),
+        ];
+        for (state, word) in rows {
+            assert_eq!(state.as_str(), word);
+        }
+    }
+
+    /// Of two payments, 20.00 and 15.99: (taken, given back, where it stands) of each.
+    #[test]
+    fn the_money_stands_where_its_payments_do() {
+        use payment::State::{Authorized, Captured, Declined, Voided};
+        let rows = [
+            ([(0, 0, Authorized), (0, 0, Voided)], 3599, "authorized"),
+            ([(0, 0, Declined), (0, 0, Voided)], 3599, "voided"),
+            (
+                [(2000, 0, Captured), (0, 0, Authorized)],
+                3599,
+                "authorized",
+            ),
+            ([(2000, 0, Captured), (1599, 0, Captured)], 3599, "captured"),
+            ([(2000, 0, Captured), (1599, 0, Captured)], 3000, "captured"),
+            (
+                [(2000, 1, Captured), (0, 0, Authorized)],
+                3599,
+                "partially_refunded",
+            ),
+            (
+                [(2000, 2000, Captured), (1599, 1598, Captured)],
+                3599,
+                "partially_refunded",
+            ),
+            (
+                [(2000, 2000, Captured), (1599, 1599, Captured)],
+                3599,
+                "refunded",
+            ),
+        ];
+        for (parts, total, word) in rows {
+            let mut all = payments();
+            for (payment, (captured, refunded, state)) in all.iter_mut().zip(parts) {
+                (payment.captured, payment.refunded) = (captured, refunded);
+                payment.state = state;
+            }
+            assert_eq!(PaymentState::of(&all, total).as_str(), word, "{parts:?}");
+        }
+        assert_eq!(PaymentState::of(&[], 1).as_str(), "voided");
+        assert_eq!(PaymentState::of(&[], 0).as_str(), "captured");
+    }
+}

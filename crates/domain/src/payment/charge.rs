@@ -174,4 +174,61 @@ mod tests {
         let taking = after(Some(payment), &[held, Event::Asked(Question::Capture)]);
         assert_eq!(give_up_charge(&taking), None);
     }
+
+    #[test]
+    fn what_follows_is_what_its_state_asks_for() {
+        let held = || Event::Authorized {
+            provider_id: Some("p".into()),
+            card: None,
+        };
+        let declined = || Event::Declined(Decline::Declined);
+        let rows: [(Vec<Event>, Option<Question>); 8] = [
+            (vec![], None),
+            (vec![held()], Some(Question::Capture)),
+            (vec![held(), Event::Refused], Some(Question::Void)),
+            (vec![held(), Event::Asked(Question::Capture)], None),
+            (vec![held(), Event::Captured], None),
+            (vec![declined()], Some(Question::Void)),
+            (vec![declined(), Event::Voided], None),
+            (vec![Event::Voided], None),
+        ];
+        for (events, expected) in rows {
+            let payment = after(Some(started()), &events);
+            assert_eq!(next_of_charge(&payment), expected, "{events:?}");
+        }
+        // Nobody was asked, so that nobody holds anything.
+        let mut never = Payment::clone(&after(Some(started()), &[declined()]));
+        never.was_asked = false;
+        assert_eq!(next_of_charge(&never), None);
+    }
+
+    #[test]
+    fn answers_to_other_questions_change_nothing() {
+        let payment = started();
+        let late = tell_charge(&payment, Question::Capture, &Answer::Unsent);
+        assert_eq!(late, (Vec::new(), None));
+        let held = Event::Authorized {
+            provider_id: Some("p".into()),
+            card: None,
+        };
+        let held = after(Some(payment), &[held]);
+        let late = tell_charge(&held, Question::Authorize, &Answer::Unsent);
+        assert_eq!(late, (Vec::new(), None));
+    }
+
+    #[test]
+    fn only_a_first_question_is_given_up() {
+        let rows = [
+            (vec![], Some(Question::Void)),
+            (vec![Event::Unsent], Some(Question::Void)),
+            (vec![Event::Asked(Question::Void)], None),
+            (vec![Event::Asked(Question::Refund)], None),
+            (vec![Event::Declined(Decline::Declined)], None),
+            (vec![Event::Voided], None),
+        ];
+        for (events, expected) in rows {
+            let payment = after(Some(started()), &events);
+            assert_eq!(give_up_charge(&payment), expected, "{events:?}");
+        }
+    }
 }

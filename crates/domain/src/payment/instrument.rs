@@ -45,3 +45,23 @@ impl Entity for Instrument {
         1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_there_until_it_is_erased_and_shown_to_nobody() {
+        let payment = PaymentId(3);
+        let token = "tok_secret".to_owned();
+        let given = Arc::new(Instrument { payment, token });
+        let mut state = None;
+        let recorded = InstrumentEvent::Recorded(given.clone());
+        Instrument::apply(&mut state, &payment, &recorded, Time(1));
+        assert_eq!(state, Some(given.clone()));
+        assert_eq!(given.version(), 1);
+        assert_eq!(format!("{given:?}"), format!("Instrument({payment})"));
+        Instrument::apply(&mut state, &payment, &InstrumentEvent::Erased, Time(2));
+        assert_eq!(state, None);
+    }
+}

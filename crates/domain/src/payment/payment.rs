@@ -442,3 +442,6 @@ impl Payment {
         format!("{}:{}", self.id, question.as_str())
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -231,3 +231,163 @@ fn a_reference_stands_for_one_booking() {
     }
     assert_eq!(is_repeat(None, Kind::Debit, &booking(1, "USD")), Ok(false));
 }
+
+/// An entry's kind, what it changes, and the account at the other end.
+#[test]
+fn each_kind_of_entry_posts_to_its_own_account() {
+    let rows = [
+        (Kind::Credit, true, Account::CreditIssued),
+        (Kind::Debit, false, Account::CreditWithdrawn),
+        (Kind::Payment, false, Account::Sales),
+        (Kind::Refund, true, Account::Refunds),
+    ];
+    for (kind, is_in, account) in rows {
+        let change = if is_in { 30 } else { -30 };
+        let postings = [
+            Posting {
+                account: Account::CustomerWallets,
+                amount: change,
+            },
+            Posting {
+                account,
+                amount: -change,
+            },
+        ];
+        assert_eq!(kind.is_in(), is_in);
+        assert_eq!(kind.postings(30), postings, "{kind:?}");
+    }
+}
+
+#[test]
+fn words_are_the_same_everywhere() {
+    for (kind, word) in Kind::ALL {
+        assert_eq!((kind.as_str(), Kind::parse(word)), (*word, Some(*kind)));
+        assert_eq!(serde_json::to_value(kind).ok(), Some((*word).into()));
+    }
+    for (account, word) in Account::ALL {
+        assert_eq!(account.as_str(), *word);
+        assert_eq!(Account::parse(word), Some(*account));
+        assert_eq!(serde_json::to_value(account).ok(), Some((*word).into()));
+    }
+}
+
+#[test]
+fn an_entry_says_what_was_booked_and_never_changes() {
+    let (usd, mut books) = (currency("USD"), Books::default());
+    books.ask(&Ask::Credit(100), usd).expect("credited");
+    books.ask(&Ask::Hold(1, 40), usd).expect("held");
+    books.ask(&Ask::Capture(1), usd).expect("captured");
+    books.ask(&Ask::Refund(15), usd).expect("given back");
+    books.ask(&Ask::Debit(5), usd).expect("taken out");
+    let told: Vec<_> = books
+        .entries
+        .iter()
+        .map(|it| (it.data.kind, it.data.amount.minor, it.data.balance))
+        .collect();
+    let expected = [
+        (Kind::Credit, 100, 100),
+        (Kind::Payment, 40, 60),
+        (Kind::Refund, 15, 75),
+        (Kind::Debit, 5, 70),
+    ];
+    assert_eq!(told, expected);
+    let clients: Vec<_> = books
+        .entries
+        .iter()
+        .map(|it| it.data.is_clients())
+        .collect();
+    assert_eq!(clients, [true, false, false, true]);
+    let paid = &books.entries[1];
+    assert_eq!(paid.data.reference, PaymentId(1).to_string());
+    assert_eq!(
+        (paid.id, paid.at, paid.version()),
+        (WalletEntryId(1), Time(1), 1)
+    );
+}
+
+#[test]
+fn each_change_of_a_wallet_counts_one_version() {
+    let (usd, eur, mut books) = (currency("USD"), currency("EUR"), Books::default());
+    let asks = [
+        (Ask::Credit(100), usd),
+        (Ask::Credit(7), eur),
+        (Ask::Hold(1, 40), usd),
+        (Ask::Hold(2, 5), eur),
+        (Ask::Release(1), usd),
+        (Ask::Capture(2), eur),
+    ];
+    for (n, (ask, currency)) in asks.iter().enumerate() {
+        books.ask(ask, *currency).expect("there is enough");
+        let wallet = books.wallet().expect("a wallet");
+        assert_eq!(wallet.version(), n as u64 + 1, "{ask:?}");
+        assert_eq!(wallet.updated_at, Time(1));
+    }
+    let wallet = books.wallet().expect("a wallet");
+    let codes: Vec<_> = wallet
+        .balances
+        .iter()
+        .map(|it| it.currency.code())
+        .collect();
+    assert_eq!(codes, ["EUR", "USD"]);
+    assert_eq!((wallet.balance(usd), wallet.balance(eur)), (100, 2));
+    assert_eq!(wallet.customer, "ada");
+}
+
+#[test]
+fn what_purchases_hold_is_counted_by_currency() {
+    let (usd, eur, mut books) = (currency("USD"), currency("EUR"), Books::default());
+    for (ask, currency) in [
+        (Ask::Credit(100), usd),
+        (Ask::Credit(100), eur),
+        (Ask::Hold(1, 40), usd),
+        (Ask::Hold(2, 5), eur),
+        (Ask::Hold(3, 2), usd),
+    ] {
+        books.ask(&ask, currency).expect("there is enough");
+    }
+    let wallet = books.wallet().expect("a wallet");
+    assert_eq!((wallet.held(usd), wallet.held(eur)), (42, 5));
+    assert_eq!((wallet.available(usd), wallet.available(eur)), (58, 95));
+    let hold = wallet.hold_of(PaymentId(3)).map(|it| it.amount.minor);
+    assert_eq!((hold, wallet.hold_of(PaymentId(4))), (Some(2), None));
+}
+
+#[test]
+fn amounts_and_balances_have_limits() {
+    let usd = currency("USD");
+    let full = |balance| {
+        let mut state = None;
+        let entry = WalletEntryId(0);
+        let change = Money::new(balance, usd);
+        let event = Event::Booked { entry, change };
+        Wallet::apply(&mut state, &"ada".into(), &event, Time(1));
+        state.expect("a wallet")
+    };
+    let booking = |amount| Books::default().booking(Money::new(amount, usd));
+    let most = 1_000_000_000_000_000;
+    let rows = [
+        (0, 1, true),
+        (0, 0, false),
+        (0, -1, false),
+        (0, MAX_AMOUNT, true),
+        (0, MAX_AMOUNT + 1, false),
+        (most - 1, 1, true),
+        (most, 1, false),
+        (i64::MAX, 1, false),
+    ];
+    for (balance, amount, fits) in rows {
+        let wallet = full(balance);
+        let credited = credit(Some(&wallet), booking(amount));
+        assert_eq!(credited.is_ok(), fits, "{amount} on {balance}");
+    }
+    let wallet = full(MAX_AMOUNT + 9);
+    for (amount, fits) in [(0, false), (MAX_AMOUNT, true), (MAX_AMOUNT + 1, false)] {
+        let debited = debit(Some(&wallet), booking(amount));
+        assert_eq!(debited.is_ok(), fits, "{amount}");
+    }
+    // A refund goes beyond what a credit may come to, but never beyond what can be counted.
+    assert!(refund(Some(&full(most)), booking(1)).is_ok());
+    assert!(refund(Some(&full(i64::MAX)), booking(1)).is_err());
+    assert!(debit(None, booking(1)).is_err());
+    assert!(hold(None, PaymentId(1), Money::new(1, usd)).is_err());
+}

@@ -315,6 +315,178 @@ fn names_all_errors_up_to_a_hundred() {
     assert_eq!(found(&data, &variants).len(), 100);
 }
 
+fn errors(data: &ProductData) -> usize {
+    found(data, &variants()).len()
+}
+
+#[test]
+fn texts_of_one_line_may_be_as_long_as_said() {
+    for (name, expected) in [
+        ("x".repeat(200), 0),
+        ("x".repeat(201), 1),
+        ("ä".repeat(200), 0),
+    ] {
+        let mut product = data();
+        product.name = name.as_str().into();
+        assert_eq!(errors(&product), expected, "{} bytes", name.len());
+    }
+    let mut product = data();
+    product.description = "one\ntwo\r\nthree".to_owned();
+    assert_eq!(errors(&product), 0);
+    product.description = "a\tb".to_owned();
+    assert_eq!(errors(&product), 1);
+}
+
+#[test]
+fn there_may_be_as_many_as_said() {
+    let mut product = data();
+    product.categories = (0..100).map(|n| format!("c{n}").into()).collect();
+    product.images = vec!["/a.jpg".to_owned(); 100];
+    product.images[0] = format!("/{}", "x".repeat(1_999));
+    assert_eq!(errors(&product), 0);
+    product.categories.push("c100".into());
+    product.images.push("/a.jpg".to_owned());
+    let expected = [("categories", "too_many"), ("images", "too_many")];
+    let expected = expected.map(|(field, code)| (field.to_owned(), code));
+    assert_eq!(found(&product, &variants()), expected);
+}
+
+#[test]
+fn attributes_may_be_as_big_and_as_deep_as_said() {
+    let with = |value: Value| {
+        let mut product = data();
+        product.attributes = serde_json::Map::from_iter([("a".to_owned(), value)]);
+        errors(&product)
+    };
+    // The name has one byte, a text two beside its own.
+    assert_eq!(with(json!("x".repeat(65_533))), 0);
+    assert_eq!(with(json!("x".repeat(65_534))), 1);
+    // A list has two, each item its own; a number has eight.
+    assert_eq!(with(json!(["x".repeat(65_523), 1])), 0);
+    assert_eq!(with(json!(["x".repeat(65_524), 1])), 1);
+    assert_eq!(with(json!(["x".repeat(65_531)])), 0);
+    assert_eq!(with(json!(["x".repeat(65_532)])), 1);
+    // An object has two, each name and value its own.
+    assert_eq!(with(json!({"bb": "x".repeat(65_529)})), 0);
+    assert_eq!(with(json!({"bb": "x".repeat(65_530)})), 1);
+    assert_eq!(with(json!({"b": "x".repeat(65_521), "c": 1})), 0);
+    assert_eq!(with(json!({"b": "x".repeat(65_522), "c": 1})), 1);
+    // The attributes are the first level.
+    assert_eq!((with(nested(63)), with(nested(64))), (0, 1));
+    let objects = |levels| (0..levels).fold(json!(1), |inner, _| json!({"a": inner}));
+    assert_eq!((with(objects(63)), with(objects(64))), (0, 1));
+    assert_eq!(with(json!("a\tb\nc\rd")), 0);
+}
+
+#[test]
+fn names_of_attributes_are_texts_of_one_line() {
+    for (name, expected) in [
+        ("x".repeat(200), 0),
+        ("ä".repeat(200), 0),
+        ("x".repeat(201), 1),
+        ("a\nb".to_owned(), 1),
+        (String::new(), 1),
+    ] {
+        let mut product = data();
+        product.attributes.insert(name.clone(), json!(1));
+        assert_eq!(errors(&product), expected, "{name}");
+        let mut product = data();
+        product
+            .attributes
+            .insert("inner".to_owned(), json!({ name.clone(): 1 }));
+        assert_eq!(errors(&product), expected, "inner {name}");
+    }
+}
+
+#[test]
+fn images_are_addresses_with_a_host_or_paths() {
+    let rows = [
+        ("https://h", true),
+        ("https://?x", false),
+        ("https://#x", false),
+        ("https://:80", false),
+        ("http:/x", false),
+        ("a#b:c", true),
+        ("a:b", false),
+        ("a\u{7}b", false),
+        ("//", false),
+        ("/", true),
+    ];
+    for (image, fits) in rows {
+        assert_eq!(is_image(image), fits, "{image}");
+    }
+}
+
+#[test]
+fn sides_of_a_variant_are_each_named() {
+    let size = |length, width, height| Dimensions {
+        length,
+        width,
+        height,
+    };
+    let most = MAX_QUANTITY;
+    let rows = [
+        (size(-1, 0, 0), Some("length")),
+        (size(0, -1, 0), Some("width")),
+        (size(0, 0, -1), Some("height")),
+        (size(0, 0, most + 1), Some("height")),
+        (size(most, most, most), None),
+    ];
+    for (dimensions, side) in rows {
+        let mut variants = variants();
+        variants[0].dimensions = Some(dimensions);
+        let fields: Vec<_> = found(&data(), &variants)
+            .into_iter()
+            .map(|it| it.0)
+            .collect();
+        let side = side.map(|side| format!("variants[0].dimensions_mm.{side}"));
+        assert_eq!(fields, Vec::from_iter(side));
+    }
+}
+
+#[test]
+fn a_product_without_options_takes_any_that_say_something() {
+    let free = || {
+        let mut free = data();
+        free.options.clear();
+        free
+    };
+    let with = |name: &str, value: &str| {
+        let mut variants = variants();
+        variants[0].options = vec![(name.into(), value.into())];
+        found(&free(), &variants)
+    };
+    assert_eq!(with("fit", "wide"), []);
+    let wrong = |field: &str| vec![(field.to_owned(), "required")];
+    assert_eq!(with("", "wide"), wrong("variants[0].options"));
+    assert_eq!(with("fit", ""), wrong("variants[0].options.fit"));
+    // Nothing sets two variants apart there, and nothing has to.
+    let mut same = variants();
+    same[1].options = same[0].options.clone();
+    assert_eq!(found(&free(), &same), []);
+    let twice = |v: &mut Vec<VariantData>| {
+        let first = v[0].options[0].clone();
+        v[0].options.push(first);
+    };
+    check(|_, v| twice(v), "variants[0].options.colour", "duplicate");
+}
+
+#[test]
+fn limits_may_be_as_high_as_said() {
+    for (value, expected) in [(1, 0), (MAX_QUANTITY, 0), (MAX_QUANTITY + 1, 1)] {
+        let mut variants = variants();
+        variants[0].limits.min = Some(value);
+        assert_eq!(found(&data(), &variants).len(), expected, "{value}");
+    }
+    let mut even = variants();
+    even[0].limits = Limits {
+        min: Some(7),
+        max: Some(7),
+        multiple: Some(7),
+    };
+    assert_eq!(found(&data(), &even), []);
+}
+
 proptest! {
     #[test]
     fn accepted_limits_always_leave_a_quantity(

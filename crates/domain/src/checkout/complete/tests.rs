@@ -100,3 +100,44 @@ fn refuses_in_the_order_of_the_contract() {
     desk.apply(&Event::Cancelled, NOW);
     assert!(refused(&desk, &closed, NOW).starts_with("InvalidState { state: \"cancelled\""));
 }
+
+#[test]
+fn a_quote_follows_what_is_wanted_and_nothing_else() {
+    let basket = cart(&[("MUG", 2), ("TEA", 1)]);
+    let desk = desk(&basket, &whole());
+    let follows = |change: fn(&mut Cart)| {
+        let mut cart = basket.clone();
+        change(&mut cart);
+        desk.checkout.follows(&cart)
+    };
+    let line = |cart: &mut Cart, change: fn(&mut crate::cart::Line)| {
+        change(std::sync::Arc::make_mut(&mut cart.lines[1]));
+    };
+    assert!(follows(|_| {}));
+    assert!(follows(|cart| cart.version += 1));
+    // A line that asks for nothing is no line.
+    let nothing = |cart: &mut Cart| {
+        let mut line = crate::cart::Line::clone(&cart.lines[1]);
+        (line.id, line.quantity) = (crate::cart::LineId(9), 0);
+        cart.lines.push(std::sync::Arc::new(line));
+    };
+    let mut with_nothing = basket.clone();
+    nothing(&mut with_nothing);
+    assert!(desk.checkout.follows(&with_nothing));
+    let changes: [fn(&mut crate::cart::Line); 4] = [
+        |line| line.quantity += 1,
+        |line| line.id = crate::cart::LineId(9),
+        |line| line.sku = crate::cart::samples::sku("FREE"),
+        |line| line.store = crate::cart::samples::store("north"),
+    ];
+    for change in changes {
+        let mut cart = basket.clone();
+        line(&mut cart, change);
+        assert!(!desk.checkout.follows(&cart));
+    }
+    assert!(!follows(|cart| drop(cart.lines.pop())));
+    assert!(!follows(|cart| cart.coupons.push("TEN".into())));
+    assert!(!follows(
+        |cart| cart.currency = crate::cart::samples::currency("EUR")
+    ));
+}

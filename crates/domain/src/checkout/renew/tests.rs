@@ -312,3 +312,62 @@ fn an_address_is_replaced_whole_and_the_rest_stays() {
     assert_eq!(contact.shipping_address, Some(address("US")));
     assert_eq!(contact.billed_to(), Some(&address("US")));
 }
+
+#[test]
+fn what_is_still_incomplete_and_the_same_is_no_change_however_late() {
+    let basket = cart(&[("MUG", 1)]);
+    let mut desk = desk(&basket, &Change::default());
+    let same = Change::default();
+    for seconds in [0, 60] {
+        let now = NOW.plus_seconds(seconds);
+        assert_eq!(desk.update(&basket, &same, &shop(), now), Ok(false));
+    }
+    let more = cart(&[("MUG", 2)]);
+    assert_eq!(desk.update(&more, &same, &shop(), NOW), Ok(true));
+    assert_eq!(desk.checkout.version, 2);
+}
+
+#[test]
+fn a_contact_is_recorded_when_it_is_another_one() {
+    let basket = cart(&[("MUG", 1)]);
+    let mut desk = desk(&basket, &whole());
+    let first = desk.checkout.terms.contact_id;
+    assert!(first.is_some() && desk.contact.is_some());
+    let rules = desk.rules.clone();
+    let against = Against {
+        goods: &shop(),
+        rules: &rules,
+        now: NOW,
+    };
+    let renewed = |desk: &Desk, change: &Change| {
+        let fresh = super::super::samples::fresh(7);
+        let contact = desk.contact.as_ref();
+        let renewed = update(&desk.checkout, contact, &basket, change, &fresh, against);
+        renewed.expect("it is open").expect("another option")
+    };
+    let express = Change {
+        shipping_option: Patch::Set("express".into()),
+        ..Change::default()
+    };
+    let same = renewed(&desk, &express);
+    assert_eq!(same.contact, None);
+    assert_eq!(same.terms().and_then(|it| it.contact_id), first);
+    let nobody = Change {
+        email: Patch::Clear,
+        shipping_address: Patch::Clear,
+        ..Change::default()
+    };
+    let cleared = renewed(&desk, &nobody);
+    assert_eq!(cleared.contact, None);
+    assert_eq!(cleared.terms().and_then(|it| it.contact_id), None);
+    let other = Change {
+        email: Patch::Set(Email::new("grace@example.com").expect("an address")),
+        ..Change::default()
+    };
+    let changed = renewed(&desk, &other);
+    assert!(changed.contact.is_some());
+    let named = changed.terms().and_then(|it| it.contact_id);
+    assert_eq!(named, Some(crate::ContactId(7)));
+    desk.apply(&changed.event, NOW);
+    assert_eq!(desk.checkout.terms.contact_id, named);
+}

@@ -347,3 +347,57 @@ fn a_wallet_is_released_when_its_time_is_over_or_the_buyer_gives_up() {
         assert_eq!(run.states(), [State::Voided]);
     }
 }
+
+/// Going back from one part, by what is known of it: what its provider is asked next; `None`: nothing is left of it.
+#[test]
+fn what_may_be_held_or_taken_is_undone_and_nothing_else() {
+    let undone = |method, change: fn(&mut Payment)| {
+        let mut run = Run::paid(&[Method::Card]);
+        run.attempt.failure = Some(Failure {
+            code: FailureCode::Cancelled,
+            reason: None,
+        });
+        let mut payment = Payment::clone(run.payments[0].as_deref().expect("a payment"));
+        payment.method = method;
+        change(&mut payment);
+        next(&run.attempt, &[&payment], NOW)
+    };
+    use Method::{Card, Wallet};
+    type Row = (Method, fn(&mut Payment), Next);
+    let rows: [Row; 8] = [
+        (Card, |_| {}, Next::Undo),
+        (Card, |it| it.was_asked = true, Next::Ask(0, Void)),
+        (
+            Card,
+            |it| (it.was_asked, it.is_released) = (true, true),
+            Next::Undo,
+        ),
+        (Card, |it| it.state = State::Authorized, Next::Undo),
+        (
+            Wallet,
+            |it| it.state = State::Authorized,
+            Next::Ask(0, Void),
+        ),
+        (
+            Card,
+            |it| (it.state, it.captured) = (State::Captured, 500),
+            Next::Ask(0, Refund),
+        ),
+        (
+            Card,
+            |it| {
+                it.state = State::Captured;
+                (it.captured, it.refunded) = (500, 500);
+            },
+            Next::Undo,
+        ),
+        (
+            Card,
+            |it| (it.was_asked, it.asked) = (true, Some(Void)),
+            Next::Asked(0, Void),
+        ),
+    ];
+    for (n, (method, change, expected)) in rows.into_iter().enumerate() {
+        assert_eq!(undone(method, change), expected, "row {n}");
+    }
+}

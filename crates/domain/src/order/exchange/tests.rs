@@ -177,3 +177,64 @@ fn a_credit_note_has_what_pays_in_proportion_to_the_cent() {
     assert_eq!(amounts, [400, 601]);
     assert_eq!(usd(exchange.credit()), usd(1001));
 }
+
+#[test]
+fn an_exchange_is_found_by_all_that_belongs_to_it() {
+    let order = placed(begun(sent(3), 2, 900));
+    let exchange = order.exchange(ExchangeId(1));
+    assert!(exchange.is_some_and(|it| it.state == ExchangeState::Completed));
+    assert_eq!(order.exchange_of_return(ReturnId(7)), exchange);
+    assert_eq!(order.exchange_for(OrderId(9)), exchange);
+    assert_eq!(exchange.and_then(|it| it.refund), Some(RefundId(3)));
+    assert_eq!(order.exchange(ExchangeId(2)), None);
+    assert_eq!(order.exchange_of_return(ReturnId(8)), None);
+    assert_eq!(order.exchange_for(OrderId(8)), None);
+    let back = order.return_of(ReturnId(7)).expect("a return");
+    assert_eq!(back.lines, [(A, 2)]);
+    assert_eq!(back.state, ReturnState::Requested);
+}
+
+#[test]
+fn money_of_a_payment_is_set_aside_for_the_exchange_that_takes_it() {
+    // 13.33 of the first payment's 20.00.
+    let order = begun(sent(3), 2, 2000);
+    assert_eq!(order.taken_aside(PaymentId(1)), 1333);
+    assert_eq!(order.taken_aside(PaymentId(2)), 0);
+    let payments = payments();
+    let borrowed: Vec<&Payment> = payments.iter().collect();
+    let rest = parts(&order, &borrowed, 700).expect("enough");
+    assert_eq!(rest, [(PaymentId(1), 667), (PaymentId(2), 33)]);
+    let paid = placed(order);
+    assert_eq!(paid.taken_aside(PaymentId(1)), 0);
+}
+
+#[test]
+fn what_was_paid_back_for_units_that_were_exchanged_can_be_paid_back_again_after_the_end() {
+    let order = begun(sent(3), 2, 900);
+    assert_eq!((order.units_aside(A), order.units_aside(B)), (2, 0));
+    assert_eq!(order.money_aside(), 1333);
+    let order = placed(order);
+    assert_eq!((order.units_aside(A), order.money_aside()), (0, 433));
+    let event = take_back(&order, ExchangeId(1)).expect("nothing came yet");
+    let order = after(order, &event);
+    assert_eq!(order.money_aside(), 0);
+    let back = order.return_of(ReturnId(7)).expect("a return");
+    assert_eq!((back.ended_at, &back.received), (Some(Time(9)), &vec![]));
+    assert_eq!(order.refunds[0].state(), RefundState::Failed);
+    assert_eq!(take_back(&order, ExchangeId(2)), None);
+}
+
+#[test]
+fn only_what_came_is_due_and_only_where_something_is() {
+    let order = begun(sent(3), 2, 900);
+    let exchange = order.exchange(ExchangeId(1)).expect("an exchange");
+    // 6.66 for one unit, 13.33 for both; 9.00 of that pays.
+    let rows = [(0, 0), (1, 0), (2, 433)];
+    for (units, due) in rows {
+        assert_eq!(exchange.due_for(&[(A, units)]), due, "{units}");
+    }
+    assert_eq!(exchange.due_for(&[(B, 1), (A, 2)]), 433);
+    let mut even = exchange.clone();
+    even.started.due = 0;
+    assert_eq!(even.due_for(&[(A, 2)]), 0);
+}

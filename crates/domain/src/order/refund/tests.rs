@@ -245,3 +245,110 @@ fn tells_where_the_money_is() {
     assert_eq!(of(&all), "voided");
     assert_eq!(PaymentState::of(&[], 0).as_str(), "captured");
 }
+
+#[test]
+fn what_was_given_up_is_owed_once() {
+    let mut order = sent(2);
+    // Units that were given up and paid back before: (given up, paid back) -> (units, amount) of A.
+    for (cancelled, refunded, expected) in [
+        (1, 0, Some((1, 666))),
+        (1, 2, Some((1, 667))),
+        (1, 3, None),
+        (2, 2, Some((1, 667))),
+        (0, 0, None),
+        (3, 0, Some((3, 2000))),
+    ] {
+        (order.lines[0].cancelled, order.lines[0].refunded) = (cancelled, refunded);
+        let owed = owed(&order);
+        let line = owed.lines.first().map(|line| (line.units, line.amount));
+        assert_eq!(line, expected, "{cancelled} {refunded}");
+        assert_eq!(owed.amount, expected.map_or(0, |(_, amount)| amount));
+    }
+}
+
+#[test]
+fn payments_give_what_they_have_left() {
+    let given = |order: &Order, amount| {
+        let payments = payments();
+        let borrowed: Vec<&Payment> = payments.iter().collect();
+        let parts = parts(order, &borrowed, amount)?;
+        Ok(parts
+            .into_iter()
+            .map(|(id, n)| (id.0, n))
+            .collect::<Vec<_>>())
+    };
+    let order = begin(paid(), &of_amount(1500), 1);
+    assert_eq!(given(&order, 500), Ok(vec![(1, 500)]));
+    assert_eq!(given(&order, 501), Ok(vec![(1, 500), (2, 1)]));
+    assert_eq!(given(&order, 2099), Ok(vec![(1, 500), (2, 1599)]));
+    assert_eq!(given(&order, 2100), Err(exceeds(2100, 2099)));
+    assert_eq!(given(&order, 0), Ok(Vec::new()));
+    // What failed can be given again.
+    let order = answer(order, 1, 1, RefundState::Failed);
+    assert_eq!(given(&order, 2001), Ok(vec![(1, 2000), (2, 1)]));
+}
+
+#[test]
+fn a_decision_by_hand_is_about_what_is_open() {
+    let order = begin(paid(), &of_amount(100), 1);
+    let decided =
+        |order: &Order, id| resolved(order, RefundId(id), RefundState::Failed, "lost", "clerk");
+    let event = decided(&order, 1);
+    let expected = Event::RefundResolved {
+        id: RefundId(1),
+        state: RefundState::Failed,
+        note: "lost".into(),
+        by: "clerk".into(),
+    };
+    assert_eq!(event, Some(expected.clone()));
+    assert_eq!(decided(&order, 2), None);
+    let order = after(order, &expected);
+    assert_eq!(decided(&order, 1), None);
+}
+
+#[test]
+fn where_money_goes_is_said_when_it_goes_elsewhere() {
+    let order = begin(paid(), &of_amount(100), 1);
+    let mut refund = order.refunds[0].clone();
+    for (to, spelled) in [
+        (To::Original, None),
+        (To::Wallet, Some("wallet")),
+        (To::Exchange, Some("exchange")),
+    ] {
+        refund.to = to;
+        let json = serde_json::to_value(&refund).expect("JSON");
+        let word = json.get("to").map(|it| it.as_str().expect("a word"));
+        assert_eq!(word, spelled);
+        assert_eq!(json.get("shipping"), None);
+        assert_eq!(
+            serde_json::from_value::<Refund>(json).ok(),
+            Some(refund.clone())
+        );
+    }
+}
+
+#[test]
+fn a_refund_stands_as_its_parts_do() {
+    use RefundState::{Failed, Pending, Succeeded, Unknown};
+    let order = begin(paid(), &of_amount(2500), 1);
+    let rows = [
+        ([Pending, Pending], Pending, false, 2500),
+        ([Pending, Unknown], Unknown, false, 2500),
+        ([Failed, Pending], Pending, false, 500),
+        ([Failed, Succeeded], Failed, false, 500),
+        ([Failed, Failed], Failed, true, 0),
+        ([Succeeded, Succeeded], Succeeded, false, 2500),
+    ];
+    for (states, state, void, counted) in rows {
+        let mut refund = order.refunds[0].clone();
+        for (part, state) in refund.parts.iter_mut().zip(states) {
+            part.state = state;
+        }
+        assert_eq!(refund.state(), state, "{states:?}");
+        assert_eq!(state.is_open(), matches!(state, Pending | Unknown));
+        assert_eq!((refund.is_void(), refund.counted()), (void, counted));
+    }
+    let mut nothing = order.refunds[0].clone();
+    nothing.parts.clear();
+    assert_eq!((nothing.is_void(), nothing.state()), (false, Succeeded));
+}

@@ -176,3 +176,68 @@ fn a_declined_payment_that_was_released_stays_declined() {
     assert_eq!(payment.state, State::Declined);
     assert!(payment.is_released && !payment.is_open());
 }
+
+#[test]
+fn what_was_not_sent_is_open_again_only_while_nobody_knows_of_it() {
+    let pending = after(&[Event::Asked(Question::Authorize)]);
+    let unsent = tell(&pending, Question::Authorize, &Answer::Unsent);
+    assert_eq!(unsent, [Event::Unsent]);
+    let unclear = after(&[Event::Asked(Question::Authorize), Event::Unclear]);
+    assert_eq!(tell(&unclear, Question::Authorize, &Answer::Unsent), []);
+    for question in [Question::Capture, Question::Void, Question::Refund] {
+        let payment = asked(question);
+        assert_eq!(tell(&payment, question, &Answer::Unsent), []);
+        let unclear = tell(&payment, question, &Answer::Unclear);
+        assert_eq!(unclear, [Event::Unclear], "{question:?}");
+    }
+}
+
+#[test]
+fn what_went_back_before_is_not_booked_again() {
+    let mut payment = asked(Question::Refund);
+    payment.refunded = 120;
+    for (seen, expected) in [
+        (120, Event::Unclear),
+        (499, Event::Unclear),
+        (500, Event::Refunded { amount: 380 }),
+        (501, Event::Refunded { amount: 380 }),
+    ] {
+        assert_eq!(
+            tell(&payment, Question::Refund, &given_back(seen)),
+            [expected]
+        );
+    }
+}
+
+#[test]
+fn a_card_that_says_why_is_declined_so() {
+    let answer = Answer::Seen(Sighting {
+        provider_id: "p".into(),
+        state: State::Declined,
+        refunded: 0,
+        decline: Some(Decline::InsufficientFunds),
+        card: None,
+    });
+    let payment = asked(Question::Authorize);
+    let events = tell(&payment, Question::Authorize, &answer);
+    assert_eq!(events, [Event::Declined(Decline::InsufficientFunds)]);
+    for state in [State::Pending, State::Unknown] {
+        let events = tell(&payment, Question::Authorize, &seen(state));
+        assert_eq!(events, [Event::Unclear]);
+    }
+    let capture = asked(Question::Capture);
+    for answer in [Answer::Nothing, seen(State::Declined)] {
+        let events = tell(&capture, Question::Capture, &answer);
+        assert_eq!(events, [Event::Refused]);
+    }
+    let elsewhere = Answer::Elsewhere("b".into());
+    for question in [Question::Capture, Question::Void] {
+        let events = tell(&asked(question), question, &elsewhere);
+        assert_eq!(events, [Event::Unclear]);
+    }
+    let lost = tell(&asked(Question::Void), Question::Void, &Answer::Lost);
+    assert_eq!(lost, [Event::Voided]);
+    let declined = Answer::Declined(Decline::Declined);
+    let events = tell(&asked(Question::Void), Question::Void, &declined);
+    assert_eq!(events, [Event::Unclear]);
+}
