@@ -4,13 +4,14 @@
 use std::{
     io::{BufRead as _, BufReader, Read as _},
     net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
 };
 
 use anyhow::Context as _;
 use axum::{Json, Router, routing::get};
 use serde::Serialize;
+
+use super::super::another::another;
 
 /// The name of the hidden subcommand.
 pub(crate) const SUBCOMMAND: &str = "bench-bare";
@@ -77,17 +78,17 @@ pub(crate) struct Bare {
 }
 
 impl Bare {
-    /// Starts it from `binary`.
+    /// Starts it.
     ///
     /// # Errors
     /// When it does not start.
-    pub(crate) fn start(binary: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(binary)
+    pub(crate) fn start() -> anyhow::Result<Self> {
+        let mut child = another()?
             .arg(SUBCOMMAND)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .with_context(|| format!("cannot start {}", binary.display()))?;
+            .context("cannot start the yardstick")?;
         let output = child.stdout.take().context("no standard output")?;
         let mut line = String::new();
         BufReader::new(output).read_line(&mut line)?;

@@ -215,7 +215,6 @@ impl ShopArgs {
         Ok(Source {
             running,
             directory,
-            binary: std::env::current_exe().context("cannot find this binary")?,
             engines: self.engines.clone(),
             environment: Vec::new(),
         })

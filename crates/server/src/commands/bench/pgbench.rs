@@ -112,7 +112,7 @@ mod tests {
         let said = "number of clients: 64\nlatency average = 27.670 ms\n\
                     tps = 2312.991108 (without initial connection time)\n";
         let figures = Reached {
-            throughput: 2312.991_108,
+            throughput: 2_312.991_108,
             mean_ms: 27.67,
         };
         assert_eq!(reached(said).unwrap(), figures);

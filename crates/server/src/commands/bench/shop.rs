@@ -5,7 +5,7 @@ use std::{
     fs::File,
     net::{SocketAddr, TcpListener, ToSocketAddrs as _},
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     time::{Duration, Instant},
 };
 
@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
 use super::{
+    super::another::another,
     Engines,
     client::{Caller, Connection},
 };
@@ -34,8 +35,6 @@ pub(crate) struct Source {
     pub(crate) running: Option<(SocketAddr, String)>,
     /// The directory in which data directories are made.
     pub(crate) directory: PathBuf,
-    /// The binary to start.
-    pub(crate) binary: PathBuf,
     /// What started servers stand on.
     pub(crate) engines: Engines,
     /// Further environment of a started server.
@@ -96,7 +95,7 @@ impl Shop {
         let address = free_address()?;
         let log = data.path().join("serve.log");
         let begun = Instant::now();
-        let child = Command::new(&source.binary)
+        let child = another()?
             .args(["serve", "--no-sample", "--listen", &address.to_string()])
             .arg("--data-dir")
             .arg(data.path().join("data"))
@@ -107,7 +106,7 @@ impl Shop {
             .stdout(Stdio::null())
             .stderr(File::create(&log)?)
             .spawn()
-            .with_context(|| format!("cannot start {}", source.binary.display()))?;
+            .context("cannot start a server")?;
         let key = data.key.clone();
         let mut process = Process {
             child,

@@ -18,7 +18,6 @@ async fn source() -> Source {
     Source {
         running: Some((fake::start().await, fake::KEY.to_owned())),
         directory: std::env::temp_dir(),
-        binary: "cartwright".into(),
         engines: crate::commands::bench::Engines::default(),
         environment: Vec::new(),
     }

@@ -5,7 +5,7 @@ use std::{
     fs::File,
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, Stdio},
+    process::{Child, Stdio},
     sync::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -17,6 +17,7 @@ use anyhow::{Context as _, bail, ensure};
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
+use super::super::super::another::another;
 use super::super::{
     Bench,
     client::{Caller, Connection},
@@ -61,9 +62,9 @@ impl Drop for Provider {
 }
 
 impl Provider {
-    async fn start(binary: &Path, directory: &Path) -> anyhow::Result<(Self, SocketAddr)> {
+    async fn start(directory: &Path) -> anyhow::Result<(Self, SocketAddr)> {
         let address = free_address()?;
-        let child = Command::new(binary)
+        let child = another()?
             .args(["gateway-sim", "--listen", &address.to_string()])
             .arg("--data-dir")
             .arg(directory.join("provider"))
@@ -329,7 +330,7 @@ async fn measure(
 /// Measures, and checks what was sold.
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
     let data = DataDirectory::new(&bench.source.directory)?;
-    let (provider, address) = Provider::start(&bench.source.binary, data.path()).await?;
+    let (provider, address) = Provider::start(data.path()).await?;
     let mut source = Source {
         running: None,
         ..bench.source.clone()

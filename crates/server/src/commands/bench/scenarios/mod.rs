@@ -203,7 +203,6 @@ mod tests {
             source: super::super::shop::Source {
                 running: Some((address, super::super::fake::KEY.to_owned())),
                 directory: std::env::temp_dir(),
-                binary: "cartwright".into(),
                 engines: super::super::Engines::default(),
                 environment: Vec::new(),
             },

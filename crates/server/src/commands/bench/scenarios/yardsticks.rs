@@ -18,7 +18,7 @@ use super::super::{
 
 /// Requests per second of a bare axum JSON handler, over as many connections as the scenarios use.
 pub(super) async fn bare(bench: &mut Bench) -> anyhow::Result<()> {
-    let server = Bare::start(&bench.source.binary)?;
+    let server = Bare::start()?;
     let caller = Caller::new(server.address, None);
     let requests = Arc::new(Requests {
         write: move |_, out: &mut Vec<u8>| caller.get(out, format_args!("{}", bare::PATH)),
