@@ -71,6 +71,7 @@ mod probe;
 mod proved;
 mod recovery;
 mod rolling;
+mod second;
 mod strikes;
 
 use std::io::Write as _;

@@ -20,6 +20,8 @@ pub(crate) struct Postgres {
     pub(crate) address: SocketAddr,
     programs: PathBuf,
     home: tempfile::TempDir,
+    /// Beyond those that every server here has.
+    settings: Vec<String>,
     child: Mutex<Option<Child>>,
 }
 
@@ -49,17 +51,7 @@ impl Postgres {
             writeln!(std::io::stderr(), "{skipped}").expect("standard error");
             return None;
         };
-        let server = Self {
-            address: free_address(),
-            programs,
-            home: tempfile::tempdir().expect("a directory"),
-            child: Mutex::new(None),
-        };
-        if rustix::process::geteuid().is_root() {
-            let mut owned = Command::new("chown");
-            let owned = owned.arg("postgres:").arg(server.home.path()).status();
-            assert!(owned.expect("chown can be run").success());
-        }
+        let server = Self::at_home(programs);
         let mut made = server.program("initdb");
         made.args(["--auth=trust", "--encoding=UTF8", "--locale=C", "--no-sync"]);
         made.args(["--username", USER, "-D"]).arg(server.data());
@@ -67,6 +59,83 @@ impl Postgres {
         assert!(made.status.success(), "{made:?}");
         server.run();
         Some(server)
+    }
+
+    /// Not running, without data.
+    fn at_home(programs: PathBuf) -> Self {
+        let server = Self {
+            address: free_address(),
+            programs,
+            home: tempfile::tempdir().expect("a directory"),
+            settings: Vec::new(),
+            child: Mutex::new(None),
+        };
+        server.own();
+        server
+    }
+
+    /// All that is in its home belongs to the user that it runs as.
+    fn own(&self) {
+        if rustix::process::geteuid().is_root() {
+            let mut owned = Command::new("chown");
+            let owned = owned.args(["-R", "postgres:"]).arg(self.home.path());
+            assert!(owned.status().expect("chown can be run").success());
+        }
+    }
+
+    /// A standby that follows this one.
+    pub(crate) fn standby(&self) -> Self {
+        let standby = Self::at_home(self.programs.clone());
+        let mut copied = standby.program("pg_basebackup");
+        let port = self.address.port().to_string();
+        copied.args([
+            "-h",
+            "127.0.0.1",
+            "-p",
+            &port,
+            "-U",
+            USER,
+            "-R",
+            "-c",
+            "fast",
+        ]);
+        let copied = copied.arg("-D").arg(standby.data()).output();
+        let copied = copied.expect("pg_basebackup can be run");
+        assert!(copied.status.success(), "{copied:?}");
+        standby.run();
+        standby
+    }
+
+    /// Runs it again with connections that may be encrypted, by a certificate for 127.0.0.1; the one that has signed it.
+    pub(crate) fn encrypt(&mut self) -> PathBuf {
+        let home = self.home.path().to_owned();
+        let openssl = |arguments: &str| {
+            let arguments = arguments.split_whitespace();
+            let done = Command::new("openssl").args(arguments).current_dir(&home);
+            let done = done.output().expect("openssl can be run");
+            assert!(done.status.success(), "{done:?}");
+        };
+        let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
+        openssl(&format!(
+            "req -x509 {key} -days 2 -subj /CN=authority -keyout root.key -out root.crt"
+        ));
+        openssl(&format!(
+            "req {key} -subj /CN=database -keyout server.key -out server.csr"
+        ));
+        std::fs::write(home.join("names"), "subjectAltName=IP:127.0.0.1\n").expect("a file");
+        openssl(
+            "x509 -req -in server.csr -CA root.crt -CAkey root.key -CAcreateserial -days 2 -out server.crt -extfile names",
+        );
+        self.own();
+        let file = |name: &str| home.join(name).display().to_string();
+        self.settings = vec![
+            "ssl=on".to_owned(),
+            format!("ssl_cert_file={}", file("server.crt")),
+            format!("ssl_key_file={}", file("server.key")),
+        ];
+        self.kill();
+        self.run();
+        home.join("root.crt")
     }
 
     fn data(&self) -> PathBuf {
@@ -101,6 +170,9 @@ impl Postgres {
         command.arg("-D").arg(self.data());
         command.args(["-h", "127.0.0.1", "-p", &port]);
         for setting in ["unix_socket_directories=", "max_connections=200"] {
+            command.args(["-c", setting]);
+        }
+        for setting in &self.settings {
             command.args(["-c", setting]);
         }
         let child = command.stdout(Stdio::null()).stderr(said).spawn();
