@@ -111,8 +111,9 @@ impl Postgres {
         let home = self.home.path().to_owned();
         let openssl = |arguments: &str| {
             let arguments = arguments.split_whitespace();
-            let done = Command::new("openssl").args(arguments).current_dir(&home);
-            let done = done.output().expect("openssl can be run");
+            let mut made = Command::new("openssl");
+            let made = made.args(arguments).current_dir(&home).output();
+            let done = made.expect("openssl can be run");
             assert!(done.status.success(), "{done:?}");
         };
         let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
