@@ -20,6 +20,9 @@ mod real;
 #[path = "../store/samples.rs"]
 mod samples;
 
+#[path = "../store/writers.rs"]
+mod writers;
+
 mod carrying;
 mod following;
 mod table;

@@ -4,12 +4,11 @@ use crate::desk::Desk;
 use crate::engine::Schema;
 use crate::floor::until;
 use crate::samples::store;
+use crate::writers::{commit, kept, lease};
 use cartwright_adapters::store::postgres::{PostgresOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::Fault;
-use cartwright_app::ports::{Batch, Keep, Lease, StoreParts, Swap};
-use cartwright_domain::Time;
-use cartwright_proto::events as proto;
+use cartwright_app::ports::{StoreParts, Swap};
 
 fn opened(schema: &Schema, is_shared: bool) -> StoreParts {
     let options = PostgresOptions {
@@ -19,42 +18,11 @@ fn opened(schema: &Schema, is_shared: bool) -> StoreParts {
     open(&options, &SystemRandom).expect("a store")
 }
 
-fn lease(holder: &str, epoch: u64) -> Lease {
-    Lease {
-        holder: holder.into(),
-        node: holder.into(),
-        pid: 1,
-        url: String::new(),
-        epoch,
-        beat: 0,
-        ttl_ms: 60_000,
-    }
-}
-
-/// Keeps one reply: a commit that changes something.
-fn commit(parts: &mut StoreParts, hash: u8) -> Result<(), Fault> {
-    let keep = Keep {
-        hash: [hash; 16],
-        until: Time(i64::MAX),
-        reply: Vec::new().into(),
-    };
-    parts.write.commit(&Batch {
-        log: &proto::Batch::default(),
-        changed: &[],
-        kept: &[keep],
-        now: Time(1),
-    })
-}
-
-fn kept(parts: &mut StoreParts) -> usize {
-    parts.write.kept_index(Time(0)).expect("an index").len()
-}
-
 /// A transaction of the old holder stands open while another process wants the lease.
 pub(crate) fn overtaken() -> Option<Result<(), String>> {
     let schema = Schema::fresh()?;
     let (mut old, mut new) = (opened(&schema, true), opened(&schema, true));
-    let (first, second) = (lease("old", 1), lease("new", 2));
+    let (first, second) = (lease("old", 1, 0), lease("new", 2, 0));
     assert_eq!(
         old.write.swap_lease(None, &first).expect("a swap"),
         Swap::Done
@@ -80,7 +48,7 @@ pub(crate) fn overtaken() -> Option<Result<(), String>> {
 pub(crate) fn unfenced() -> Option<Result<(), String>> {
     let schema = Schema::fresh()?;
     let (mut old, mut new) = (opened(&schema, true), opened(&schema, true));
-    let (first, second) = (lease("old", 1), lease("new", 2));
+    let (first, second) = (lease("old", 1, 0), lease("new", 2, 0));
     assert_eq!(
         old.write.swap_lease(None, &first).expect("a swap"),
         Swap::Done

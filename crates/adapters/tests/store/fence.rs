@@ -1,12 +1,11 @@
 //! Who may write in PostgreSQL: never two, and nobody is overtaken.
 
 use crate::engine::Schema;
+use crate::writers::{commit, kept, lease};
 use cartwright_adapters::store::postgres::{OpenError, PostgresOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::Fault;
-use cartwright_app::ports::{Batch, Keep, Lease, StoreParts, Swap};
-use cartwright_domain::Time;
-use cartwright_proto::events as proto;
+use cartwright_app::ports::{Lease, StoreParts, Swap};
 use std::time::Duration;
 
 fn opened(schema: &Schema, is_shared: bool) -> Result<StoreParts, OpenError> {
@@ -19,37 +18,6 @@ fn opened(schema: &Schema, is_shared: bool) -> Result<StoreParts, OpenError> {
 
 fn shared(schema: &Schema) -> StoreParts {
     opened(schema, true).expect("a shared store")
-}
-
-fn lease(holder: &str, epoch: u64, beat: u64) -> Lease {
-    Lease {
-        holder: holder.into(),
-        node: holder.into(),
-        pid: 1,
-        url: String::new(),
-        epoch,
-        beat,
-        ttl_ms: 60_000,
-    }
-}
-
-/// Keeps one reply: a commit that changes something.
-fn commit(parts: &mut StoreParts, hash: u8) -> Result<(), Fault> {
-    let keep = Keep {
-        hash: [hash; 16],
-        until: Time(i64::MAX),
-        reply: Vec::new().into(),
-    };
-    parts.write.commit(&Batch {
-        log: &proto::Batch::default(),
-        changed: &[],
-        kept: &[keep],
-        now: Time(1),
-    })
-}
-
-fn kept(parts: &mut StoreParts) -> usize {
-    parts.write.kept_index(Time(0)).expect("an index").len()
 }
 
 #[test]

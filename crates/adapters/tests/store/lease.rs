@@ -1,11 +1,11 @@
 //! The fence: a commit passes while the lease is its side's own, and never after.
 
+use crate::writers::{commit, kept, lease};
 use cartwright_adapters::store::sqlite::{OpenError, SqliteOptions, open};
 use cartwright_adapters::system::SystemRandom;
 use cartwright_app::Fault;
-use cartwright_app::ports::{Batch, Keep, Lease, StoreParts, Swap};
+use cartwright_app::ports::{StoreParts, Swap};
 use cartwright_domain::Time;
-use cartwright_proto::events as proto;
 use std::path::Path;
 
 fn shared(dir: &Path) -> StoreParts {
@@ -14,37 +14,6 @@ fn shared(dir: &Path) -> StoreParts {
         ..SqliteOptions::default()
     };
     open(dir, options, &SystemRandom).expect("a shared store")
-}
-
-fn lease(holder: &str, epoch: u64, beat: u64) -> Lease {
-    Lease {
-        holder: holder.into(),
-        node: holder.into(),
-        url: format!("http://{holder}"),
-        pid: 1,
-        epoch,
-        beat,
-        ttl_ms: 1000,
-    }
-}
-
-/// Keeps one reply: a commit that changes something.
-fn commit(parts: &mut StoreParts, hash: u8) -> Result<(), Fault> {
-    let keep = Keep {
-        hash: [hash; 16],
-        until: Time(i64::MAX),
-        reply: Vec::new().into(),
-    };
-    parts.write.commit(&Batch {
-        log: &proto::Batch::default(),
-        changed: &[],
-        kept: &[keep],
-        now: Time(1),
-    })
-}
-
-fn kept(parts: &mut StoreParts) -> usize {
-    parts.write.kept_index(Time(0)).expect("an index").len()
 }
 
 #[test]

@@ -19,3 +19,4 @@ mod samples;
 mod unclear;
 mod wallets;
 mod webhooks;
+mod writers;

@@ -1,7 +1,7 @@
 //! Reads of single keys, without a thread that waits: what is asked while every connection is busy goes out together, as one
 //! statement a kind of key.
 
-use super::link::{Io, Link, PATIENCE, linked};
+use super::link::{Io, Link, PATIENCE, on, within};
 use super::load;
 use super::open::Address;
 use cartwright_app::Fault;
@@ -73,8 +73,8 @@ async fn serve(
         let (wanted, answers): (Vec<Wanted>, Vec<_>) =
             asked.drain(..).map(|it| (it.wanted, it.answer)).unzip();
         let found = find(&slot, &address, &wanted).await;
-        // What one of them cannot be read for says nothing of the others.
-        let alone = found.is_err() && wanted.len() > 1;
+        // That one of them cannot be read says nothing of the others. That PostgreSQL does not answer does: nobody waits for it once more.
+        let alone = wanted.len() > 1 && !matches!(found, Ok(_) | Err(Fault::Unavailable(_)));
         let mut found = found.map(Vec::into_iter);
         for (one, answer) in wanted.iter().zip(answers) {
             let found = match &mut found {
@@ -92,23 +92,11 @@ async fn serve(
     }
 }
 
-/// Asks; once more on a fresh connection when this one turns out to be broken.
 async fn find(
     slot: &Mutex<Option<Arc<Link>>>,
     address: &Arc<Address>,
     wanted: &[Wanted],
 ) -> Result<Vec<Option<Record>>, Fault> {
-    let asking = async {
-        let link = linked(slot, address).await?;
-        let found = load::wanted(&link, wanted).await;
-        if found.is_err() && link.is_closed() {
-            let link = linked(slot, address).await?;
-            return load::wanted(&link, wanted).await;
-        }
-        found
-    };
-    let late = |_| Fault::Unavailable(format!("PostgreSQL did not answer within {PATIENCE:?}"));
-    tokio::time::timeout(PATIENCE, asking)
-        .await
-        .unwrap_or_else(|elapsed| Err(late(elapsed)))
+    let ask = |link: Arc<Link>| async move { load::wanted(&link, wanted).await };
+    within(PATIENCE, on(slot, address, ask)).await
 }

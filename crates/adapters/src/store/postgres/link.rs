@@ -70,12 +70,7 @@ impl Io {
         work: impl Future<Output = Result<T, Fault>> + Send + 'static,
     ) -> Result<T, Fault> {
         let gone = || Fault::Unavailable("the connection to PostgreSQL is closed".into());
-        let late =
-            move || Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
-        let work = async move {
-            let done = tokio::time::timeout(patience, work).await;
-            done.unwrap_or_else(|_| Err(late()))
-        };
+        let work = within(patience, work);
         let runtime = self.runtime.as_ref().ok_or_else(gone)?;
         if !self.by_who_waits {
             let (done, result) = std::sync::mpsc::sync_channel(1);
@@ -305,19 +300,12 @@ impl Pool {
     where
         T: Send + 'static,
         F: Future<Output = Result<T, Fault>> + Send,
-        W: Fn(Arc<Link>) -> F + Send + 'static,
+        W: Fn(Arc<Link>) -> F + Send + Sync + 'static,
     {
         let slot = self.next.fetch_add(1, Ordering::Relaxed) % self.links.len();
         let (slot, address) = (self.links[slot].clone(), self.address.clone());
-        self.io.wait(PATIENCE, async move {
-            let link = linked(&slot, &address).await?;
-            let result = work(link.clone()).await;
-            if result.is_err() && link.is_closed() {
-                let link = linked(&slot, &address).await?;
-                return work(link).await;
-            }
-            result
-        })
+        self.io
+            .wait(PATIENCE, async move { on(&slot, &address, work).await })
     }
 
     pub(super) fn query(
@@ -331,6 +319,30 @@ impl Pool {
             async move { link.query(&asked.0, &asked.1).await.map_err(fault) }
         })
     }
+}
+
+/// Does it, for so long at most.
+pub(super) async fn within<T>(
+    patience: Duration,
+    work: impl Future<Output = Result<T, Fault>>,
+) -> Result<T, Fault> {
+    let late = |_| Fault::Unavailable(format!("PostgreSQL did not answer within {patience:?}"));
+    let done = tokio::time::timeout(patience, work).await;
+    done.unwrap_or_else(|elapsed| Err(late(elapsed)))
+}
+
+/// Asks on the connection in a slot; once more on a fresh one when that one turns out to be broken.
+pub(super) async fn on<T, F: Future<Output = Result<T, Fault>>>(
+    slot: &tokio::sync::Mutex<Option<Arc<Link>>>,
+    address: &Arc<Address>,
+    work: impl Fn(Arc<Link>) -> F,
+) -> Result<T, Fault> {
+    let link = linked(slot, address).await?;
+    let result = work(link.clone()).await;
+    if result.is_err() && link.is_closed() {
+        return work(linked(slot, address).await?).await;
+    }
+    result
 }
 
 /// What is in a slot, made anew when it is broken.
