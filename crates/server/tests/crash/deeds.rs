@@ -76,6 +76,15 @@ impl Deed {
         matches!(self.outcome, Outcome::Unknown)
     }
 
+    /// Whether the server decided on it and recorded what it answered, as far as the client knows.
+    pub(crate) fn taken(&self) -> bool {
+        match &self.outcome {
+            Outcome::Done(_) => true,
+            Outcome::Refused(answer) => !without_lease(answer),
+            Outcome::Unknown => false,
+        }
+    }
+
     /// Whether so many effects are what this client may see.
     #[track_caller]
     pub(crate) fn expect(&self, effects: usize) {

@@ -7,25 +7,21 @@ use serde_json::Value;
 
 use crate::deeds::{Deed, Kind, Outcome};
 use crate::load::Scene;
-use crate::support::{Level, Shop, eventually, text, whole};
+use crate::support::{Level, Response, Shop, eventually, text, whole};
 
-/// Sends every keyed write without an answer again, as a client would, until it has one; then once more, which
-/// must be a replay. Acknowledged ones are replayed too.
+/// Sends every keyed write that has no answer or was not taken again, as a client would; then once more, which must
+/// be a replay. Acknowledged ones are replayed too.
 pub(crate) fn retry(shop: &Shop, deeds: &mut [Deed]) {
     for deed in deeds.iter_mut().filter(|deed| deed.key.is_some()) {
-        if deed.unknown() {
-            // On a busy machine a writer may lose its lease for a moment; it says "try again".
-            let answer = eventually(Duration::from_secs(20), "a write is taken", || {
-                let answer = deed.request(shop.address()).send();
-                (answer.status != 503).then_some(answer)
-            });
+        if !deed.taken() {
+            let answer = answer(shop, deed);
             assert!(answer.status < 500, "{}", answer.story());
             deed.outcome = Outcome::of(Ok(answer));
         }
         let (Outcome::Done(first) | Outcome::Refused(first)) = &deed.outcome else {
             unreachable!("it has an answer now");
         };
-        let again = deed.request(shop.address()).send();
+        let again = answer(shop, deed);
         assert!(again.replayed(), "{}", again.story());
         assert_eq!(again.status, first.status, "{}", again.story());
         assert_eq!(again.text(), first.text(), "{}", again.story());
@@ -36,6 +32,14 @@ pub(crate) fn retry(shop: &Shop, deeds: &mut [Deed]) {
             again.story()
         );
     }
+}
+
+/// What the shop says to this write. On a busy machine it may lose its lease for a moment; it says "try again".
+fn answer(shop: &Shop, deed: &Deed) -> Response {
+    eventually(Duration::from_secs(20), "a write is taken", || {
+        let answer = deed.request(shop.address()).send();
+        (answer.status != 503).then_some(answer)
+    })
 }
 
 /// Holds the state to the record of a round.

@@ -63,17 +63,10 @@ impl Drop for Ends<'_> {
 }
 
 /// Holds the new writer to what the old one said, sends again what is open, and looks once more.
-fn settle(shop: &Shop, scene: &Scene, deeds: Vec<Deed>) {
+fn settle(shop: &Shop, scene: &Scene, mut deeds: Vec<Deed>) {
     verify::check(shop, scene, &deeds);
-    let told = |deed: &Deed| match &deed.outcome {
-        Outcome::Done(answer) | Outcome::Refused(answer) => without_lease(answer),
-        Outcome::Unknown => false,
-    };
-    // What a reader refused was never tried: sending it again is a first time, and so it is left out.
-    let (turned_away, mut tried): (Vec<_>, Vec<_>) = deeds.into_iter().partition(told);
-    verify::retry(shop, &mut tried);
-    tried.extend(turned_away);
-    verify::check(shop, scene, &tried);
+    verify::retry(shop, &mut deeds);
+    verify::check(shop, scene, &deeds);
 }
 
 fn counts(deeds: &[Deed]) -> (usize, usize) {
