@@ -348,6 +348,11 @@ impl Shop {
         self.committed.shared_counts()
     }
 
+    /// How the store's read replica does; `None` where there is none.
+    pub fn replica(&self) -> Option<crate::ports::ReplicaCounts> {
+        self.store.replica()
+    }
+
     /// Commands waiting for the loop.
     pub fn waiting(&self) -> usize {
         self.queue.len()

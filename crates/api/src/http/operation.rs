@@ -7,8 +7,8 @@ use super::endpoint::{Access, BodyKind, Call, Endpoint, Reply, Verb, schema};
 use super::metrics::{Following, write_histogram};
 use crate::forward::Reach;
 use crate::problem::Problem;
-use cartwright_app::ports::ReadStore;
 use cartwright_app::ports::inventory::Way;
+use cartwright_app::ports::{ReadStore, ReplicaCounts};
 use cartwright_app::second_level::CacheCounts;
 use cartwright_domain::key::Scope;
 
@@ -178,7 +178,8 @@ async fn readiness(call: Call) -> Result<Reply, Problem> {
 
 /// Without what stands outside the shop goes on selling: it is degraded, and ready.
 fn dependencies(edge: &Edge, read_only: bool) -> BTreeMap<&'static str, &'static str> {
-    let outside = edge.shop.health().outside().into_iter();
+    let replica = edge.shop.replica().map(|counts| ("replica", counts.fails));
+    let outside = edge.shop.health().outside().into_iter().chain(replica);
     let own = [
         ("store", if read_only { "failing" } else { "ok" }),
         ("search", "ok"),
@@ -239,6 +240,11 @@ fn json_counters(call: &Call, following: &Following, open: u64) -> serde_json::V
         "deadLetters": following.dead_letters.iter().map(|(_, count)| count).sum::<u64>(),
         "leaseHeld": u8::from(!standing.is_reader), "leaseEpoch": standing.epoch, "needsAttention": open,
     });
+    if let Some(replica) = edge.shop.replica() {
+        all["replica"] = json!({
+            "served": replica.served, "behind": replica.behind, "failed": replica.failed,
+        });
+    }
     if let Some(shared) = edge.shop.shared_cache_counts() {
         all["sharedCache"] = json!({
             "hits": shared.hits, "misses": shared.misses, "refused": shared.refused,
@@ -428,6 +434,9 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
     if let Some(counts) = edge.shop.shared_cache_counts() {
         write_shared_cache(&counts, out)?;
     }
+    if let Some(counts) = edge.shop.replica() {
+        write_replica(&counts, out)?;
+    }
     if let Some(elsewhere) = &edge.elsewhere {
         write_elsewhere(elsewhere, out)?;
     }
@@ -456,6 +465,25 @@ fn write_shared_cache(counts: &CacheCounts, out: &mut String) -> std::fmt::Resul
         out,
         "# HELP cartwright_shared_cache_puts_total Entries put into the shared cache.\n# TYPE cartwright_shared_cache_puts_total counter\ncartwright_shared_cache_puts_total {puts}"
     )
+}
+
+fn write_replica(counts: &ReplicaCounts, out: &mut String) -> std::fmt::Result {
+    writeln!(
+        out,
+        "# HELP cartwright_replica_lists_total Lists asked of the read replica: served; behind, it had not all that is committed, and failed, it did not answer: those the primary served.\n# TYPE cartwright_replica_lists_total counter"
+    )?;
+    let results = [
+        ("served", counts.served),
+        ("behind", counts.behind),
+        ("failed", counts.failed),
+    ];
+    for (result, count) in results {
+        writeln!(
+            out,
+            "cartwright_replica_lists_total{{result=\"{result}\"}} {count}"
+        )?;
+    }
+    Ok(())
 }
 
 fn write_elsewhere(elsewhere: &Elsewhere, out: &mut String) -> std::fmt::Result {

@@ -21,6 +21,6 @@ pub use lease::{Lease, Swap};
 pub use random::Random;
 pub use store::{
     Batch, CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, DeliveryState, Keep, Loading,
-    OrdersWanted, Page, ReadStore, StoreParts, WriteStore,
+    OrdersWanted, Page, ReadStore, ReplicaCounts, StoreParts, WriteStore,
 };
 pub use stored::{is_movement, last_position, place, take_movements};

@@ -201,11 +201,29 @@ pub trait WriteStore: Send {
     }
 }
 
+/// What a read replica was good for, since start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ReplicaCounts {
+    /// Lists that it served.
+    pub served: u64,
+    /// Lists that the primary served because the replica did not have all that is committed.
+    pub behind: u64,
+    /// Lists that the primary served because the replica did not answer.
+    pub failed: u64,
+    /// Whether it did not answer when it was asked last.
+    pub fails: bool,
+}
+
 /// The read side: committed state only, from any thread. Calls block; run them off the async threads.
 pub trait ReadStore: Send + Sync {
     /// Whether a call may block. What never does is read where it is asked for.
     fn blocks(&self) -> bool {
         true
+    }
+
+    /// How a read replica does; `None` where there is none.
+    fn replica(&self) -> Option<ReplicaCounts> {
+        None
     }
 
     /// The committed state of a key.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use crate::postgres::Postgres;
-use crate::support::{Setup, Shop, TempDir, eventually, fresh};
+use crate::support::{Setup, Shop, TempDir, eventually, fresh, text};
 
 const SOON: Duration = Duration::from_secs(60);
 /// Products that are made and looked for.
@@ -43,6 +43,12 @@ fn asked(standby: &Postgres) -> u64 {
     standby.asked(sql).parse().expect("a number")
 }
 
+/// What a shop says of its read replica; it is ready all the same.
+fn says(shop: &Shop) -> String {
+    let ready = shop.get("/health/readiness").send().is(200).json();
+    text(&ready["dependencies"]["replica"])
+}
+
 #[test]
 fn a_standby_is_asked_for_lists_and_nobody_sees_what_is_old() {
     let Some(primary) = Postgres::start() else {
@@ -63,6 +69,7 @@ fn a_standby_is_asked_for_lists_and_nobody_sees_what_is_old() {
         assert!(shop.get("/v1/products").send().status == 200);
         (asked(&standby) > 0).then_some(())
     });
+    assert_eq!(says(&shop), "ok");
     // It stays behind, and nobody sees that.
     standby.asked("SELECT pg_wal_replay_pause()::text");
     for _ in 0..PRODUCTS {
@@ -72,8 +79,18 @@ fn a_standby_is_asked_for_lists_and_nobody_sees_what_is_old() {
     let last = make(&shop);
     standby.kill();
     assert!(lists(&shop, &last), "the primary answers without it");
+    assert_eq!(says(&shop), "degraded");
     standby.run();
-    assert!(lists(&shop, &last));
+    eventually(SOON, "the standby answers again", || {
+        assert!(lists(&shop, &last));
+        (says(&shop) == "ok").then_some(())
+    });
+    let metrics = shop.get("/metrics").admin().send().is(200).text();
+    for result in ["served", "behind", "failed"] {
+        let name = format!("cartwright_replica_lists_total{{result=\"{result}\"}} ");
+        let (_, count) = metrics.split_once(&name).expect("the metric");
+        assert!(!count.starts_with('0'), "{result}: {metrics}");
+    }
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod migrations;
 mod open;
 mod puts;
 mod read;
+mod replica;
 mod rows;
 mod table;
 mod text;

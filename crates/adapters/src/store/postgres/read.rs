@@ -5,6 +5,7 @@ use super::gather::{Gather, Wanted};
 use super::lease::Fence;
 use super::link::{Link, Pool, Value, linked, value};
 use super::lists::{self, List, after_id};
+use super::replica::Replica;
 use super::rows::{self, Read};
 use super::table::{Cell, Kind, Rows};
 use super::{load, log, text};
@@ -16,7 +17,7 @@ use cartwright_app::nouns::{Key, Record};
 use cartwright_app::orders::{DocumentKind, DocumentNumber};
 use cartwright_app::ports::{
     CheckoutsWanted, Cursor, DELIVERIES_KEPT, Delivery, Loading, OrdersWanted, Page, ReadStore,
-    place,
+    ReplicaCounts, place,
 };
 use cartwright_domain::wallet::Account;
 use cartwright_domain::{
@@ -40,7 +41,7 @@ const DROPPED_AT_ONCE: i64 = 1000;
 pub(super) struct Reader {
     pool: Pool,
     gather: Gather,
-    replica: Option<Pool>,
+    replica: Option<Replica>,
     secrets: Secrets,
     fence: Arc<Fence>,
     /// For transactions: what a pool's connections are asked runs together.
@@ -57,7 +58,7 @@ impl Reader {
         Self {
             gather: pool.gather(),
             pool,
-            replica,
+            replica: replica.map(Replica::new),
             secrets,
             fence,
             beside: Arc::default(),
@@ -73,49 +74,32 @@ impl Reader {
         rows.iter().map(read).collect()
     }
 
-    /// A page of a list. Where there is a replica it is asked, if it has all that is committed here.
+    /// A page of a list. Where there is a replica it is asked, and counts when it has the head of the log that the primary has: nobody reads
+    /// what is older than what was acknowledged.
     fn page(&self, list: List, limit: usize, read: Read) -> Result<Page<Record>, Fault> {
         // One more than asked for tells whether there is a next page.
-        let list = list.limit(limit.saturating_add(1));
-        let rows = match self.replica.as_ref() {
-            Some(replica) => self.ask_replica(replica, list)?,
-            None => self.pool.query(list.sql, list.values)?,
+        let list = Arc::new(list.limit(limit.saturating_add(1)));
+        let replied = match self.replica.as_ref() {
+            Some(replica) => {
+                let head = self
+                    .pool
+                    .ask(|link| async move { log::head(&link).await })?;
+                replica.query(&list, head.0)
+            }
+            None => None,
+        };
+        let rows = match replied {
+            Some(rows) => rows,
+            None => self.pool.ask(move |link| {
+                let list = list.clone();
+                async move { link.query(&list.sql, &list.values).await.map_err(fault) }
+            })?,
         };
         let mut items = rows.iter().map(read).collect::<Result<Vec<_>, _>>()?;
         let cut = items.len() > limit;
         items.truncate(limit);
         let next = items.last().filter(|_| cut).map(place);
         Ok(Page { items, next })
-    }
-
-    /// What a replica says counts when it has the head of the log that the primary has: nobody reads what is older than what was acknowledged.
-    fn ask_replica(&self, replica: &Pool, list: List) -> Result<Vec<tokio_postgres::Row>, Fault> {
-        let list = Arc::new(list);
-        let head = self
-            .pool
-            .ask(|link| async move { log::head(&link).await })?
-            .0;
-        let asked = list.clone();
-        let found = replica.ask(move |link| {
-            let asked = asked.clone();
-            async move {
-                if log::head(&link).await?.0 < head {
-                    return Ok(None);
-                }
-                link.query(&asked.sql, &asked.values)
-                    .await
-                    .map(Some)
-                    .map_err(fault)
-            }
-        });
-        match found {
-            Ok(Some(rows)) => Ok(rows),
-            // It is behind, or it is gone: slower, and right.
-            Ok(None) | Err(_) => self.pool.ask(move |link| {
-                let list = list.clone();
-                async move { link.query(&list.sql, &list.values).await.map_err(fault) }
-            }),
-        }
     }
 
     /// Writes beside the loop: behind the fence, in a transaction of its own that a power failure may take back. Returns what each changed.
@@ -166,6 +150,10 @@ fn after_text(after: &Cursor) -> Value {
 }
 
 impl ReadStore for Reader {
+    fn replica(&self) -> Option<ReplicaCounts> {
+        self.replica.as_ref().map(Replica::counts)
+    }
+
     fn load(&self, key: &Key) -> Result<Option<Record>, Fault> {
         let found = self.load_many(std::slice::from_ref(key))?;
         Ok(found.into_iter().next().flatten())
