@@ -117,16 +117,10 @@ struct Engines {
 impl Engines {
     /// The settings of one shop; `name` tells it from others there.
     fn environment(&self, name: &str) -> Vec<(&'static str, String)> {
-        let with = |url: &str, more: String| {
-            let sign = if url.contains('?') { '&' } else { '?' };
-            format!("{url}{sign}{more}")
-        };
-        let database = self.database.as_ref();
-        let database = database.map(|url| with(url, format!("schema=cartwright_bench_{name}")));
         let bus = self.bus.as_ref();
-        let bus = bus.map(|url| with(url, format!("prefix=cartwright-bench-{name}")));
+        let bus = bus.map(|url| with(url, &format!("prefix=cartwright-bench-{name}")));
         [
-            ("CARTWRIGHT_DATABASE", database),
+            ("CARTWRIGHT_DATABASE", self.database_of(name)),
             ("CARTWRIGHT_BUS", bus),
             ("CARTWRIGHT_CACHE", self.cache.clone()),
         ]
@@ -134,6 +128,18 @@ impl Engines {
         .filter_map(|(key, value)| Some((key, value?)))
         .collect()
     }
+
+    /// The database of one shop: a schema of its own.
+    fn database_of(&self, name: &str) -> Option<String> {
+        let url = self.database.as_ref()?;
+        Some(with(url, &format!("schema=cartwright_bench_{name}")))
+    }
+}
+
+/// The address with one more parameter.
+fn with(url: &str, more: &str) -> String {
+    let sign = if url.contains('?') { '&' } else { '?' };
+    format!("{url}{sign}{more}")
 }
 
 #[derive(Debug, Subcommand)]

@@ -10,6 +10,7 @@ use std::{
 };
 
 use anyhow::{Context as _, bail, ensure};
+use cartwright_adapters::store::postgres;
 use serde::de::DeserializeOwned;
 use tempfile::TempDir;
 
@@ -104,8 +105,11 @@ impl Shop {
     /// As [`Shop::open`].
     pub(crate) async fn start(
         source: &Source,
-        data: DataDirectory,
+        mut data: DataDirectory,
     ) -> anyhow::Result<(Self, Duration)> {
+        if !data.is_second {
+            data.database = source.engines.database_of(&data.name);
+        }
         let address = free_address()?;
         let log = data.path().join("serve.log");
         let begun = Instant::now();
@@ -230,10 +234,15 @@ impl Shop {
     }
 }
 
-/// A temporary directory with a server's data and log, and its admin key. It is removed when dropped.
+/// A temporary directory with a server's data and log, and its admin key. It is removed when dropped, and so is the schema of its own that
+/// its shop had.
 #[derive(Debug)]
 pub(crate) struct DataDirectory {
     directory: TempDir,
+    /// The address with that schema.
+    database: Option<String>,
+    /// Whether it stands beside the one that has the schema.
+    is_second: bool,
     /// Lower-case letters and digits, as schemas and topics may be named.
     name: String,
     key: String,
@@ -256,22 +265,34 @@ impl DataDirectory {
         Ok(Self {
             name: random.to_lowercase(),
             key: format!("bench-key-{random}"),
+            database: None,
+            is_second: false,
             directory,
         })
     }
 
     /// Another directory below `parent`, with the same names elsewhere and the same key.
     fn beside(&self, parent: &Path) -> anyhow::Result<Self> {
-        Ok(Self {
-            name: self.name.clone(),
-            key: self.key.clone(),
-            ..Self::new(parent)?
-        })
+        let mut second = Self::new(parent)?;
+        second.name.clone_from(&self.name);
+        second.key.clone_from(&self.key);
+        second.is_second = true;
+        Ok(second)
     }
 
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         self.directory.path()
+    }
+}
+
+impl Drop for DataDirectory {
+    fn drop(&mut self) {
+        if let Some(database) = self.database.take()
+            && let Err(error) = postgres::erase(&database)
+        {
+            tracing::warn!(%error, "the schema of a shop that was measured is still there");
+        }
     }
 }
 
