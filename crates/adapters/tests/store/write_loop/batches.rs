@@ -1,5 +1,6 @@
 //! What one batch comes to: the outcome of each command, the place of a consumer, and nothing at all when nothing changes.
 
+use super::disk::Disk;
 use super::stage::*;
 use crate::looped::{reserve, submission};
 use cartwright_app::inventory::Adjust;

@@ -1,6 +1,7 @@
 //! A store that fails: nothing is acknowledged that was not written, nothing is decided on what memory no longer knows, and writing begins
 //! again when the store works.
 
+use super::disk::{Disk, Ending};
 use super::stage::*;
 use crate::looped::submission;
 use cartwright_app::Fault;

@@ -1,5 +1,6 @@
 //! Who does not write follows the log: it shows what was written, forgets what changed and nothing else, and knows when it is behind.
 
+use super::disk::Disk;
 use super::stage::*;
 use crate::looped::submission;
 

@@ -1,5 +1,6 @@
 //! Holds end by time, before anything else is decided, and not before their time.
 
+use super::disk::{Disk, Ending};
 use super::stage::*;
 use crate::looped::{reserve, submission};
 use cartwright_app::inventory::{Adjust, Extend};

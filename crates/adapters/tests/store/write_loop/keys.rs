@@ -1,5 +1,6 @@
 //! Idempotency keys in the loop: one effect, the same bytes, found again wherever they are kept.
 
+use super::disk::Disk;
 use super::stage::*;
 use crate::looped::{keyed, reserve, submission};
 use crate::samples::{NOW, sku};

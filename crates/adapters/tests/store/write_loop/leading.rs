@@ -1,5 +1,6 @@
 //! The lease: who has it writes, renews it in time, and stops when it may be another's; who has not takes it when it is free (INV-7).
 
+use super::disk::{Disk, Ending};
 use super::stage::*;
 use crate::looped::{keyed, reserve, submission};
 use cartwright_app::commit::{Holder, Standing};

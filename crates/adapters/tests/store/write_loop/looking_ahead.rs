@@ -1,5 +1,6 @@
 //! A batch asks the store once for what all its commands need, as far as that can be found out; and nobody may ask for ever.
 
+use super::disk::Disk;
 use super::stage::*;
 use crate::looped::submission;
 use crate::samples::store_id;

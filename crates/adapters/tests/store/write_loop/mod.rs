@@ -2,6 +2,7 @@
 //! is told to.
 
 mod batches;
+mod disk;
 mod failing;
 mod following;
 mod holds;

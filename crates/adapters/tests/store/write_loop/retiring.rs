@@ -1,5 +1,6 @@
 //! A process that is about to stop gives its lease back first, so that another one writes while this one finishes.
 
+use super::disk::Disk;
 use super::stage::*;
 use crate::looped::submission;
 
