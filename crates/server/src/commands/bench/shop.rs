@@ -28,6 +28,9 @@ const POLL: Duration = Duration::from_millis(1);
 /// Lines of the server's log that an error shows.
 const SHOWN_LINES: usize = 12;
 
+/// Nothing is answered from memory.
+pub(crate) const UNCACHED: (&str, &str) = ("CARTWRIGHT_READ_CACHE", "false");
+
 /// Where the shops of a run come from.
 #[derive(Debug, Clone)]
 pub(crate) struct Source {
@@ -45,6 +48,17 @@ impl Source {
     /// Whether the shops keep their state in PostgreSQL.
     pub(crate) fn is_on_postgres(&self) -> bool {
         self.engines.database.is_some()
+    }
+
+    /// The same, for shops that ask PostgreSQL at every read; on the embedded database as it is.
+    pub(crate) fn uncached_on_postgres(&self) -> Self {
+        let mut source = self.clone();
+        if self.is_on_postgres() {
+            source
+                .environment
+                .push((UNCACHED.0.into(), UNCACHED.1.into()));
+        }
+        source
     }
 
     /// The aim of a case: the one of the embedded database, or the one of PostgreSQL.

@@ -23,7 +23,7 @@ const PRODUCTS: u64 = 1_000;
 const IN_FLIGHT: usize = 64;
 /// The server answers one connection on one core, so the closed loop has one connection per core of the machine we know.
 const CHANNELS: usize = 2;
-const STEADY_RATE: u32 = 10_000;
+pub(super) const STEADY_RATE: u32 = 10_000;
 /// Aims of the table under "Speed".
 const AIM_PER_SECOND: f64 = 100_000.0;
 const AIM_P99_MS: f64 = 0.35;
@@ -41,12 +41,7 @@ struct LookupReply {
 
 /// Measures both cases.
 pub(super) async fn run(bench: &mut Bench) -> anyhow::Result<()> {
-    let mut source = bench.source.clone();
-    if source.is_on_postgres() {
-        source
-            .environment
-            .push(("CARTWRIGHT_READ_CACHE".into(), "false".into()));
-    }
+    let source = bench.source.uncached_on_postgres();
     let shop = Shop::open(&source).await?;
     let names = Names::new();
     let size = Size {

@@ -26,7 +26,7 @@ mod zipf;
 /// What can be measured. The order is the order of a run: yardsticks first, since the others are compared with them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Scenario {
-    /// Yardstick: a bare axum JSON handler.
+    /// Yardstick: a bare axum JSON handler; with `--database` also at the rates that reads are measured at.
     Bare,
     /// Yardstick: raw SQLite commits of single rows, fsync each.
     Sqlite,
@@ -154,18 +154,28 @@ async fn half_rate<W: Workload + 'static>(
     reached: f64,
 ) -> anyhow::Result<()> {
     let rate = half(reached);
-    let mut pool = Pool::open(shop.address, bench.settings.connections).await?;
-    let pattern = |duration: Duration| Pattern::Rate { rate, duration };
-    let figures = bench
-        .settings
-        .measure(&mut pool, workload, pattern, shop.pid())
-        .await?;
+    let figures = steady(bench, shop, workload, rate).await?;
     let case = format!("fixed rate {rate}/s");
     bench
         .report
         .rows
         .push(Row::new(scenario, case).with_figures(figures));
     Ok(())
+}
+
+/// Measures `workload` at `rate` a second.
+async fn steady<W: Workload + 'static>(
+    bench: &Bench,
+    shop: &Shop,
+    workload: &Arc<W>,
+    rate: u32,
+) -> anyhow::Result<Figures> {
+    let mut pool = Pool::open(shop.address, bench.settings.connections).await?;
+    let pattern = |duration: Duration| Pattern::Rate { rate, duration };
+    bench
+        .settings
+        .measure(&mut pool, workload, pattern, shop.pid())
+        .await
 }
 
 /// Half of `reached`, in whole thousands (below 2,000: in whole tens).

@@ -15,6 +15,7 @@ use super::super::{
     shop::DataDirectory,
     sqlite::Sqlite,
 };
+use super::{lookup_grpc, reads};
 
 /// Requests per second of a bare axum JSON handler, over as many connections as the scenarios use.
 pub(super) async fn bare(bench: &mut Bench) -> anyhow::Result<()> {
@@ -36,6 +37,17 @@ pub(super) async fn bare(bench: &mut Bench) -> anyhow::Result<()> {
         .report
         .rows
         .push(Row::new("bare", case).with_figures(figures));
+    if bench.source.is_on_postgres() {
+        for rate in [reads::STEADY_RATE, lookup_grpc::STEADY_RATE] {
+            let pattern = |duration| Pattern::Rate { rate, duration };
+            let figures = bench
+                .settings
+                .measure(&mut pool, &requests, pattern, Some(server.pid()))
+                .await?;
+            let row = Row::new("bare", format!("fixed rate {rate}/s")).with_figures(figures);
+            bench.report.rows.push(row);
+        }
+    }
     Ok(())
 }
 

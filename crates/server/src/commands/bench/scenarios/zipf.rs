@@ -23,7 +23,7 @@ use super::{
         measure::Figures,
         report::Row,
         seed::{self, Names, Size},
-        shop::{Shop, Source},
+        shop::{Shop, Source, UNCACHED},
     },
     spread,
 };
@@ -35,8 +35,6 @@ const ONE_WAY: Duration = Duration::from_micros(500);
 /// Aims.
 const AIM_HIT_RATE: f64 = 0.92;
 const AIM_P50: f64 = 0.30;
-/// Not asked from memory.
-const UNCACHED: (&str, &str) = ("CARTWRIGHT_READ_CACHE", "false");
 
 /// What is known of a product.
 struct Known {
