@@ -92,9 +92,10 @@ fn an_idle_loop_rests_between_its_looks() {
     let site = start(&disk, options(), Some(lease));
     let looks = || site.watch.looks.load(Ordering::SeqCst);
     let (begun, before) = (Begun::now(), looks());
-    wait_until("four looks at the clock", || looks() >= before + 4);
+    // Many, since a machine that is busy with other things makes few take long too.
+    wait_until("16 looks at the clock", || looks() >= before + 16);
     // Before the first one it may have rested already.
-    assert!(begun.elapsed() >= Duration::from_millis(50));
+    assert!(begun.elapsed() >= Duration::from_millis(15 * 20));
     site.running.close();
 }
 
