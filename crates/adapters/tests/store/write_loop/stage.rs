@@ -3,6 +3,7 @@
 use super::disk::{Disk, on_hand};
 use crate::looped::{Sequence, submission};
 use crate::samples::*;
+use cartwright_adapters::system::SystemClock;
 use cartwright_app::commit::{ByHand, LeaseOptions, Options};
 use cartwright_app::inventory::Adjust;
 use cartwright_app::ports::Clock;
@@ -12,8 +13,8 @@ use cartwright_domain::Refusal;
 use cartwright_domain::inventory::LevelKey;
 use std::future::{poll_fn, ready};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
 use std::time::Duration;
 use tokio::runtime::Runtime;
@@ -36,8 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 pub(super) struct Watch {
     pub(super) wall_ms: AtomicI64,
     pub(super) ns: AtomicU64,
-    /// How often it was looked at.
-    pub(super) looks: AtomicU64,
+    machine: SystemClock,
+    /// When it was looked at, in nanoseconds of the machine's own clock.
+    pub(super) looks: Mutex<Vec<u64>>,
 }
 
 impl Watch {
@@ -56,7 +58,8 @@ impl Clock for Watch {
     }
 
     fn monotonic_ns(&self) -> u64 {
-        self.looks.fetch_add(1, Ordering::SeqCst);
+        let mut looks = self.looks.lock().expect("nobody panicked");
+        looks.push(self.machine.monotonic_ns());
         self.ns.load(Ordering::SeqCst)
     }
 }
@@ -138,7 +141,8 @@ pub(super) fn watch() -> Arc<Watch> {
     Arc::new(Watch {
         wall_ms: AtomicI64::new(NOW.0),
         ns: AtomicU64::new(START),
-        looks: AtomicU64::new(0),
+        machine: SystemClock::new(),
+        looks: Mutex::default(),
     })
 }
 
