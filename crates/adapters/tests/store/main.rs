@@ -19,4 +19,5 @@ mod samples;
 mod unclear;
 mod wallets;
 mod webhooks;
+mod write_loop;
 mod writers;

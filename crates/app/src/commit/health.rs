@@ -258,5 +258,8 @@ mod tests {
         health.note_outside("bus", true);
         let expected = [("bus", true), ("cache", false), ("mail", false)];
         assert_eq!(health.outside(), BTreeMap::from(expected));
+        health.forget_outside("cache");
+        let expected = [("bus", true), ("mail", false)];
+        assert_eq!(health.outside(), BTreeMap::from(expected));
     }
 }

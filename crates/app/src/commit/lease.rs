@@ -7,12 +7,14 @@ use super::{Loop, answer};
 use crate::consumers;
 use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
-use crate::ports::{Lease, ReadStore, Swap};
+use crate::ports::{Lease, Swap};
 use crate::shop::Waiting;
 use cartwright_domain::planted::{Bug, planted};
 use smol_str::SmolStr;
-use std::sync::Arc;
 use std::time::Duration;
+
+#[cfg(test)]
+mod tests;
 
 /// How often a reader looks for new entries of the log, and for the lease.
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
@@ -76,7 +78,6 @@ impl Standing {
 /// What the loop knows of the lease.
 pub(super) struct Tenure {
     options: LeaseOptions,
-    read: Arc<dyn ReadStore>,
     /// The lease as this process wrote it last, while it has it.
     mine: Option<Lease>,
     renewed_ns: u64,
@@ -89,10 +90,9 @@ pub(super) struct Tenure {
 }
 
 impl Tenure {
-    pub(super) fn new(options: LeaseOptions, read: Arc<dyn ReadStore>) -> Self {
+    pub(super) fn new(options: LeaseOptions) -> Self {
         Self {
             options,
-            read,
             mine: None,
             renewed_ns: 0,
             seen: None,
@@ -128,6 +128,14 @@ impl Tenure {
             .is_some_and(|(_, since)| now_ns.saturating_sub(*since) > millis * NS_PER_MS)
     }
 
+    /// How long it may be left alone: it looks for news while it follows, and renews the lease in time while it leads.
+    fn idle(&self) -> Duration {
+        match self.mine {
+            None => FOLLOW_EVERY,
+            Some(_) => super::IDLE.min(Duration::from_millis(self.options.renew_ms)),
+        }
+    }
+
     fn is_anothers(&self, found: Option<&Lease>) -> bool {
         found.is_some_and(|lease| lease.holder != self.options.holder)
     }
@@ -153,11 +161,7 @@ impl Tenure {
 impl Loop {
     /// How long an idle loop sleeps at most.
     pub(super) fn idle(&self) -> Duration {
-        match &self.tenure {
-            None => super::IDLE,
-            Some(tenure) if tenure.mine.is_none() => FOLLOW_EVERY,
-            Some(tenure) => super::IDLE.min(Duration::from_millis(tenure.options.renew_ms)),
-        }
+        self.tenure.as_ref().map_or(super::IDLE, Tenure::idle)
     }
 
     /// Whether it follows the log of another process.
@@ -393,10 +397,7 @@ impl Loop {
             if head <= self.position {
                 return Ok(());
             }
-            let Some(tenure) = &self.tenure else {
-                return Ok(());
-            };
-            let batches = tenure.read.log(self.position, READ_AT_ONCE)?;
+            let batches = self.read.log(self.position, READ_AT_ONCE)?;
             let first = batches.first().map_or(0, |batch| batch.first_position);
             if first == 0 || first > self.position + 1 {
                 // The log no longer has what follows.

@@ -17,7 +17,7 @@ use crate::failpoint::{Point, failpoint};
 use crate::fault::Fault;
 use crate::ids::Ids;
 use crate::nouns::{Event, Key, Record};
-use crate::ports::{Batch, Clock, Random, StoreParts, WriteStore};
+use crate::ports::{Batch, Clock, Random, ReadStore, StoreParts, WriteStore};
 use crate::second_level::{SecondLevel, Sharing};
 use crate::shop::{Answer, Shop, Waiting};
 use answers::{Answers, hand_out};
@@ -172,10 +172,11 @@ impl ByHand {
             health: health.clone(),
             asks_memory: true,
         };
-        let tenure = lease.map(|lease| Tenure::new(lease, shop.store.clone()));
+        let tenure = lease.map(Tenure::new);
         let mut this = Loop {
             kept: KeptIndex::new(options.max_kept),
             store: write,
+            read: shop.store.clone(),
             committed,
             queue: waiting,
             news,
@@ -212,6 +213,8 @@ impl ByHand {
 
 struct Loop {
     store: Box<dyn WriteStore>,
+    /// Where the log of other processes is read.
+    read: Arc<dyn ReadStore>,
     committed: Arc<Committed>,
     queue: Receiver<Waiting>,
     /// Somebody knows of entries that another process wrote.
