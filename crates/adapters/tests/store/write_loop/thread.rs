@@ -163,15 +163,15 @@ fn a_reader_that_is_nudged_looks_at_once() {
     let site = start(&disk, options(), Some(lease_options("b")));
     let nudge = disk.state().nudges[1].clone();
     let looks = || disk.state().lease_looks;
-    let begun = Begun::now();
-    for _ in 0..100 {
-        let before = looks();
+    let nudged = (0..100).map(|_| {
+        let (before, begun) = (looks(), Begun::now());
         // One that is still on its way does as well.
         let _ = nudge.try_send(());
         wait_until("a look", || looks() > before);
-    }
-    // Without being nudged it looks every 20 ms, which takes two seconds.
-    assert!(begun.elapsed() < Duration::from_millis(1_900));
+        begun.elapsed()
+    });
+    // Without being nudged each takes the 20 ms after which it looks by itself; a busy machine may be late, but not every time.
+    assert!(nudged.min() < Some(Duration::from_millis(10)));
 
     assert!(writer.submit(one_more("A")).is_ok());
     site.till.reach(writer.head());
