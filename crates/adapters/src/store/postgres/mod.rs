@@ -18,10 +18,11 @@ mod open;
 mod puts;
 mod read;
 mod rows;
+mod steps;
 mod table;
 mod text;
 mod write;
 
 pub use copy::{Copied, CopyError, copy};
-pub use migrations::{erase, migrate, status};
+pub use migrations::{erase, migrate, migrate_as, status};
 pub use open::{OpenError, PostgresOptions, open};

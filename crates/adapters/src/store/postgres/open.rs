@@ -1,10 +1,11 @@
 //! Opening a database: an address that can be understood, a server that keeps what it is given, a schema that this program knows.
 
 use super::fault::{fault, spelled};
-use super::lease::{Claim, Fence};
+use super::lease::{Claim, Fence, Locks};
 use super::link::{Io, Link, PATIENCE, Pool, value};
-use super::migrations::{self, MigrateError};
+use super::migrations::{self, NEEDED};
 use super::read::Reader;
+use super::steps::{MigrateError, keep_needed};
 use super::write::Writer;
 use crate::store::secrets::{Secrets, is_private_key};
 use cartwright_app::Fault;
@@ -103,6 +104,10 @@ pub enum OpenError {
     )]
     Newer { at: String, found: i64, known: i64 },
     #[error(
+        "the database at {at} is in use by processes that cannot do without step {step} of its schema: stop them first; nothing was changed"
+    )]
+    Needed { at: String, step: i64 },
+    #[error(
         "the database at {at} is in use by another process: stop that one first, or let `serve` share it"
     )]
     Locked { at: String },
@@ -191,6 +196,13 @@ impl Address {
         })
     }
 
+    /// Connections say from now on that this program needs its schema, so that nobody takes it back meanwhile.
+    fn serve(mut self) -> Self {
+        let keep = keep_needed(Locks::of(&self.schema), NEEDED);
+        self.greeting = format!("{}; {keep}", self.greeting);
+        self
+    }
+
     /// Where commits are announced.
     pub(super) fn channel(&self) -> String {
         format!("cartwright:{}", self.schema)
@@ -251,7 +263,7 @@ fn tls(roots: Option<&str>) -> Result<Secured, OpenError> {
 /// # Errors
 /// [`OpenError`], a sentence that says what to do; nothing was changed then.
 pub fn open(options: &PostgresOptions, random: &dyn Random) -> Result<StoreParts, OpenError> {
-    let address = Arc::new(Address::parse(&options.url)?);
+    let address = Arc::new(Address::parse(&options.url)?.serve());
     let replica = options.replica.as_deref().map(Address::parse).transpose()?;
     let io = Arc::new(Io::new().map_err(OpenError::Thread)?);
     let own = Io::of_one().map_err(OpenError::Thread)?;
