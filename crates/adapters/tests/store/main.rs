@@ -16,6 +16,7 @@ mod orders;
 mod replies;
 mod saga;
 mod samples;
+mod steps;
 mod unclear;
 mod wallets;
 mod webhooks;

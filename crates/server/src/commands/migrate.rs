@@ -18,8 +18,9 @@ use std::path::Path;
   cartwright migrate status --database postgres://shop@db/shop
   cartwright migrate copy --from sqlite:/var/lib/cartwright --to postgres://shop@db/shop
 
-`serve` takes the steps up by itself. Exit codes: 0 done; 1 a step failed and nothing was changed; 2 the data directory
-cannot be used.")]
+`serve` takes the steps up by itself. In PostgreSQL they are taken while the shop runs; what a process that runs cannot do without is
+not taken back. A SQLite data directory must be stopped first. Exit codes: 0 done; 1 a step failed: it changed nothing, and in PostgreSQL those
+before it stay; 2 the database cannot be used, or is in use by those who need what would go.")]
 pub(super) struct MigrateArgs {
     #[command(subcommand)]
     what: What,

@@ -73,6 +73,7 @@ mod recovery;
 mod rolling;
 mod second;
 mod strikes;
+mod upgrade;
 
 use std::io::Write as _;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

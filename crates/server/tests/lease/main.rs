@@ -30,4 +30,5 @@ mod redis_server;
 mod roles;
 mod shared_cache;
 mod starting;
+mod steps;
 mod takeover;

@@ -21,7 +21,7 @@ fn rounds() -> u64 {
 }
 
 /// Loads `shop` with writers while `accident` happens to it, after so many answers; what the writers were told.
-fn load(
+pub(crate) fn load(
     shop: &Shop,
     scene: &Scene,
     random: &mut Random,
@@ -63,7 +63,7 @@ impl Drop for Ends<'_> {
 }
 
 /// Holds the new writer to what the old one said, sends again what is open, and looks once more.
-fn settle(shop: &Shop, scene: &Scene, mut deeds: Vec<Deed>) {
+pub(crate) fn settle(shop: &Shop, scene: &Scene, mut deeds: Vec<Deed>) {
     verify::check(shop, scene, &deeds);
     verify::retry(shop, &mut deeds);
     verify::check(shop, scene, &deeds);
@@ -118,7 +118,7 @@ fn takes_over_from_a_writer_that_was_killed() {
 }
 
 /// `cartwright replay --verify` agrees with the state.
-fn replays(nodes: &Nodes, last: Shop) {
+pub(crate) fn replays(nodes: &Nodes, last: Shop) {
     last.process.terminate();
     eventually(LONG, "the last one ends", || last.process.exit_status());
     let output = Command::new(env!("CARGO_BIN_EXE_cartwright"))

@@ -171,7 +171,7 @@ fn select(table: &Table) -> String {
     let key = columns[..table.key].join(", ");
     // What the processes of a shared directory agreed on is no part of the shop, nor what a repair has written to see whether it can.
     let only = if table.name == "meta" {
-        " WHERE name NOT IN ('lease', 'probe')"
+        " WHERE name NOT IN ('lease', 'probe', 'schema')"
     } else {
         ""
     };

@@ -13,10 +13,9 @@ use cartwright_app::Fault;
 use cartwright_app::ports::{Lease, Swap};
 use cartwright_domain::planted::{EngineBug, planted_in_engine};
 use parking_lot::Mutex;
-use std::sync::Arc;
 
 /// The first half of the keys of our advisory locks: `CART`.
-const LOCKS: i32 = 0x4341_5254;
+pub(super) const LOCKS: i32 = 0x4341_5254;
 
 /// The locks of one schema: the second half of their keys.
 #[derive(Debug, Clone, Copy)]
@@ -247,15 +246,4 @@ pub(super) async fn end_holders(link: &Link, lock: i32) -> Result<Vec<u32>, Faul
         .iter()
         .map(|row| row.get::<_, i32>(0).unsigned_abs())
         .collect())
-}
-
-/// Keeps the schema for this session until its transaction ends.
-pub(super) async fn schema_alone(
-    link: &Arc<Link>,
-    locks: Locks,
-) -> Result<(), tokio_postgres::Error> {
-    let lock = "SELECT pg_advisory_xact_lock($1, $2)";
-    link.query(lock, &[value(LOCKS), value(locks.schema)])
-        .await
-        .map(drop)
 }

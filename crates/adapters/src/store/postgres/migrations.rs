@@ -1,57 +1,50 @@
-//! The schema and its steps, each with its way back. They run in one transaction: a step that fails changes nothing.
-//!
-//! Steps are of two kinds, so that processes of this version and the one before run beside each other: a step that *expands* (a new table, a
-//! column with a default, an index) may come with the version that uses it; one that *contracts* (drops or narrows) comes a version after
-//! the last one that used what goes.
+//! The steps of the schema, each with its way back; `steps.rs` takes them. In an empty schema all are taken in one transaction.
 
 use super::fault::fault;
-use super::lease::{self, Locks};
-use super::link::{Io, Link, value};
+use super::link::{Io, Link};
 use super::open::{Address, OpenError, connect};
-use crate::store::schema::{Direction, SchemaStatus};
-use cartwright_app::Fault;
+use super::steps::{PATIENCE, current, take};
+use crate::store::schema::{Direction, Kind, SchemaStatus, Step};
 use std::sync::Arc;
-use std::time::Duration;
 
-/// One step of the schema.
-struct Migration {
-    name: &'static str,
-    up: &'static str,
-    down: &'static str,
-}
-
-/// Every step in order; the schema's number is how many of them were taken.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
+/// Every step in order; the schema's number is how many of them were taken. What stood before a step may be in use while it is taken, by
+/// this version and by the one before: `crate::store::schema` has the rules.
+const STEPS: [Step; 5] = [
+    Step {
         name: "the log, kept replies, cursors, the lease",
         up: LOG_UP,
         down: LOG_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "catalogue, stock, carts, API keys",
         up: NOUNS_UP,
         down: NOUNS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "checkouts, payments, orders, returns",
         up: ORDERS_UP,
         down: ORDERS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "wallets and their ledger",
         up: WALLETS_UP,
         down: WALLETS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "webhooks and dead letters",
         up: WEBHOOKS_UP,
         down: WEBHOOKS_DOWN,
+        kind: Kind::Expands,
     },
 ];
 
-const LATEST: i64 = MIGRATIONS.len() as i64;
-/// So long all steps together may take.
-const PATIENCE: Duration = Duration::from_secs(3600);
+/// Steps that this program cannot do without: as long as it runs on a schema they are not taken back. A step that only makes something
+/// quicker need not be among them.
+pub(super) const NEEDED: i64 = 5;
 
 const LOG_UP: &str = r#"
 CREATE TABLE meta (name text COLLATE "C" PRIMARY KEY, value bytea NOT NULL);
@@ -273,26 +266,28 @@ DROP TABLE dead_letters, webhook_deliveries, webhook_endpoints;
 DELETE FROM cursors WHERE consumer LIKE 'webhook:%';
 ";
 
-/// Why the steps could not be taken.
-#[derive(Debug, thiserror::Error)]
-#[error("schema step {step} ({name}) failed and nothing was changed: {fault}")]
-pub struct MigrateError {
-    step: i64,
-    name: &'static str,
-    fault: Fault,
-}
-
-/// Takes the steps up or down, in one transaction; returns where the database stands after it.
+/// Takes the steps up or down; returns where the database stands after it.
 ///
 /// # Errors
-/// [`OpenError`]; then nothing was changed.
+/// [`OpenError`]; a step that failed changed nothing, and those before it stay. [`OpenError::Needed`]: nothing was changed, for processes
+/// that run need what was to be taken back.
 pub fn migrate(url: &str, direction: Direction) -> Result<SchemaStatus, OpenError> {
+    migrate_as(url, &[], direction)
+}
+
+/// As the program of a later version does, whose steps these are behind our own: what shops of this version have to bear while they run.
+///
+/// # Errors
+/// As [`migrate`].
+pub fn migrate_as(
+    url: &str,
+    later: &[Step],
+    direction: Direction,
+) -> Result<SchemaStatus, OpenError> {
     let (io, link, address) = opened(url)?;
-    match direction {
-        Direction::Up => up_on(&io, &link, &address)?,
-        Direction::Down { to } => steps(&io, &link, &address, Some(to.max(0)))?,
-    }
-    standing(&io, &link, &address)
+    let steps: Vec<_> = STEPS.iter().chain(later).copied().collect();
+    take(&io, &link, &address, steps.clone(), direction)?;
+    Ok(SchemaStatus::of(&steps, current(&io, &link, &address)?))
 }
 
 /// Drops the schema that the address names, with all that is in it.
@@ -318,7 +313,7 @@ pub fn erase(url: &str) -> Result<(), OpenError> {
 /// [`OpenError`] when it cannot be reached.
 pub fn status(url: &str) -> Result<SchemaStatus, OpenError> {
     let (io, link, address) = opened(url)?;
-    standing(&io, &link, &address)
+    Ok(SchemaStatus::of(&STEPS, current(&io, &link, &address)?))
 }
 
 fn opened(url: &str) -> Result<(Io, Arc<Link>, Arc<Address>), OpenError> {
@@ -328,123 +323,20 @@ fn opened(url: &str) -> Result<(Io, Arc<Link>, Arc<Address>), OpenError> {
     Ok((io, link, address))
 }
 
-fn standing(io: &Io, link: &Arc<Link>, address: &Address) -> Result<SchemaStatus, OpenError> {
-    let asked = link.clone();
-    let current = io.wait(PATIENCE, async move { version(&asked).await });
-    let current = current.map_err(|fault| OpenError::Failed {
-        at: address.shown.clone(),
-        fault,
-    })?;
-    let steps = MIGRATIONS
-        .iter()
-        .zip(1..)
-        .map(|(step, number)| (step.name, number <= current))
-        .collect();
-    Ok(SchemaStatus {
-        current,
-        latest: LATEST,
-        steps,
-    })
-}
-
-/// Steps taken so far.
-async fn version(link: &Link) -> Result<i64, Fault> {
-    let exists = "SELECT to_regclass('schema_steps') IS NOT NULL";
-    let rows = link.query_once(exists).await.map_err(fault)?;
-    if !rows.iter().any(|row| row.get(0)) {
-        return Ok(0);
-    }
-    let rows = link
-        .query_once("SELECT taken FROM schema_steps")
-        .await
-        .map_err(fault)?;
-    Ok(rows.first().map_or(0, |row| row.get(0)))
-}
-
 /// Takes every step that was not taken yet.
 pub(super) fn up_on(io: &Io, link: &Arc<Link>, address: &Address) -> Result<(), OpenError> {
-    steps(io, link, address, None)
+    take(io, link, address, STEPS.to_vec(), Direction::Up)
 }
 
-enum Stopped {
-    Newer(i64),
-    At(MigrateError),
-    Fault(Fault),
-}
+#[cfg(test)]
+mod tests {
+    use super::{NEEDED, STEPS};
 
-/// Up to the last one, or down until so many are left.
-fn steps(
-    io: &Io,
-    link: &Arc<Link>,
-    address: &Address,
-    down_to: Option<i64>,
-) -> Result<(), OpenError> {
-    let locks = Locks::of(&address.schema);
-    let link = link.clone();
-    let taken = io.wait(PATIENCE, async move {
-        let taken = run(&link, locks, down_to).await;
-        let end = if taken.is_ok() { "COMMIT" } else { "ROLLBACK" };
-        let ended = link.run(end).await.map_err(fault);
-        Ok(taken.and_then(|()| ended.map_err(Stopped::Fault)))
-    });
-    let at = || address.shown.clone();
-    match taken {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(Stopped::Newer(found))) => Err(OpenError::Newer {
-            at: at(),
-            found,
-            known: LATEST,
-        }),
-        Ok(Err(Stopped::At(error))) => Err(OpenError::Migrate(Box::new(error))),
-        Ok(Err(Stopped::Fault(fault))) | Err(fault) => Err(OpenError::Failed { at: at(), fault }),
-    }
-}
-
-async fn run(link: &Arc<Link>, locks: Locks, down_to: Option<i64>) -> Result<(), Stopped> {
-    let said = |error| Stopped::Fault(fault(error));
-    // Who opens at the same time waits here, and then finds the steps taken.
-    link.run("BEGIN; SET LOCAL lock_timeout TO '60s'")
-        .await
-        .map_err(said)?;
-    lease::schema_alone(link, locks).await.map_err(said)?;
-    let current = version(link).await.map_err(Stopped::Fault)?;
-    if current > LATEST {
-        return Err(Stopped::Newer(current));
-    }
-    let to = down_to.unwrap_or(LATEST);
-    if current == to || (down_to.is_some() && current < to) {
-        return Ok(());
-    }
-    let create = "CREATE TABLE IF NOT EXISTS schema_steps (taken bigint NOT NULL)";
-    link.run(create).await.map_err(said)?;
-    let ups = (current..to).map(|taken| (taken + 1, true));
-    let downs = (to..current).rev().map(|left| (left + 1, false));
-    let numbers: Vec<_> = if to > current {
-        ups.collect()
-    } else {
-        downs.collect()
-    };
-    for (number, is_up) in numbers {
-        let Some(step) = usize::try_from(number - 1)
-            .ok()
-            .and_then(|it| MIGRATIONS.get(it))
-        else {
-            continue;
-        };
-        let failed = |error| {
-            Stopped::At(MigrateError {
-                step: number,
-                name: step.name,
-                fault: fault(error),
-            })
-        };
-        let sql = if is_up { step.up } else { step.down };
-        link.run(sql).await.map_err(failed)?;
-        if number == 1 && is_up {
-            link.run(&lease::tables(locks)).await.map_err(failed)?;
+    #[test]
+    fn no_step_hurts_a_shop_that_runs() {
+        for step in &STEPS {
+            assert_eq!(step.broken_rule(), None, "{}", step.name);
         }
+        assert!(NEEDED <= STEPS.len() as i64);
     }
-    link.run("DELETE FROM schema_steps").await.map_err(said)?;
-    let note = "INSERT INTO schema_steps (taken) VALUES ($1)";
-    link.query(note, &[value(to)]).await.map(drop).map_err(said)
 }

@@ -19,10 +19,11 @@ mod puts;
 mod read;
 mod replica;
 mod rows;
+mod steps;
 mod table;
 mod text;
 mod write;
 
 pub use copy::{Copied, CopyError, copy};
-pub use migrations::{erase, migrate, status};
+pub use migrations::{erase, migrate, migrate_as, status};
 pub use open::{OpenError, PostgresOptions, open};

@@ -1,10 +1,11 @@
 //! Opening a database: an address that can be understood, a server that keeps what it is given, a schema that this program knows.
 
 use super::fault::{fault, spelled};
-use super::lease::{Claim, Fence};
+use super::lease::{Claim, Fence, Locks};
 use super::link::{Io, Link, PATIENCE, Pool, value};
-use super::migrations::{self, MigrateError};
+use super::migrations::{self, NEEDED};
 use super::read::Reader;
+use super::steps::{MigrateError, keep_needed};
 use super::write::Writer;
 use crate::store::secrets::{Secrets, is_private_key};
 use cartwright_app::Fault;
@@ -17,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Everything is asked for by its keys, some or some hundred of them. A statement is planned once a connection, perhaps while its table is
@@ -102,6 +104,10 @@ pub enum OpenError {
         "the database at {at} was written by a newer version of this program (schema {found}, this one knows {known}): start that version"
     )]
     Newer { at: String, found: i64, known: i64 },
+    #[error(
+        "the database at {at} is in use by processes that cannot do without step {step} of its schema: stop them first; nothing was changed"
+    )]
+    Needed { at: String, step: i64 },
     #[error(
         "the database at {at} is in use by another process: stop that one first, or let `serve` share it"
     )]
@@ -191,6 +197,13 @@ impl Address {
         })
     }
 
+    /// Connections say from now on that this program needs its schema, so that nobody takes it back meanwhile.
+    fn serve(mut self) -> Self {
+        let keep = keep_needed(Locks::of(&self.schema), NEEDED);
+        self.greeting = format!("{}; {keep}", self.greeting);
+        self
+    }
+
     /// Where commits are announced.
     pub(super) fn channel(&self) -> String {
         format!("cartwright:{}", self.schema)
@@ -251,7 +264,7 @@ fn tls(roots: Option<&str>) -> Result<Secured, OpenError> {
 /// # Errors
 /// [`OpenError`], a sentence that says what to do; nothing was changed then.
 pub fn open(options: &PostgresOptions, random: &dyn Random) -> Result<StoreParts, OpenError> {
-    let address = Arc::new(Address::parse(&options.url)?);
+    let address = Arc::new(Address::parse(&options.url)?.serve());
     let replica = options.replica.as_deref().map(Address::parse).transpose()?;
     let io = Arc::new(Io::new().map_err(OpenError::Thread)?);
     let own = Io::of_one().map_err(OpenError::Thread)?;
@@ -300,7 +313,8 @@ pub(super) fn connect(io: &Io, address: &Arc<Address>) -> Result<Arc<Link>, Open
                 .await
                 .map_err(fault)?;
             if !is_standby.iter().any(|row| row.get(0)) {
-                link.run(&schema).await.map_err(fault)?;
+                let made = link.run(&schema).await;
+                made.or_else(made_by_another).map_err(fault)?;
             }
         }
         Ok(Arc::new(link))
@@ -341,6 +355,15 @@ pub(super) fn connect(io: &Io, address: &Arc<Address>) -> Result<Arc<Link>, Open
         return Err(OpenError::Standby { at: at() });
     }
     Ok(link)
+}
+
+/// `IF NOT EXISTS` does not see what another process makes at the same moment.
+fn made_by_another(error: tokio_postgres::Error) -> Result<(), tokio_postgres::Error> {
+    let made = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_SCHEMA];
+    match error.code() {
+        Some(code) if made.contains(code) => Ok(()),
+        _ => Err(error),
+    }
 }
 
 /// A secret of the shop: drawn when it is first needed, and the same ever after, whoever else draws at the same time.

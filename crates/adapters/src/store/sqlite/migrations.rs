@@ -1,74 +1,74 @@
-//! The schema and its steps, each with its way back. They run in one transaction: a step that fails changes nothing.
+//! The steps of the schema, each with its way back; `steps.rs` takes them.
 
-use super::checkpoint::checkpoint;
-use super::open::{Locked, OpenError, connect};
-use crate::store::schema::{Direction, SchemaStatus};
-use rusqlite::Connection;
-use std::path::Path;
+use crate::store::schema::{Kind, Step};
 
-/// One step of the schema.
-struct Migration {
-    name: &'static str,
-    up: &'static str,
-    down: &'static str,
-}
-
-/// Every step in order; the schema's number is how many of them were taken.
-const MIGRATIONS: &[Migration] = &[
-    Migration {
+/// Every step in order; the schema's number is how many of them were taken. Steps after the tenth may be taken while processes of the
+/// version before share the directory: `crate::store::schema` has the rules.
+pub(super) const STEPS: [Step; 10] = [
+    Step {
         name: "the log, kept replies, cursors",
         up: LOG_UP,
         down: LOG_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "catalogue, stock, carts, API keys",
         up: NOUNS_UP,
         down: NOUNS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "closed carts by expiry",
         up: CLOSED_CARTS_UP,
         down: CLOSED_CARTS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "checkouts, and what they know of persons",
         up: CHECKOUTS_UP,
         down: CHECKOUTS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "payments and orders",
         up: ORDERS_UP,
         down: ORDERS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "refunds and returns",
         up: RETURNS_UP,
         down: RETURNS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "wallets and their ledger",
         up: WALLETS_UP,
         down: WALLETS_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "checkouts and orders apart from their keys",
         up: APART_UP,
         down: APART_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "levels that are short",
         up: SHORTAGES_UP,
         down: SHORTAGES_DOWN,
+        kind: Kind::Expands,
     },
-    Migration {
+    Step {
         name: "webhooks and dead letters",
         up: WEBHOOKS_UP,
         down: WEBHOOKS_DOWN,
+        kind: Kind::Expands,
     },
 ];
 
 /// The schema that this program knows.
-pub(super) const LATEST: i64 = MIGRATIONS.len() as i64;
+pub(super) const LATEST: i64 = STEPS.len() as i64;
 
 const CLOSED_CARTS_UP: &str = "
 CREATE INDEX closed_carts_by_expiry ON carts (expires_hour) WHERE state IN (3, 4);
@@ -432,104 +432,17 @@ DROP TABLE skus;
 DROP TABLE products;
 ";
 
-/// Why the schema could not be changed.
-#[derive(Debug, thiserror::Error)]
-pub enum MigrateError {
-    /// The database cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// A step failed; nothing was changed.
-    #[error("schema step {step} ({name}) failed and nothing was changed: {source}")]
-    Step {
-        /// Which, counted from 1.
-        step: i64,
-        /// What it is about.
-        name: &'static str,
-        /// What SQLite says.
-        source: rusqlite::Error,
-    },
-}
+#[cfg(test)]
+mod tests {
+    use super::STEPS;
 
-/// Takes the steps up or down, in one transaction; returns where the database stands after it.
-///
-/// # Errors
-/// [`MigrateError`]; then nothing was changed.
-pub fn migrate(dir: &Path, direction: Direction) -> Result<SchemaStatus, MigrateError> {
-    let _locked = Locked::take(dir)?;
-    let connection = connect(dir)?;
-    match direction {
-        Direction::Up => up(&connection)?,
-        Direction::Down { to } => down(&connection, to.max(0))?,
+    /// Those before were made when no directory was shared with a later version yet; the eighth makes tables anew.
+    const FIRST_SHARED: usize = 10;
+
+    #[test]
+    fn no_step_hurts_a_shop_that_runs() {
+        for step in STEPS.iter().skip(FIRST_SHARED) {
+            assert_eq!(step.broken_rule(), None, "{}", step.name);
+        }
     }
-    checkpoint(&connection, "TRUNCATE").map_err(OpenError::from)?;
-    Ok(standing(&connection)?)
-}
-
-/// Where the database stands. Changes nothing.
-///
-/// # Errors
-/// [`OpenError`] when it cannot be opened.
-pub fn status(dir: &Path) -> Result<SchemaStatus, OpenError> {
-    let _locked = Locked::take(dir)?;
-    standing(&connect(dir)?)
-}
-
-fn standing(connection: &Connection) -> Result<SchemaStatus, OpenError> {
-    let current = version(connection)?;
-    let steps = MIGRATIONS
-        .iter()
-        .zip(1..)
-        .map(|(step, number)| (step.name, number <= current))
-        .collect();
-    Ok(SchemaStatus {
-        current,
-        latest: LATEST,
-        steps,
-    })
-}
-
-/// Steps taken so far.
-pub(super) fn version(connection: &Connection) -> rusqlite::Result<i64> {
-    connection.pragma_query_value(None, "user_version", |row| row.get(0))
-}
-
-/// Takes every step that was not taken yet.
-pub(super) fn up(connection: &Connection) -> Result<(), MigrateError> {
-    let current = version(connection).map_err(OpenError::from)?;
-    let steps = MIGRATIONS
-        .iter()
-        .zip(1..)
-        .filter(|(_, number)| *number > current);
-    run(
-        connection,
-        steps.map(|(step, number)| (number, step.name, step.up, number)),
-    )
-}
-
-fn down(connection: &Connection, to: i64) -> Result<(), MigrateError> {
-    let current = version(connection).map_err(OpenError::from)?;
-    let steps = (1..)
-        .zip(MIGRATIONS)
-        .take_while(|(number, _)| *number <= current)
-        .filter(|(number, _)| *number > to);
-    let steps: Vec<_> = steps
-        .map(|(number, step)| (number, step.name, step.down, number - 1))
-        .collect();
-    run(connection, steps.into_iter().rev())
-}
-
-fn run(
-    connection: &Connection,
-    steps: impl Iterator<Item = (i64, &'static str, &'static str, i64)>,
-) -> Result<(), MigrateError> {
-    let begun = connection
-        .unchecked_transaction()
-        .map_err(OpenError::from)?;
-    for (step, name, sql, left) in steps {
-        let taken = begun
-            .execute_batch(sql)
-            .and_then(|()| begun.pragma_update(None, "user_version", left));
-        taken.map_err(|source| MigrateError::Step { step, name, source })?;
-    }
-    Ok(begun.commit().map_err(OpenError::from)?)
 }

@@ -18,10 +18,11 @@ mod puts;
 mod read;
 mod rows;
 mod source;
+mod steps;
 mod wallets;
 mod webhooks;
 mod write;
 
-pub use migrations::{MigrateError, migrate, status};
 pub use open::{DATABASE_FILE, LOCK_FILE, OpenError, SqliteOptions, open};
 pub(in crate::store) use source::Source;
+pub use steps::{MigrateError, migrate, migrate_beside, status};

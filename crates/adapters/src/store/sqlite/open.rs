@@ -2,9 +2,10 @@
 
 use super::checkpoint::checkpoint;
 use super::lease::Fence;
-use super::migrations::{self, MigrateError};
+use super::migrations::LATEST;
 use super::pool::{Doubt, Pool};
 use super::read::Reader;
+use super::steps::{self, MigrateError};
 use super::write::Writer;
 use crate::store::secrets::{Secrets, is_private_key};
 use cartwright_app::ports::{Random, StoreParts};
@@ -131,12 +132,12 @@ impl Locked {
     }
 
     /// Takes it together with others that share it.
-    fn share(dir: &Path) -> Result<Self, OpenError> {
+    pub(super) fn share(dir: &Path) -> Result<Self, OpenError> {
         Self::take_by(dir, LOCK_FILE, File::try_lock_shared)
     }
 
     /// Waits until no other process is opening the database: its schema and its secret are made once.
-    fn opening(dir: &Path) -> Result<Self, OpenError> {
+    pub(super) fn opening(dir: &Path) -> Result<Self, OpenError> {
         Self::take_by(dir, OPENING_FILE, |file| {
             file.lock().map_err(TryLockError::Error)
         })
@@ -207,7 +208,7 @@ fn open_once(
     let locked = Arc::new(locked);
     let fence = Arc::new(Fence::new(options.is_shared));
     let connection = connect(dir)?;
-    migrations::up(&connection).map_err(|error| match error {
+    steps::up(&connection).map_err(|error| match error {
         MigrateError::Open(error) => error,
         error @ MigrateError::Step { .. } => OpenError::Migrate(Box::new(error)),
     })?;
@@ -239,22 +240,31 @@ fn open_once(
 
 /// The write connection of a directory that is locked: checked, and with its settings read back.
 pub(super) fn connect(dir: &Path) -> Result<Connection, OpenError> {
+    connect_as(dir, LATEST)
+}
+
+/// As [`connect`], by a program that knows so many steps of the schema.
+pub(super) fn connect_as(dir: &Path, known: i64) -> Result<Connection, OpenError> {
     if rusqlite::version_number() < LIBRARY_MIN {
         return Err(OpenError::Library {
             found: rusqlite::version(),
         });
     }
     check_file(dir, &dir.join(DATABASE_FILE))?;
-    reconnect(dir)
+    reconnect_as(dir, known)
 }
 
 /// As [`connect`], where this process has connections already. It leaves the file to SQLite: closing another handle of it would
 /// give away the locks of the whole process (sqlite.org/howtocorrupt.html, 2.2).
 pub(super) fn reconnect(dir: &Path) -> Result<Connection, OpenError> {
+    reconnect_as(dir, LATEST)
+}
+
+fn reconnect_as(dir: &Path, known: i64) -> Result<Connection, OpenError> {
     let file = dir.join(DATABASE_FILE);
     let connection = Connection::open_with_flags(&file, flags())?;
     leave_wal(&connection)?;
-    configure(&connection, &file).map_err(|error| match error {
+    configure(&connection, &file, known).map_err(|error| match error {
         OpenError::Database(error) => damaged(&file, error),
         error => error,
     })?;
@@ -362,10 +372,10 @@ fn sync_names(dir: &Path) -> std::io::Result<()> {
     Ok(())
 }
 
-fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+fn configure(connection: &Connection, file: &Path, known: i64) -> Result<(), OpenError> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(128);
-    check_owner(connection, file)?;
+    check_owner(connection, file, known)?;
     connection.pragma_update(None, "page_size", PAGE_BYTES)?;
     let mode: String =
         connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
@@ -392,7 +402,7 @@ fn configure(connection: &Connection, file: &Path) -> Result<(), OpenError> {
 }
 
 /// Empty databases become ours; others are ours already, or newer, or somebody else's.
-fn check_owner(connection: &Connection, file: &Path) -> Result<(), OpenError> {
+fn check_owner(connection: &Connection, file: &Path, known: i64) -> Result<(), OpenError> {
     let tables: i64 =
         connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
     let owner: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
@@ -404,12 +414,12 @@ fn check_owner(connection: &Connection, file: &Path) -> Result<(), OpenError> {
         }
         connection.pragma_update(None, "application_id", APPLICATION_ID)?;
     }
-    let found = migrations::version(connection)?;
-    if found > migrations::LATEST {
+    let found = steps::version(connection)?;
+    if found > known && !steps::is_usable(connection, known)? {
         return Err(OpenError::Newer {
             file: file.to_owned(),
             found,
-            known: migrations::LATEST,
+            known,
         });
     }
     Ok(())

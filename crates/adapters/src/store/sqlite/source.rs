@@ -1,7 +1,8 @@
 //! A data directory that is moved somewhere else: taken for this process, and only read.
 
-use super::migrations;
+use super::migrations::LATEST;
 use super::open::{Locked, OpenError, connect};
+use super::steps::version;
 use rusqlite::Connection;
 use std::path::Path;
 
@@ -23,7 +24,7 @@ impl Source {
 
     /// Steps of the schema that were taken, and that there are.
     pub(in crate::store) fn steps(&self) -> rusqlite::Result<(i64, i64)> {
-        Ok((migrations::version(&self.connection)?, migrations::LATEST))
+        Ok((version(&self.connection)?, LATEST))
     }
 
     pub(in crate::store) fn connection(&self) -> &Connection {
