@@ -11,10 +11,11 @@ use super::lease::{LOCKS, Locks};
 use super::link::{Io, Link, value};
 use super::open::{Address, OpenError};
 use crate::store::schema::{CONCURRENTLY, Direction, Kind, Step, THEN};
+use crate::system::SystemClock;
 use cartwright_app::Fault;
+use cartwright_app::ports::Clock;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_postgres::Error;
 
 /// So long all steps together may take.
@@ -143,17 +144,35 @@ async fn standing(link: &Link) -> Result<Standing, Error> {
     Ok(standing.unwrap_or_default())
 }
 
+/// How long locks are waited for.
+struct Patience {
+    clock: SystemClock,
+    until_ns: u64,
+}
+
+impl Patience {
+    fn begin() -> Self {
+        let clock = SystemClock::new();
+        let until_ns = clock.monotonic_ns() + LOCKS_PATIENCE.as_secs() * 1_000_000_000;
+        Self { clock, until_ns }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.clock.monotonic_ns() > self.until_ns
+    }
+}
+
 /// Keeps the schema for this session; false when another one keeps it for too long.
 async fn alone(link: &Link, locks: Locks) -> Result<bool, Fault> {
     let lock = "SELECT pg_try_advisory_lock($1, $2)";
-    let until = Instant::now() + LOCKS_PATIENCE;
+    let patience = Patience::begin();
     loop {
         let asked = [value(LOCKS), value(locks.schema)];
         let rows = link.query(lock, &asked).await.map_err(fault)?;
         if rows.iter().any(|row| row.get(0)) {
             return Ok(true);
         }
-        if Instant::now() > until {
+        if patience.has_ended() {
             return Ok(false);
         }
         tokio::time::sleep(LOOK).await;
@@ -245,7 +264,7 @@ impl Walk {
             done.map_err(|error| self.stopped(number, error, String::new()))?;
             return Ok(self.link.run(&self.note(left)).await?);
         }
-        let until = Instant::now() + LOCKS_PATIENCE;
+        let patience = Patience::begin();
         let all = format!("{sql};\n{}", self.note(left));
         loop {
             let Err(error) = self.at_once(&all).await else {
@@ -253,7 +272,7 @@ impl Walk {
             };
             drop(self.link.run("ROLLBACK").await);
             let is_kept_out = is_busy(&error) || is_passing(&error);
-            if !is_kept_out || Instant::now() > until {
+            if !is_kept_out || patience.has_ended() {
                 let hint = if is_kept_out {
                     self.in_the_way().await
                 } else {
