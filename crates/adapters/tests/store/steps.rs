@@ -1,4 +1,8 @@
 //! The steps of a schema, taken while processes use it.
+#![allow(
+    clippy::disallowed_methods,
+    reason = "other sessions of an engine are waited for by the machine's clock"
+)]
 
 use crate::engine::Schema;
 use crate::writers::{commit, lease};
@@ -8,8 +12,10 @@ use cartwright_adapters::system::SystemRandom;
 use cartwright_app::ports::{StoreParts, Swap};
 use std::time::{Duration, Instant};
 
-/// What keeps a step out keeps nobody else for as long.
-const SOON: Duration = Duration::from_secs(2);
+/// Longer than a step waits for its locks, and than it pauses then.
+const A_WHILE: Duration = Duration::from_secs(2);
+/// Longer than a session takes to end.
+const SOON: Duration = Duration::from_secs(60);
 
 /// What a later version adds.
 const ADDED: Step = Step {
@@ -177,13 +183,11 @@ fn who_reads_for_long_keeps_a_step_out_and_nobody_else() {
         let step = scope.spawn(|| postgres::migrate_as(&schema.url, &[ADDED], Direction::Up));
         let since = Instant::now();
         let mut number = 0;
-        // Longer than it waits for its locks, and than it pauses then.
-        while since.elapsed() < SOON {
+        // Whoever stood behind a step that waits would stand there until the reader ends.
+        while since.elapsed() < A_WHILE {
             number += 1;
-            let sent = Instant::now();
             schema.run("SELECT count(*) FROM carts").unwrap();
             commit(&mut parts, number).unwrap();
-            assert!(sent.elapsed() < SOON / 2, "{:?}", sent.elapsed());
         }
         assert!(!step.is_finished(), "somebody reads");
         reads.commit();
