@@ -14,7 +14,6 @@ use crate::store::schema::{CONCURRENTLY, Direction, Kind, Step, THEN};
 use cartwright_app::Fault;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::Instant;
 use tokio_postgres::Error;
 
 /// So long all steps together may take.
@@ -23,10 +22,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 const LOCK_MS: u64 = 200;
 /// Until it tries again, and the others pass.
 const PAUSE: Duration = Duration::from_millis(600);
-/// So long a step tries to have its locks, and one program waits for another one's steps.
-const LOCKS_PATIENCE: Duration = Duration::from_secs(60);
+/// So often: for a minute.
+const TRIES: u32 = 75;
 /// Between two looks whether the other one is done. A statement that waited would stand in the way of `CONCURRENTLY`.
 const LOOK: Duration = Duration::from_millis(20);
+/// So often: for a minute.
+const LOOKS: u32 = 3_000;
 /// So long a statement of such a transaction may take while others use the schema: its locks keep them out.
 const AT_ONCE_MS: u64 = 3_000;
 /// The first half of the keys of the locks that say what is needed, to which the number of steps is added: `CAN`.
@@ -146,18 +147,15 @@ async fn standing(link: &Link) -> Result<Standing, Error> {
 /// Keeps the schema for this session; false when another one keeps it for too long.
 async fn alone(link: &Link, locks: Locks) -> Result<bool, Fault> {
     let lock = "SELECT pg_try_advisory_lock($1, $2)";
-    let until = Instant::now() + LOCKS_PATIENCE;
-    loop {
+    for _ in 0..LOOKS {
         let asked = [value(LOCKS), value(locks.schema)];
         let rows = link.query(lock, &asked).await.map_err(fault)?;
         if rows.iter().any(|row| row.get(0)) {
             return Ok(true);
         }
-        if Instant::now() > until {
-            return Ok(false);
-        }
         tokio::time::sleep(LOOK).await;
     }
+    Ok(false)
 }
 
 /// One walk up or down.
@@ -245,7 +243,7 @@ impl Walk {
             done.map_err(|error| self.stopped(number, error, String::new()))?;
             return Ok(self.link.run(&self.note(left)).await?);
         }
-        let until = Instant::now() + LOCKS_PATIENCE;
+        let mut tries = 1;
         let all = format!("{sql};\n{}", self.note(left));
         loop {
             let Err(error) = self.at_once(&all).await else {
@@ -253,7 +251,7 @@ impl Walk {
             };
             drop(self.link.run("ROLLBACK").await);
             let is_kept_out = is_busy(&error) || is_passing(&error);
-            if !is_kept_out || Instant::now() > until {
+            if !is_kept_out || tries == TRIES {
                 let hint = if is_kept_out {
                     self.in_the_way().await
                 } else {
@@ -265,6 +263,7 @@ impl Walk {
                 step = number,
                 "a table is in use; the step lets others pass and tries again"
             );
+            tries += 1;
             tokio::time::sleep(PAUSE).await;
         }
     }
