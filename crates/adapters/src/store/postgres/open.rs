@@ -18,6 +18,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::config::SslMode;
+use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 /// Everything is asked for by its keys, some or some hundred of them. A statement is planned once a connection, perhaps while its table is
@@ -312,7 +313,8 @@ pub(super) fn connect(io: &Io, address: &Arc<Address>) -> Result<Arc<Link>, Open
                 .await
                 .map_err(fault)?;
             if !is_standby.iter().any(|row| row.get(0)) {
-                link.run(&schema).await.map_err(fault)?;
+                let made = link.run(&schema).await;
+                made.or_else(made_by_another).map_err(fault)?;
             }
         }
         Ok(Arc::new(link))
@@ -353,6 +355,15 @@ pub(super) fn connect(io: &Io, address: &Arc<Address>) -> Result<Arc<Link>, Open
         return Err(OpenError::Standby { at: at() });
     }
     Ok(link)
+}
+
+/// `IF NOT EXISTS` does not see what another process makes at the same moment.
+fn made_by_another(error: tokio_postgres::Error) -> Result<(), tokio_postgres::Error> {
+    let made = [SqlState::UNIQUE_VIOLATION, SqlState::DUPLICATE_SCHEMA];
+    match error.code() {
+        Some(code) if made.contains(code) => Ok(()),
+        _ => Err(error),
+    }
 }
 
 /// A secret of the shop: drawn when it is first needed, and the same ever after, whoever else draws at the same time.
