@@ -13,6 +13,7 @@ use crate::ports::{Bus, Delivery, DeliveryState, Random, Readers, Subscription};
 use crate::shop::Shop;
 use cartwright_domain::Time;
 use cartwright_domain::webhook::WebhookEndpoint;
+use cartwright_proto::events as proto;
 use parking_lot::Mutex;
 use smol_str::{SmolStr, ToSmolStr};
 use std::sync::Arc;
@@ -23,7 +24,7 @@ const READ_AT_ONCE: usize = 1_000;
 /// Messages that may arrive before the place in the log is kept: after a crash about so many are sent again.
 const KEEP_AFTER: usize = 64;
 /// How long that may take.
-const KEEP_WITHIN_MS: i64 = 100;
+const KEEP_WITHIN: Duration = Duration::from_millis(100);
 /// How long commits are gathered, so that many small ones are read at once.
 const LINGER: Duration = Duration::from_millis(20);
 /// How often its subscription hears that nothing is to be read.
@@ -83,8 +84,7 @@ impl Sender {
         };
         loop {
             let after = progress.place;
-            let read = with(&subscription, move |it| it.read(after, READ_AT_ONCE)).await?;
-            let found = read?;
+            let found = self.read(&subscription, &mut progress).await?;
             let has_come = found.is_some();
             let batches = found.unwrap_or_default();
             if self.shop.health().is_reader() {
@@ -122,6 +122,22 @@ impl Sender {
             }
             subscription.lock().kept(progress.kept);
         }
+    }
+
+    /// The next batches. The bus may take its time to bring them; what has arrived until then is kept meanwhile.
+    async fn read(
+        &self,
+        subscription: &Arc<Mutex<Box<dyn Subscription>>>,
+        progress: &mut Progress,
+    ) -> Result<Option<Vec<proto::Batch>>, Fault> {
+        let after = progress.place;
+        let reading = with(subscription, move |it| it.read(after, READ_AT_ONCE));
+        tokio::pin!(reading);
+        if let Ok(read) = tokio::time::timeout(KEEP_WITHIN, &mut reading).await {
+            return read?;
+        }
+        self.keep(progress).await?;
+        reading.await?
     }
 
     /// Asks the bus, off the async threads.
@@ -346,7 +362,8 @@ impl Sender {
     }
 
     async fn keep_some(&self, progress: &mut Progress) -> Result<(), Fault> {
-        let long_ago = self.now().0 - progress.kept_at.0 >= KEEP_WITHIN_MS;
+        let since_ms = self.now().0 - progress.kept_at.0;
+        let long_ago = u128::try_from(since_ms).is_ok_and(|it| it >= KEEP_WITHIN.as_millis());
         let many = progress.deliveries.len() >= KEEP_AFTER;
         if many || (long_ago && !progress.deliveries.is_empty()) {
             self.keep(progress).await?;
