@@ -20,6 +20,9 @@ pub(crate) struct Arguments {
     /// Leave the OpenAPI fuzzer out
     #[arg(long)]
     no_fuzz: bool,
+    /// Run the black-box tests alone, all of them on each combination of engines
+    #[arg(long, conflicts_with = "no_services")]
+    combinations: bool,
     /// Passed on to `cargo test --workspace`
     #[arg(last = true)]
     passed_on: Vec<String>,
@@ -94,7 +97,7 @@ enum Fuzzed {
 
 /// Before the tests, so that the run closes on theirs.
 fn fuzzed(arguments: &Arguments) -> Fuzzed {
-    if arguments.no_fuzz || !arguments.passed_on.is_empty() {
+    if arguments.no_fuzz || arguments.combinations || !arguments.passed_on.is_empty() {
         return Fuzzed::Skipped("not asked for");
     }
     if !fuzz::description().is_file() {
@@ -116,8 +119,72 @@ fn fuzzed(arguments: &Arguments) -> Fuzzed {
 /// would make the rest be compiled twice.
 const SIMULATION: &str = "cartwright-sim";
 
-/// The black-box tests that run a second time, their shops' state in PostgreSQL.
-const IN_POSTGRES: [&str; 4] = ["http", "checkout", "grpc", "lease"];
+/// Black-box tests that run on other engines than those that a shop brings along, too.
+const SUITES: [&str; 4] = ["http", "checkout", "grpc", "lease"];
+
+/// Which engines carry the shops of a run of these tests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Combination {
+    /// SQLite, the log itself as bus, memory.
+    Embedded,
+    /// PostgreSQL, the log itself as bus, memory.
+    Postgres,
+    /// PostgreSQL, Kafka, Redis.
+    AllEngines,
+}
+
+/// What runs a second time in every run of all tests, so that each combination is met: where most is heard by a bus on all engines, the
+/// suite with the most starts and the fewest consumers without Kafka.
+const AGAIN: [(Combination, &[&str]); 2] = [
+    (Combination::Postgres, &["http"]),
+    (Combination::AllEngines, &["checkout", "grpc", "lease"]),
+];
+
+impl Combination {
+    fn shown(self) -> &'static str {
+        match self {
+            Self::Embedded => "SQLite, the log as bus, memory",
+            Self::Postgres => "PostgreSQL, the log as bus, memory",
+            Self::AllEngines => "PostgreSQL, Kafka, Redis",
+        }
+    }
+
+    /// What tells the tests of it.
+    ///
+    /// # Errors
+    /// When one of its engines is not there.
+    fn environment(self, ready: &[Ready]) -> anyhow::Result<Vec<(&'static str, String)>> {
+        let all = services::environment(ready);
+        let of = |name: &str| {
+            let found = all.iter().find(|(known, _)| *known == name);
+            found
+                .map(|(_, value)| value.clone())
+                .with_context(|| format!("{name} is not there, for {}", self.shown()))
+        };
+        let mut told = Vec::new();
+        if self != Self::Embedded {
+            told.push(("ON_POSTGRES", of("CARTWRIGHT_TEST_POSTGRES_URL")?));
+        }
+        if self == Self::AllEngines {
+            let (kafka, registry) = (
+                of("CARTWRIGHT_TEST_KAFKA")?,
+                of("CARTWRIGHT_TEST_SCHEMA_REGISTRY_URL")?,
+            );
+            told.push(("ON_KAFKA", format!("kafka://{kafka}?registry={registry}")));
+            told.push(("ON_REDIS", of("CARTWRIGHT_TEST_REDIS_URL")?));
+        }
+        Ok(told)
+    }
+
+    /// Runs suites on it; whether all passed.
+    fn run(self, suites: &[&str], ready: &[Ready], counts: &mut Counts) -> anyhow::Result<bool> {
+        eprintln!("{} on {}", suites.join(", "), self.shown());
+        let mut command = process::cargo(&["test", "--no-fail-fast", "-p", "cartwright"]);
+        command.args(suites.iter().flat_map(|test| ["--test", test]));
+        command.envs(services::environment(ready));
+        counted(command.envs(self.environment(ready)?), counts)
+    }
+}
 
 fn cargo_test(
     arguments: &Arguments,
@@ -135,14 +202,21 @@ fn cargo_test(
         command.env("CARTWRIGHT_TEST_AIOSMTPD", venv::with(&["aiosmtpd"])?);
     }
     let mut counts = Counts::default();
-    let result = if arguments.passed_on.is_empty() {
+    let result = if arguments.combinations {
+        let mut all = true;
+        for combination in [
+            Combination::Embedded,
+            Combination::Postgres,
+            Combination::AllEngines,
+        ] {
+            all &= combination.run(&SUITES, ready, &mut counts)?;
+        }
+        all
+    } else if arguments.passed_on.is_empty() {
         let mut tests = counted(command.args(["--exclude", SIMULATION]), &mut counts)?;
-        for (variable, address) in services::environment(ready) {
-            if variable == "CARTWRIGHT_TEST_POSTGRES_URL" {
-                eprintln!("once more, with state in PostgreSQL");
-                let mut again = process::cargo(&["test", "--no-fail-fast", "-p", "cartwright"]);
-                again.args(IN_POSTGRES.iter().flat_map(|test| ["--test", test]));
-                tests &= counted(again.env("ON_POSTGRES", address), &mut counts)?;
+        if !ready.is_empty() {
+            for (combination, suites) in AGAIN {
+                tests &= combination.run(suites, ready, &mut counts)?;
             }
         }
         if !ready.is_empty() {

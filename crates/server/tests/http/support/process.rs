@@ -67,6 +67,24 @@ impl Drop for TempDir {
 /// engine that it names, one for each data directory: servers and commands get it by their environment.
 pub(crate) fn database_of(data: &Path) -> Option<(String, String)> {
     let engine = std::env::var("ON_POSTGRES").ok()?;
+    let url = format!("{engine}?schema={}", name_of(data));
+    Some(("CARTWRIGHT_DATABASE".into(), url))
+}
+
+/// With `ON_KAFKA` set (a bus without a prefix) the events of shops go through topics of their own there, with `ON_REDIS` their products lie in
+/// that cache too, which keeps shops apart by itself.
+fn beside_database_of(data: &Path) -> Vec<(String, String)> {
+    let named = |variable| std::env::var(variable).ok();
+    let bus = named("ON_KAFKA").map(|bus| {
+        let bus = format!("{bus}&partitions=1&prefix={}", name_of(data));
+        ("CARTWRIGHT_BUS".to_owned(), bus)
+    });
+    let cache = named("ON_REDIS").map(|cache| ("CARTWRIGHT_CACHE".to_owned(), cache));
+    bus.into_iter().chain(cache).collect()
+}
+
+/// What a shop on engines that others use too has of its own there.
+fn name_of(data: &Path) -> String {
     // FNV-1a of the path, which is one of this run of this test.
     let hash = data
         .display()
@@ -75,8 +93,7 @@ pub(crate) fn database_of(data: &Path) -> Option<(String, String)> {
         .fold(0xCBF2_9CE4_8422_2325_u64, |hash, byte| {
             (hash ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3)
         });
-    let url = format!("{engine}?schema=t{hash:016x}");
-    Some(("CARTWRIGHT_DATABASE".into(), url))
+    format!("t{hash:016x}")
 }
 
 /// As [`database_of`] the directory that a command's arguments name.
@@ -199,6 +216,7 @@ impl Setup {
             .arg(&self.data)
             .arg(sample)
             .args(&self.arguments)
+            .envs(beside_database_of(&self.data))
             .envs(self.database())
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
