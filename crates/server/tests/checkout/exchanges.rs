@@ -292,42 +292,50 @@ fn exchanges_survive_a_shop_that_is_killed_at_any_moment() {
 
 #[test]
 fn refunds_of_one_card_by_several_orders_are_each_made_once() {
-    for kind in [
+    // Each waits for its provider most of the time.
+    let kinds = [
         "close_after",
         "error_after",
         "hang_after",
         "forget_key",
         "lie_ok",
-    ] {
-        let world = world("shared-card");
-        let order = world.sent(4);
-        let equal = world.other(1000);
-        let exchanged = |order: &str| -> String {
-            let it = swap(order, 1, &equal, "tok_visa");
-            let done = world.exchanging(&it, 10).send().is(201).json();
-            format!("/v1/orders/{}", text(&done["order_id"]))
-        };
-        let (one, two) = (exchanged(&order), exchanged(&order));
-        let faults = json!({"op": "refund", "kind": kind, "rate": 0.5});
-        world.gateway().fault(faults);
-        // All three draw on one card: 20.00 + 5.99 are left of the first order, 10.00 of each of the others.
-        let answers: Vec<Response> = race(30, |n| {
-            let order = [&order, &one, &two][n % 3];
-            let body = json!({"amount": {"amount": 250, "currency": "USD"}, "to": "original", "reason": "broken"});
-            world
-                .asking(&format!("{order}/refunds"), &uuid(), body)
-                .send()
-        });
-        let done = answers.iter().filter(|it| it.status == 201).count();
-        assert_eq!(done, 10 + 4 + 4, "{kind}");
-        for answer in answers.iter().filter(|it| it.status != 201) {
-            answer.refused(409, "exceeds_remaining");
+    ];
+    std::thread::scope(|scope| {
+        for kind in kinds {
+            scope.spawn(move || refunds_of_one_card(kind));
         }
-        world.gateway().mend_all();
-        books::agree(&world);
-        assert_eq!(world.given_back(), 250 * 18, "{kind}");
-        world.replays();
+    });
+}
+
+fn refunds_of_one_card(kind: &str) {
+    let world = world("shared-card");
+    let order = world.sent(4);
+    let equal = world.other(1000);
+    let exchanged = |order: &str| -> String {
+        let it = swap(order, 1, &equal, "tok_visa");
+        let done = world.exchanging(&it, 10).send().is(201).json();
+        format!("/v1/orders/{}", text(&done["order_id"]))
+    };
+    let (one, two) = (exchanged(&order), exchanged(&order));
+    let faults = json!({"op": "refund", "kind": kind, "rate": 0.5});
+    world.gateway().fault(faults);
+    // All three draw on one card: 20.00 + 5.99 are left of the first order, 10.00 of each of the others.
+    let answers: Vec<Response> = race(30, |n| {
+        let order = [&order, &one, &two][n % 3];
+        let body = json!({"amount": {"amount": 250, "currency": "USD"}, "to": "original", "reason": "broken"});
+        world
+            .asking(&format!("{order}/refunds"), &uuid(), body)
+            .send()
+    });
+    let done = answers.iter().filter(|it| it.status == 201).count();
+    assert_eq!(done, 10 + 4 + 4, "{kind}");
+    for answer in answers.iter().filter(|it| it.status != 201) {
+        answer.refused(409, "exceeds_remaining");
     }
+    world.gateway().mend_all();
+    books::agree(&world);
+    assert_eq!(world.given_back(), 250 * 18, "{kind}");
+    world.replays();
 }
 
 #[test]
