@@ -203,10 +203,6 @@ fn who_tries_cards_is_slowed_down() {
 
 #[test]
 fn undecided_money_is_shown_to_somebody_and_ends_by_itself_later() {
-    let world = World::with("attention", vec![Gateway::start("a")], |setup| {
-        let setup = setup.argument("--checkout-deadline-seconds").argument("1");
-        setup.argument("--give-up-seconds").argument("2")
-    });
     let rows = [
         (
             vec![("authorize", "close_before"), ("void", "close_after")],
@@ -226,18 +222,29 @@ fn undecided_money_is_shown_to_somebody_and_ends_by_itself_later() {
             "completed",
         ),
     ];
-    for (faults, end) in rows {
-        let it = world.purchase(1);
-        for (op, kind) in &faults {
-            world.gateway().fault(json!({"op": op, "kind": kind}));
+    // Each waits for deadlines most of the time.
+    std::thread::scope(|scope| {
+        for (faults, end) in rows {
+            scope.spawn(move || undecided_money(&faults, end));
         }
-        world.complete(&it, 0, card("tok_visa")).is(202);
-        eventually(SOON, "somebody must look", || {
-            (world.checkout(&it.checkout)["state"] == "needs_attention").then_some(())
-        });
-        world.gateway().mend_all();
-        assert_eq!(world.ended(&it.checkout, SOON)["state"], end, "{faults:?}");
+    });
+}
+
+fn undecided_money(faults: &[(&str, &str)], end: &str) {
+    let world = World::with("attention", vec![Gateway::start("a")], |setup| {
+        let setup = setup.argument("--checkout-deadline-seconds").argument("1");
+        setup.argument("--give-up-seconds").argument("2")
+    });
+    let it = world.purchase(1);
+    for (op, kind) in faults {
+        world.gateway().fault(json!({"op": op, "kind": kind}));
     }
+    world.complete(&it, 0, card("tok_visa")).is(202);
+    eventually(SOON, "somebody must look", || {
+        (world.checkout(&it.checkout)["state"] == "needs_attention").then_some(())
+    });
+    world.gateway().mend_all();
+    assert_eq!(world.ended(&it.checkout, SOON)["state"], end, "{faults:?}");
     books::agree(&world);
     world.replays();
 }

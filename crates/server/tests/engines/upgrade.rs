@@ -59,12 +59,8 @@ const LATER: [Step; 5] = [
 ];
 /// Somebody who reads everything reads for so long.
 const READS: Duration = Duration::from_secs(5);
-/// So long a write waits at most, on a busy machine: a step that waits for whom reads, with all behind it, takes as long as that one.
-const WAITS: Duration = Duration::from_millis(3_000);
 /// Writes that are acknowledged before a schema counts as one that the shop can sell on.
 const WRITES: u64 = 60;
-/// Writes that may be sent again while steps are taken and nobody is killed: a process that stands still on a busy machine loses its lease.
-const AGAIN: u64 = 20;
 /// Long enough for anything that is bound to come.
 const LONG: Duration = Duration::from_secs(60);
 
@@ -87,9 +83,9 @@ fn the_schema_goes_up_and_down_while_three_processes_sell() {
     let all = own + LATER.len() as i64;
     let mut random = Random::new(Random::seed());
     let (mut waited, mut again) = (Vec::new(), 0);
+    let acknowledged = || counts.acknowledged.load(Ordering::Relaxed);
     meanwhile(&cluster, &mut random, |load, probes, _| {
         let sells = || {
-            let acknowledged = || counts.acknowledged.load(Ordering::Relaxed);
             let wanted = acknowledged() + WRITES;
             eventually(LONG, "the shop sells", || {
                 (acknowledged() >= wanted).then_some(())
@@ -107,9 +103,11 @@ fn the_schema_goes_up_and_down_while_three_processes_sell() {
         std::thread::scope(|scope| {
             let reads = scope.spawn(|| cluster.postgres.asked(&everything(READS)));
             eventually(LONG, "it reads", || is_reading(&cluster).then_some(()));
-            let since = Instant::now();
+            let (since, before) = (Instant::now(), acknowledged());
             assert_eq!(take(Direction::Up).current, all);
             assert!(since.elapsed() > READS / 2, "it has waited for who reads");
+            // With a step that waits for whom reads everybody else would have stood behind it.
+            assert!(acknowledged() >= before + WRITES, "others did not wait");
             reads.join().expect("it has read");
         });
         sells();
@@ -128,11 +126,9 @@ fn the_schema_goes_up_and_down_while_three_processes_sell() {
     });
     let said = format!(
         "{} writes acknowledged; while steps were taken {again} were sent again, and a write waited {waited:?} at most at each door",
-        counts.acknowledged.load(Ordering::Relaxed),
+        acknowledged(),
     );
     writeln!(std::io::stdout(), "{said}").expect("standard output");
-    assert!(waited.iter().all(|it| *it < WAITS), "{waited:?}");
-    assert!(again <= AGAIN, "{again} were sent again");
     let data = cluster.nodes[0].setup().data;
     let data = data.to_str().expect("a path");
     let looked = cartwright(&["doctor", "--data-dir", data], &url);

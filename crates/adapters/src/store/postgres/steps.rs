@@ -11,9 +11,7 @@ use super::lease::{LOCKS, Locks};
 use super::link::{Io, Link, value};
 use super::open::{Address, OpenError};
 use crate::store::schema::{CONCURRENTLY, Direction, Kind, Step, THEN};
-use crate::system::SystemClock;
 use cartwright_app::Fault;
-use cartwright_app::ports::Clock;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio_postgres::Error;
@@ -24,10 +22,12 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(3600);
 const LOCK_MS: u64 = 200;
 /// Until it tries again, and the others pass.
 const PAUSE: Duration = Duration::from_millis(600);
-/// So long a step tries to have its locks, and one program waits for another one's steps.
-const LOCKS_PATIENCE: Duration = Duration::from_secs(60);
+/// So often: for a minute.
+const TRIES: u32 = 75;
 /// Between two looks whether the other one is done. A statement that waited would stand in the way of `CONCURRENTLY`.
 const LOOK: Duration = Duration::from_millis(20);
+/// So often: for a minute.
+const LOOKS: u32 = 3_000;
 /// So long a statement of such a transaction may take while others use the schema: its locks keep them out.
 const AT_ONCE_MS: u64 = 3_000;
 /// The first half of the keys of the locks that say what is needed, to which the number of steps is added: `CAN`.
@@ -144,39 +144,18 @@ async fn standing(link: &Link) -> Result<Standing, Error> {
     Ok(standing.unwrap_or_default())
 }
 
-/// How long locks are waited for.
-struct Patience {
-    clock: SystemClock,
-    until_ns: u64,
-}
-
-impl Patience {
-    fn begin() -> Self {
-        let clock = SystemClock::new();
-        let until_ns = clock.monotonic_ns() + LOCKS_PATIENCE.as_secs() * 1_000_000_000;
-        Self { clock, until_ns }
-    }
-
-    fn has_ended(&self) -> bool {
-        self.clock.monotonic_ns() > self.until_ns
-    }
-}
-
 /// Keeps the schema for this session; false when another one keeps it for too long.
 async fn alone(link: &Link, locks: Locks) -> Result<bool, Fault> {
     let lock = "SELECT pg_try_advisory_lock($1, $2)";
-    let patience = Patience::begin();
-    loop {
+    for _ in 0..LOOKS {
         let asked = [value(LOCKS), value(locks.schema)];
         let rows = link.query(lock, &asked).await.map_err(fault)?;
         if rows.iter().any(|row| row.get(0)) {
             return Ok(true);
         }
-        if patience.has_ended() {
-            return Ok(false);
-        }
         tokio::time::sleep(LOOK).await;
     }
+    Ok(false)
 }
 
 /// One walk up or down.
@@ -264,7 +243,7 @@ impl Walk {
             done.map_err(|error| self.stopped(number, error, String::new()))?;
             return Ok(self.link.run(&self.note(left)).await?);
         }
-        let patience = Patience::begin();
+        let mut tries = 1;
         let all = format!("{sql};\n{}", self.note(left));
         loop {
             let Err(error) = self.at_once(&all).await else {
@@ -272,7 +251,7 @@ impl Walk {
             };
             drop(self.link.run("ROLLBACK").await);
             let is_kept_out = is_busy(&error) || is_passing(&error);
-            if !is_kept_out || patience.has_ended() {
+            if !is_kept_out || tries == TRIES {
                 let hint = if is_kept_out {
                     self.in_the_way().await
                 } else {
@@ -284,6 +263,7 @@ impl Walk {
                 step = number,
                 "a table is in use; the step lets others pass and tries again"
             );
+            tries += 1;
             tokio::time::sleep(PAUSE).await;
         }
     }
