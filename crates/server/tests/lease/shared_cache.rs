@@ -74,6 +74,12 @@ fn what_one_process_read_another_finds_in_redis_and_one_that_starts_later_too() 
             });
         }
     };
+    // What is read from the store before this process has heard of it counts for less.
+    let position = |shop: &Shop| shop.get("/health/readiness").send().ok()["position"].clone();
+    let head = position(&writer);
+    eventually(SOON, "the reader follows", || {
+        (position(&reader) == head).then_some(())
+    });
     read(&reader);
     // A machine that is busy is too slow for one or the other, which counts as an error and is not tried again.
     let failed = eventually(SOON, "what was read is put", || {
