@@ -444,22 +444,17 @@ fn write_all(call: &Call, open: u64, out: &mut String) -> std::fmt::Result {
 }
 
 fn write_shared_cache(counts: &CacheCounts, out: &mut String) -> std::fmt::Result {
-    writeln!(
+    write_results(
         out,
-        "# HELP cartwright_shared_cache_reads_total Reads that memory could not serve, by what the shared cache had: hit; miss, nothing; refused, what may have changed since or is no entry of this shop; error, calls that failed or took too long.\n# TYPE cartwright_shared_cache_reads_total counter"
+        "cartwright_shared_cache_reads_total",
+        "Reads that memory could not serve, by what the shared cache had: hit; miss, nothing; refused, what may have changed since or is no entry of this shop; error, calls that failed or took too long.",
+        &[
+            ("hit", counts.hits),
+            ("miss", counts.misses),
+            ("refused", counts.refused),
+            ("error", counts.errors),
+        ],
     )?;
-    let results = [
-        ("hit", counts.hits),
-        ("miss", counts.misses),
-        ("refused", counts.refused),
-        ("error", counts.errors),
-    ];
-    for (result, count) in results {
-        writeln!(
-            out,
-            "cartwright_shared_cache_reads_total{{result=\"{result}\"}} {count}"
-        )?;
-    }
     let puts = counts.puts;
     writeln!(
         out,
@@ -468,20 +463,28 @@ fn write_shared_cache(counts: &CacheCounts, out: &mut String) -> std::fmt::Resul
 }
 
 fn write_replica(counts: &ReplicaCounts, out: &mut String) -> std::fmt::Result {
-    writeln!(
+    write_results(
         out,
-        "# HELP cartwright_replica_lists_total Lists asked of the read replica: served; behind, it had not all that is committed, and failed, it did not answer: those the primary served.\n# TYPE cartwright_replica_lists_total counter"
-    )?;
-    let results = [
-        ("served", counts.served),
-        ("behind", counts.behind),
-        ("failed", counts.failed),
-    ];
+        "cartwright_replica_lists_total",
+        "Lists asked of the read replica: served; behind, it had not all that is committed, and failed, it did not answer: those the primary served.",
+        &[
+            ("served", counts.served),
+            ("behind", counts.behind),
+            ("failed", counts.failed),
+        ],
+    )
+}
+
+/// A counter for each way in which something can end.
+fn write_results(
+    out: &mut String,
+    name: &str,
+    help: &str,
+    results: &[(&str, u64)],
+) -> std::fmt::Result {
+    writeln!(out, "# HELP {name} {help}\n# TYPE {name} counter")?;
     for (result, count) in results {
-        writeln!(
-            out,
-            "cartwright_replica_lists_total{{result=\"{result}\"}} {count}"
-        )?;
+        writeln!(out, "{name}{{result=\"{result}\"}} {count}")?;
     }
     Ok(())
 }

@@ -93,7 +93,6 @@ fn takes_over_from_a_writer_that_was_killed() {
     let mut old = nodes.start("node-0");
     let mut new = nodes.start("node-1");
     let extra = old.stocked(1);
-    let mut quickest = LONG;
     for round in 1..=rounds() {
         let scene = Scene::set(&old);
         let moment = 50 + random.below(800);
@@ -105,7 +104,7 @@ fn takes_over_from_a_writer_that_was_killed() {
         });
         let (done, open) = counts(&deeds);
         eprintln!("round {round}: {done} acknowledged, {open} open; taken over in {took:?}");
-        quickest = quickest.min(took);
+        assert!(took <= TTL + Duration::from_secs(1), "it took {took:?}");
         assert_eq!(standing(&new), ("writer".to_owned(), round + 1));
         settle(&new, &scene, deeds);
         level.adds_up();
@@ -113,17 +112,9 @@ fn takes_over_from_a_writer_that_was_killed() {
         new = nodes.start(&format!("node-{}", round + 1));
         assert!(!is_writer(&new));
     }
-    in_time(quickest);
     assert_eq!(extra.store, new.level(&extra.store, &extra.sku, 0).store);
     drop(new);
     replays(&nodes, old);
-}
-
-/// Whether the lease is taken as soon as it has ended. A busy machine may be late, but not every time.
-#[track_caller]
-fn in_time(quickest: Duration) {
-    let limit = TTL + Duration::from_secs(1);
-    assert!(quickest <= limit, "it took {quickest:?}");
 }
 
 /// `cartwright replay --verify` agrees with the state.
@@ -148,7 +139,6 @@ fn a_paused_writer_never_commits_beyond_its_lease() {
     let mut random = Random::new(seed);
     let nodes = Nodes::new("paused");
     let mut shops = vec![nodes.start("a"), nodes.start("b"), nodes.start("c")];
-    let mut quickest = LONG;
     for round in 1..=rounds() {
         let place = shops.iter().position(is_writer).expect("a writer");
         let old = shops.remove(place);
@@ -163,7 +153,7 @@ fn a_paused_writer_never_commits_beyond_its_lease() {
             let held = new.get(&level.path()).admin().send().ok();
             old.process.signal("CONT");
             eprintln!("round {round}: taken over in {took:?}");
-            quickest = quickest.min(took);
+            assert!(took <= TTL + Duration::from_secs(1), "it took {took:?}");
             resumed(&old, &level, &held);
         });
         let (done, open) = counts(&deeds);
@@ -174,7 +164,6 @@ fn a_paused_writer_never_commits_beyond_its_lease() {
         settle(new, &scene, all);
         shops.push(nodes.start(&format!("again-{round}")));
     }
-    in_time(quickest);
 }
 
 /// Stops the writer until one of the others writes; which, and how long that took.

@@ -21,6 +21,9 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+/// So long a session waits for a lock, where it says nothing else.
+pub(super) const LOCK_TIMEOUT: &str = "SET lock_timeout TO '5s'";
+
 /// Everything is asked for by its keys, some or some hundred of them. A statement is planned once a connection, perhaps while its table is
 /// empty, and what is quickest then must not stay when the table has grown: so it is always the index, key by key.
 const PLANS: &str = "SET enable_seqscan TO off; SET enable_hashjoin TO off; SET enable_mergejoin TO off; \
@@ -173,7 +176,7 @@ impl Address {
         let secured = is_secured.then(|| tls(roots.as_deref())).transpose()?;
         // A commit that is acknowledged is on the disk, whatever the server's default is. A session that hangs does not keep others out.
         let greeting = format!(
-            "SET search_path TO \"{schema}\"; SET synchronous_commit TO on; SET lock_timeout TO '5s'; \
+            "SET search_path TO \"{schema}\"; SET synchronous_commit TO on; {LOCK_TIMEOUT}; \
              SET idle_in_transaction_session_timeout TO '10s'; SET client_min_messages TO warning; SET timezone TO 'UTC'; \
              SET default_transaction_isolation TO 'read committed'; SET default_transaction_read_only TO off; {PLANS}"
         );

@@ -27,8 +27,8 @@ impl Replica {
         *self.counts.lock()
     }
 
-    /// The rows of a list; `None` where it has not come to this head of the log, or does not answer: who asked the primary instead is
-    /// slower, and right.
+    /// The rows of a list; `None` where it has not come to this head of the log, or does not answer: then the primary
+    /// is asked, which is slower, and right.
     pub(super) fn query(&self, list: &Arc<List>, head: u64) -> Option<Vec<Row>> {
         let list = list.clone();
         let found = self.pool.ask(move |link| {

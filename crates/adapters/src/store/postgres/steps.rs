@@ -9,7 +9,7 @@
 use super::fault::{fault, is_busy, is_passing};
 use super::lease::{LOCKS, Locks};
 use super::link::{Io, Link, value};
-use super::open::{Address, OpenError};
+use super::open::{Address, LOCK_TIMEOUT, OpenError};
 use crate::store::schema::{CONCURRENTLY, Direction, Kind, Step, THEN};
 use cartwright_app::Fault;
 use std::sync::Arc;
@@ -274,7 +274,7 @@ impl Walk {
         for statement in sql.split(THEN) {
             self.link.run(statement).await?;
         }
-        self.link.run("SET lock_timeout TO '5s'").await
+        self.link.run(LOCK_TIMEOUT).await
     }
 
     async fn at_once(&self, sql: &str) -> Result<(), Error> {
